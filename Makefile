@@ -1,0 +1,52 @@
+# make book   set up, make the phantom cohort, run every notebook, build the book
+# make test   set up, run every test
+# make env | lint | lab | bench | clean
+#
+# make book PROFILE=paper                     full-size networks (a GPU is advised)
+# make book MANIFEST=my/data_manifest.csv     your own cohort, a book of its own
+
+PYTHON   ?= python3
+VENV     ?= .venv
+PROFILE  ?= quick
+MANIFEST ?= data_manifest.csv
+CORES    ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+TESTS    ?=
+BIN       = $(VENV)/bin
+STAMP     = $(VENV)/.installed
+
+export PYTHONWARNINGS ?= default
+export MPLBACKEND = agg
+
+.PHONY: book test env lint lab bench clean
+.DEFAULT_GOAL := book
+
+env: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "paraspine needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+book: env
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules progress --rerun-incomplete \
+	  --config profile=$(PROFILE) manifest='$(MANIFEST)'
+
+test: env lint
+	@$(BIN)/python -m pytest $(TESTS)
+
+lint: env
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+lab: env
+	@$(BIN)/jupyter lab notebooks
+
+bench: env
+	@$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf runs book/_build book/executed .snakemake

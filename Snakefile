@@ -1,0 +1,74 @@
+# The experiment graph: check -> cohort, raters -> train -> sample -> measure -> book.
+#
+#   snakemake --cores 2                                    the quick profile on the phantom
+#   snakemake --cores 2 --config profile=paper manifest=my/data_manifest.csv
+#   snakemake -n                                           what would run
+#
+# Every rule is one notebook under papermill, as a person would type it: `paraspine run ...`.
+# Whether a result still holds goes by content (parameters, code, inputs), see Plan.
+import shlex
+import sys
+from pathlib import Path
+
+from paraspine.arrays import ParaspineError
+from paraspine.execute import make_plan
+
+PARASPINE = f"{shlex.quote(sys.executable)} -m paraspine"
+PAGES = sorted(
+    str(p) for p in Path("book").rglob("*") if p.suffix in {".md", ".yml", ".bib", ".css", ".js"}
+    and "_build" not in p.parts and "executed" not in p.parts
+)
+
+settings = {k: v for k, v in config.items() if k not in ("profile", "manifest")}
+try:
+    plan = make_plan(
+        config.get("profile", "quick"), config.get("manifest", "data_manifest.csv"), **settings
+    )
+    plan.drop_stale_markers()
+except ParaspineError as error:
+    sys.exit(f"paraspine: {error}")
+
+
+rule all:
+    input:
+        plan.marker("book"),
+
+
+rule check:
+    output:
+        touch(plan.marker("check")),
+    params:
+        manifest=shlex.quote(plan.manifest),
+    shell:
+        PARASPINE + " check --materialise {params.manifest}"
+
+
+for job in plan:
+
+    rule:
+        name:
+            job.name
+        input:
+            [plan.marker("check"), *(plan.marker(name) for name in job.after)],
+        output:
+            touch(plan.marker(job.name)),
+        params:
+            arguments=shlex.join(job.arguments()),
+        threads: 1
+        resources:
+            gpu=int(job.trains),
+        shell:
+            PARASPINE + " run {params.arguments}"
+
+
+rule book:
+    input:
+        [plan.marker(job.name) for job in plan],
+        PAGES,
+    output:
+        touch(plan.marker("book")),
+    params:
+        profile=config.get("profile", "quick"),
+        manifest=shlex.quote(plan.manifest),
+    shell:
+        PARASPINE + " book --profile {params.profile} --manifest {params.manifest}"

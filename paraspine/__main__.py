@@ -1,0 +1,5 @@
+"""``python -m paraspine``: the same as the ``paraspine`` command."""
+
+from paraspine.cli import app
+
+app()

@@ -1,0 +1,38 @@
+"""Run notebooks: parameters that are checked, run folders that are complete, results that are fresh.
+
+A notebook opens its run with `begin` and closes it with ``session.finish()``. `run_notebook`
+executes one under papermill and skips it where a fresh result stands already; `need` does so from
+inside a notebook whose upstream run is missing. `load_profile` reads ``profiles/*.yaml``.
+"""
+
+from paraspine.execute.parameters import (
+    check_parameters,
+    declared_parameters,
+    load_profile,
+    parse_assignment,
+)
+from paraspine.execute.plan import Job, Plan, make_plan
+from paraspine.execute.runner import need, need_each, run_notebook
+from paraspine.execute.session import Session, begin, is_fresh, staleness
+from paraspine.execute.sources import cohort_digest, fingerprint, project_root, sources
+
+__all__ = [
+    "Job",
+    "Plan",
+    "Session",
+    "begin",
+    "check_parameters",
+    "cohort_digest",
+    "declared_parameters",
+    "fingerprint",
+    "is_fresh",
+    "load_profile",
+    "make_plan",
+    "need",
+    "need_each",
+    "parse_assignment",
+    "project_root",
+    "run_notebook",
+    "sources",
+    "staleness",
+]

@@ -1,0 +1,206 @@
+"""The experiment graph: which notebook runs a book needs, and which needs which.
+
+`Snakefile` turns every `Job` into a rule; a person can type any of them as ``paraspine run``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from paraspine.arrays import ManifestError, SettingsError
+from paraspine.execute.parameters import check_parameters, declared_parameters, load_profile
+from paraspine.execute.session import is_fresh
+from paraspine.execute.sources import project_root
+
+__all__ = ["Job", "Plan", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook run.
+
+    Attributes
+    ----------
+    name : str
+        Unique within the plan, for example ``"train-unet-random-seed0"``.
+    notebook : str
+        Name without ``.ipynb``.
+    folder : str
+        Run folder, relative to the top folder.
+    parameters : dict
+        What differs from the notebook's defaults.
+    after : tuple of str
+        Names of the jobs that must be done before.
+    trains : bool
+        Whether the job wants the GPU where there is one.
+    """
+
+    name: str
+    notebook: str
+    folder: str
+    parameters: dict
+    after: tuple[str, ...] = ()
+    trains: bool = False
+
+    def arguments(self) -> list[str]:
+        """The words after ``paraspine run`` that execute this job."""
+        words = [f"notebooks/{self.notebook}.ipynb"]
+        for key, value in (self.parameters | {"run_folder": self.folder}).items():
+            words += ["-p", f"{key}={json.dumps(value)}"]
+        return words
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All jobs of one book.
+
+    Attributes
+    ----------
+    workspace : str
+        Folder below ``runs/``: the profile's name, with the cohort's where it is not the default.
+    manifest : str
+        As given.
+    jobs : tuple of Job
+        In an order that can be run one after another.
+    notes : tuple of str
+        What the plan leaves out for this cohort, and why.
+    """
+
+    workspace: str
+    manifest: str
+    jobs: tuple[Job, ...]
+    notes: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self.jobs)
+
+    def marker(self, name: str) -> str:
+        """File that stands for 'this job is done'."""
+        return f"runs/{self.workspace}/done/{name}"
+
+    def drop_stale_markers(self, root: Path | str | None = None) -> list[str]:
+        """Remove the marker of every job whose result is not there, not complete or out of date.
+
+        Freshness goes by content (parameters, code, inputs), not by file dates: a fresh clone or
+        a touched file retrains nothing, an edited image does. Returns the names of those jobs.
+        """
+        root = Path(root or project_root())
+        stale = []
+        for job in self.jobs:
+            values = declared_parameters(root / "notebooks" / f"{job.notebook}.ipynb")
+            folder = root / job.folder
+            executed = (folder / "notebook.ipynb").is_file()
+            behind = any(name in stale for name in job.after)
+            if behind or not executed or not is_fresh(folder, values | job.parameters, root=root):
+                (root / self.marker(job.name)).unlink(missing_ok=True)
+                stale.append(job.name)
+        return stale
+
+
+def make_plan(
+    profile: str = "quick",
+    manifest: str = "data_manifest.csv",
+    *,
+    root: Path | str | None = None,
+    **changes,
+) -> Plan:
+    """Lay out the notebook runs for a profile and a cohort.
+
+    Parameters
+    ----------
+    profile : str
+        Name of a file in ``profiles/``, without ``.yaml``.
+    manifest : str
+        Path of the manifest, relative to the top folder or absolute.
+    root : path, optional
+        Top folder of the checkout.
+    **changes
+        Parameters that go before the profile's.
+
+    Raises
+    ------
+    SettingsError
+        If the profile or `changes` name a parameter that no notebook declares.
+    ManifestError
+        If there is no such manifest.
+    """
+    root = Path(root or project_root())
+    values = load_profile(root / "profiles" / f"{profile}.yaml") | changes
+    raters, name = _cohort(root / manifest)
+    default = (root / manifest).resolve() == (root / "data_manifest.csv").resolve()
+    workspace = profile if default else f"{profile}-{name}"
+    notes = []
+    if raters < 2 and values["fusions"] != ["majority"]:
+        values["fusions"] = ["majority"]
+        notes.append(
+            "One rater: every way of fusing raters gives the same labels, so only 'majority' runs."
+        )
+    common = values | {"profile": workspace, "manifest_path": manifest}
+    jobs = list(_jobs(root, workspace, common))
+    _refuse_unknown(root, values, profile, jobs)
+    return Plan(workspace, manifest, tuple(jobs), tuple(notes))
+
+
+def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
+    def job(name, notebook, after=(), trains=False, **own):
+        source = root / "notebooks" / f"{notebook}.ipynb"
+        declared = declared_parameters(source)
+        given = {k: v for k, v in (values | own).items() if k in declared}
+        folder = f"runs/{workspace}/{notebook.split('_', 1)[1]}/{name.split('-', 1)[-1]}"
+        return Job(name, notebook, folder, check_parameters(source, given), tuple(after), trains)
+
+    yield job("cohort", "01_cohort")
+    yield job("raters", "02_raters", after=["cohort"])
+    samples = []
+    for model in values["models"]:
+        for fusion in values["fusions"]:
+            for seed in values["seeds"]:
+                key = f"{model}-{fusion.replace(':', '-')}-seed{seed}"
+                chosen = {"model": model, "fusion": fusion, "seed": seed}
+                yield job(f"train-{key}", "03_train", ["cohort"], trains=True, **chosen)
+                for method in values["methods"]:
+                    samples.append(f"sample-{key}-{method}")
+                    yield job(
+                        samples[-1],
+                        "04_sample",
+                        [f"train-{key}"],
+                        trains=True,
+                        method=method,
+                        **chosen,
+                    )
+    yield job("interrater", "05_interrater", samples)
+    yield job("calibration", "06_calibration", samples)
+
+
+def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) -> None:
+    notebooks = {job.notebook for job in jobs}
+    known = set().union(
+        *(declared_parameters(root / "notebooks" / f"{n}.ipynb") for n in notebooks)
+    )
+    if unknown := sorted(set(values) - known):
+        raise SettingsError(
+            f"profile '{profile}': no notebook declares {', '.join(unknown)}; "
+            f"known: {', '.join(sorted(known))}."
+        )
+
+
+def _cohort(path: Path) -> tuple[int, str]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: cannot be read as a manifest ({error}).") from error
+    name = ""
+    sidecar = path.with_suffix(".json")
+    if sidecar.is_file():
+        try:
+            name = str(json.loads(sidecar.read_text(encoding="utf-8")).get("name", ""))
+        except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
+            name = ""  # `paraspine check` reports what is wrong with the sidecar
+    slug = re.sub(r"[^a-z0-9]+", "-", (name or path.parent.name).lower()).strip("-") or "cohort"
+    return sum(c.startswith("rater_") for c in header), slug

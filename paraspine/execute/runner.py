@@ -1,0 +1,149 @@
+"""Execute notebooks under papermill, once."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from paraspine import runs
+from paraspine.arrays import RunError
+from paraspine.execute.parameters import check_parameters, declared_parameters
+from paraspine.execute.session import PLACES, Session, _folder, is_fresh
+from paraspine.execute.sources import project_root
+
+__all__ = ["need", "need_each", "run_notebook"]
+
+
+def run_notebook(
+    notebook: Path | str,
+    parameters: Mapping,
+    *,
+    force: bool = False,
+    progress: bool = False,
+) -> Path:
+    """Execute a notebook with papermill unless a fresh result for these parameters stands.
+
+    Parameters
+    ----------
+    notebook : path
+        The notebook's source.
+    parameters : mapping
+        Values that differ from the defaults; unknown names are refused.
+    force : bool
+        Run even where a fresh result stands.
+    progress : bool
+        Show papermill's progress bar and the notebook's output as it comes.
+
+    Returns
+    -------
+    Path
+        The run folder, which also holds the executed ``notebook.ipynb``.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown parameter or a value of the wrong type, before anything runs.
+    RunError
+        If a cell failed; the executed notebook is kept beside the run folder and named.
+    """
+    notebook = Path(notebook).resolve()
+    given = check_parameters(notebook, parameters)
+    values = declared_parameters(notebook) | given
+    root = project_root(notebook.parent)
+    folder = _folder(root, notebook.stem, values)
+    executed = folder / "notebook.ipynb"
+    if not force and executed.is_file() and is_fresh(folder, values, root=root):
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = folder.with_name(f"{folder.name}.running.ipynb")
+    failed = folder.with_name(f"{folder.name}.failed.ipynb")
+    _papermill(notebook, scratch, failed, given | {"run_folder": _under(root, folder)}, progress)
+    if not (folder / "complete.json").is_file():
+        raise RunError(f"{notebook.name}: ended without finishing its run {folder.name}.")
+    os.replace(scratch, executed)
+    failed.unlink(missing_ok=True)
+    return folder
+
+
+def _papermill(
+    notebook: Path, output: Path, failed: Path, parameters: dict, progress: bool
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of papermill's own imports
+        import papermill
+        from papermill.exceptions import PapermillExecutionError
+
+    before = os.environ.get("PARASPINE_ROOT")
+    os.environ["PARASPINE_ROOT"] = str(notebook.parent.parent)
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(output),
+            parameters=parameters,
+            cwd=str(notebook.parent),
+            kernel_name="python3",
+            progress_bar=progress,
+            log_output=progress,
+        )
+    except PapermillExecutionError as error:
+        os.replace(output, failed)
+        raise RunError(
+            f"{notebook.name}: cell {error.cell_index} failed with {error.ename}: {error.evalue}\n"
+            f"The notebook as far as it came: {failed}"
+        ) from error
+    finally:
+        if before is None:
+            os.environ.pop("PARASPINE_ROOT")
+        else:
+            os.environ["PARASPINE_ROOT"] = before
+
+
+def _under(root: Path, folder: Path) -> str:
+    try:
+        return folder.relative_to(root).as_posix()
+    except ValueError:
+        return str(folder)
+
+
+def need(session: Session, name: str, folder: str = "", **parameters) -> runs.Run:
+    """The upstream run that a notebook builds on, made first where it is missing.
+
+    Parameters
+    ----------
+    session : Session
+        The open run that needs it; parameters that both notebooks declare are handed on.
+    name : str
+        The upstream notebook, for example ``"03_train"``.
+    folder : str
+        A run folder to use as it is; empty means: find or make the one that fits.
+    **parameters
+        Values that the upstream notebook shall have.
+    """
+    if folder:
+        return session.upstream(folder)
+    notebook = session.root / "notebooks" / f"{name}.ipynb"
+    declared = declared_parameters(notebook)
+    shared = {
+        k: v for k, v in session.parameters.items() if k in declared and k not in PLACES
+    } | check_parameters(notebook, parameters)
+    values = declared | shared
+    there = _folder(session.root, name, values).parent
+    for found in sorted(there.glob("*/complete.json")):
+        if is_fresh(found.parent, values, root=session.root):
+            return session.upstream(found.parent)
+    return session.upstream(run_notebook(notebook, shared))
+
+
+def need_each(
+    session: Session, name: str, folders: Iterable[str] = (), **grid: Iterable
+) -> list[runs.Run]:
+    """Several upstream runs: the given folders, or one per combination of the values in `grid`."""
+    folders = list(folders)
+    if folders:
+        return [session.upstream(folder) for folder in folders]
+    combinations: list[dict] = [{}]
+    for key, values in grid.items():
+        combinations = [c | {key: v} for c in combinations for v in values]
+    return [need(session, name, **c) for c in combinations]

@@ -1,0 +1,212 @@
+"""A notebook's run from its first cell to its last: folder, inputs, freshness."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paraspine import manifest, phantom, runs
+from paraspine.arrays import RunError
+from paraspine.execute.parameters import check_parameters, declared_parameters
+from paraspine.execute.sources import cohort_digest, fingerprint, project_root
+
+__all__ = ["Session", "begin", "is_fresh", "results_digest", "staleness"]
+
+#: Parameters that say where a result lies, not what it is.
+PLACES = ("run_folder",)
+#: Files of a run that tell of the circumstances, not of the result.
+CIRCUMSTANCES = ("provenance.json", "inputs.json", "parameters.json", "times.json")
+
+
+@dataclass
+class Session:
+    """An open run of one notebook.
+
+    Attributes
+    ----------
+    run : runs.Run
+        The folder that the notebook writes to; it takes its final name in `finish`.
+    folder : Path
+        That final name.
+    root : Path
+        Top folder of the checkout; relative paths start there.
+    notebook : Path
+        The notebook's source.
+    parameters : dict
+        Every parameter with the value that this run uses.
+    inputs : dict
+        What the run has read: path to kind and SHA-256.
+    """
+
+    run: runs.Run
+    folder: Path
+    root: Path
+    notebook: Path
+    parameters: dict
+    inputs: dict = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+
+    def path(self, name: Path | str) -> Path:
+        """A path given relative to the top folder."""
+        return self.root / name
+
+    def cohort(self) -> manifest.Cohort:
+        """Read the cohort of the parameter ``manifest_path``; make the phantom's images if missing."""
+        path = self.path(self.parameters["manifest_path"])
+        if _generated(path):
+            phantom.materialise(path)
+        cohort = manifest.read(path)
+        self.inputs[self._relative(path)] = {"kind": "cohort", "sha256": cohort_digest(path)}
+        return cohort
+
+    def upstream(self, folder: Path | str) -> runs.Run:
+        """Open a run that this one builds on; refuse one that is incomplete, damaged or stale."""
+        path = self.path(folder)
+        if reason := staleness(path, root=self.root):
+            raise RunError(
+                f"{self._relative(path)}: {reason}; run it again, or leave the parameter empty."
+            )
+        run = runs.read(path, verify=True)
+        self.inputs[self._relative(path)] = {"kind": "run", "sha256": results_digest(path)}
+        return run
+
+    def finish(self) -> Path:
+        """Complete the run and give it its final name; an earlier result stands until then."""
+        self.run.write_json(
+            "inputs.json",
+            {
+                "notebook": self.notebook.name,
+                "fingerprint": fingerprint(self.notebook),
+                "inputs": self.inputs,
+            },
+        )
+        hashes = {name: entry["sha256"] for name, entry in self.inputs.items()}
+        self.run.finish(hashes, started=self.started)
+        old = self.folder.with_name(self.folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        if self.folder.exists():
+            os.replace(self.folder, old)
+        os.replace(self.run.folder, self.folder)
+        shutil.rmtree(old, ignore_errors=True)
+        self.run = runs.read(self.folder)
+        return self.folder
+
+    def _relative(self, path: Path) -> str:
+        path = path.resolve()
+        try:
+            return path.relative_to(self.root).as_posix()
+        except ValueError:
+            return path.as_posix()
+
+
+def _generated(path: Path) -> bool:
+    sidecar = path.with_suffix(".json")
+    if not (path.is_file() and sidecar.is_file()):
+        return False
+    try:
+        return bool(json.loads(sidecar.read_text(encoding="utf-8")).get("generator"))
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
+        return False  # reading the manifest says what is wrong with it
+
+
+def begin(name: str, namespace: Mapping) -> Session:
+    """Open the run of a notebook.
+
+    A run that was killed half-way is taken up again where the parameters and the code are the
+    same, so that training resumes; anything else begins in an empty folder. An earlier complete
+    result stays until the new one is complete.
+
+    Parameters
+    ----------
+    name : str
+        The notebook's name without ``.ipynb``, for example ``"03_train"``.
+    namespace : mapping
+        ``globals()`` of the notebook, from which the declared parameters are taken.
+
+    Raises
+    ------
+    SettingsError
+        If a parameter has a value of another type than its default.
+    """
+    root = project_root()
+    notebook = root / "notebooks" / f"{name}.ipynb"
+    values = {key: namespace[key] for key in declared_parameters(notebook)}
+    parameters = check_parameters(notebook, values)
+    folder = _folder(root, name, parameters)
+    partial = folder.with_name(folder.name + ".partial")
+    stamp = partial / "fingerprint.txt"
+    code = fingerprint(notebook)
+    if partial.exists() and not (stamp.is_file() and stamp.read_text() == code):
+        shutil.rmtree(partial)
+    try:
+        run = runs.start(partial, _result_parameters(parameters))
+    except RunError:
+        shutil.rmtree(partial)
+        run = runs.start(partial, _result_parameters(parameters))
+    run.write_bytes("fingerprint.txt", code.encode())
+    return Session(run=run, folder=folder, root=root, notebook=notebook, parameters=parameters)
+
+
+def _folder(root: Path, name: str, parameters: Mapping) -> Path:
+    if parameters.get("run_folder"):
+        return root / parameters["run_folder"]
+    experiment = name.split("_", 1)[1]
+    profile = parameters.get("profile", "quick")
+    return root / "runs" / profile / experiment / runs.run_id(_result_parameters(parameters))
+
+
+def _result_parameters(parameters: Mapping) -> dict:
+    return {k: v for k, v in parameters.items() if k not in PLACES}
+
+
+def results_digest(folder: Path | str) -> str:
+    """SHA-256 over the checksums of a run's results, without what tells of the circumstances."""
+    complete = runs.read(folder).read_json("complete.json")
+    files = {k: v for k, v in complete["files"].items() if k not in CIRCUMSTANCES}
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+
+def staleness(folder: Path | str, *, root: Path | None = None) -> str | None:
+    """Why a run cannot be used: incomplete, or the code or an input changed since; None if fresh.
+
+    Inputs that are runs are asked in turn, so that a change far upstream is found.
+    """
+    folder = Path(folder)
+    root = root or project_root(folder if folder.exists() else None)
+    try:
+        record = runs.read(folder).read_json("inputs.json")
+    except (RunError, OSError) as error:
+        return f"not a complete run ({error})"
+    notebook = root / "notebooks" / record["notebook"]
+    if not notebook.is_file():
+        return f"its notebook {record['notebook']} is gone"
+    if fingerprint(notebook) != record["fingerprint"]:
+        return f"the code of {record['notebook']} or of a module it uses changed since it ran"
+    for name, entry in record["inputs"].items():
+        path = root / name
+        if not path.exists():
+            return f"its input {name} is gone"
+        if entry["kind"] == "run":
+            if reason := staleness(path, root=root):
+                return f"its input {name} is out of date: {reason}"
+            now = results_digest(path)
+        else:
+            now = cohort_digest(path)
+        if now != entry["sha256"]:
+            return f"its input {name} changed since it ran"
+    return None
+
+
+def is_fresh(folder: Path | str, parameters: Mapping, *, root: Path | None = None) -> bool:
+    """Whether a folder holds a complete, fresh result for these parameters."""
+    if staleness(folder, root=root) is not None:
+        return False
+    return runs.read(folder).read_json("parameters.json") == json.loads(
+        json.dumps(_result_parameters(parameters))
+    )

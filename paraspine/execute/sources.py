@@ -1,0 +1,137 @@
+"""What a run depends on: the notebook, the modules it imports, the files of the cohort."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+import paraspine
+from paraspine import runs
+from paraspine.arrays import RunError
+
+__all__ = ["cohort_digest", "fingerprint", "project_root", "sources"]
+
+PACKAGE = Path(paraspine.__file__).resolve().parent
+
+
+def project_root(start: Path | str | None = None) -> Path:
+    """Top folder of the checkout: the nearest one upwards that holds ``notebooks/`` and ``profiles/``.
+
+    Parameters
+    ----------
+    start : path, optional
+        Where to begin; the working directory by default. The environment variable
+        ``PARASPINE_ROOT`` goes before both.
+
+    Raises
+    ------
+    RunError
+        If there is no such folder.
+    """
+    begin = Path(os.environ.get("PARASPINE_ROOT") or start or Path.cwd()).resolve()
+    for folder in (begin, *begin.parents):
+        if (folder / "notebooks").is_dir() and (folder / "profiles").is_dir():
+            return folder
+    raise RunError(
+        f"{begin}: no folder upwards holds notebooks/ and profiles/; start inside the checkout "
+        "or set PARASPINE_ROOT."
+    )
+
+
+def sources(notebook: Path | str) -> list[Path]:
+    """Files of the package that a notebook's result depends on, and the notebook itself.
+
+    The imports are followed through the package, those inside functions too, so that an edit of
+    a module makes exactly those results stale that it can have changed.
+    """
+    notebook = Path(notebook)
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    code = "\n".join(
+        line
+        for cell in cells
+        if cell["cell_type"] == "code"
+        for line in "".join(cell["source"]).splitlines()
+        if not line.lstrip().startswith(("%", "!"))
+    )
+    seen: set[Path] = set()
+    queue = [*_imported(code, notebook)]
+    while queue:
+        module = queue.pop()
+        if module not in seen:
+            seen.add(module)
+            queue.extend(_imports_of(module, module.stat().st_mtime_ns))
+    return [notebook, *sorted(seen)]
+
+
+@cache
+def _imports_of(module: Path, _changed: int) -> tuple[Path, ...]:
+    return tuple(_imported(module.read_text(encoding="utf-8"), module))
+
+
+def _imported(code: str, where: Path) -> list[Path]:
+    names = []
+    for node in ast.walk(ast.parse(code, filename=str(where))):
+        if isinstance(node, ast.Import):
+            names += [a.name for a in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.append(node.module)
+            names += [f"{node.module}.{a.name}" for a in node.names]
+    found = []
+    for name in names:
+        first, *rest = name.split(".")
+        if first != "paraspine":
+            continue
+        for depth in range(len(rest) + 1):
+            path = PACKAGE.joinpath(*rest[:depth])
+            for file in (path / "__init__.py", path.with_suffix(".py")):
+                if file.is_file():
+                    found.append(file)
+    return found
+
+
+def fingerprint(notebook: Path | str) -> str:
+    """SHA-256 over the code cells of a notebook and the modules that it depends on.
+
+    Prose, outputs and the values in the ``parameters`` cell do not count: the values that a run
+    used stand in its ``parameters.json``.
+    """
+    first, *modules = sources(notebook)
+    cells = json.loads(first.read_text(encoding="utf-8"))["cells"]
+    digest = hashlib.sha256()
+    for cell in cells:
+        tags = cell.get("metadata", {}).get("tags", [])
+        if cell["cell_type"] == "code" and "parameters" not in tags:
+            digest.update("".join(cell["source"]).encode() + b"\0")
+    for module in modules:
+        digest.update(module.relative_to(PACKAGE).as_posix().encode() + b"\0")
+        digest.update(module.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def cohort_digest(manifest: Path | str, data_root: Path | str | None = None) -> str:
+    """SHA-256 over a manifest, its sidecar and the bytes of every file that it names.
+
+    A file that is missing counts as missing: reading the manifest is what complains of it.
+    """
+    manifest = Path(manifest)
+    root = Path(data_root) if data_root else manifest.parent
+    digest = hashlib.sha256(manifest.read_bytes())
+    sidecar = manifest.with_suffix(".json")
+    digest.update(sidecar.read_bytes() if sidecar.is_file() else b"")
+    table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
+    columns = [c for c in table if c == "image" or c.startswith("rater_")]
+    for name in sorted({v for c in columns for v in table[c] if v}):
+        path = root / name
+        digest.update(name.encode() + b"\0")
+        if path.is_dir():
+            for file in sorted(p for p in path.rglob("*") if p.is_file()):
+                digest.update(runs.sha256(file).encode())
+        elif path.is_file():
+            digest.update(runs.sha256(path).encode())
+    return digest.hexdigest()

@@ -1,0 +1,61 @@
+"""What holds the project's own files together."""
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import yaml
+
+
+def normal(name):
+    return re.sub(r"[-_.]+", "-", re.match(r"[A-Za-z0-9_.-]+", name)[0]).lower()
+
+
+def pins(lines):
+    return {
+        normal(n): v.strip()
+        for n, v in (li.split("==") for li in lines if "==" in li and not li.startswith("#"))
+    }
+
+
+def test_conda_users_get_the_same_pins(root):
+    constraints = pins((root / "constraints.txt").read_text().splitlines())
+    environment = yaml.safe_load((root / "environment.yml").read_text())
+    listed = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    direct = project["dependencies"] + project["optional-dependencies"]["dev"]
+    expected = {normal(d): constraints[normal(d)] for d in direct}
+    assert pins(listed) == expected
+
+
+def test_pins_satisfy_the_ranges(root):
+    from packaging.requirements import Requirement
+
+    constraints = pins((root / "constraints.txt").read_text().splitlines())
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    for text in project["dependencies"] + project["optional-dependencies"]["dev"]:
+        requirement = Requirement(text)
+        assert constraints[normal(requirement.name)] in requirement.specifier, text
+
+
+def test_nothing_brings_torchvision_or_timm(root):
+    constraints = pins((root / "constraints.txt").read_text().splitlines())
+    assert not {"torchvision", "timm", "torchaudio"} & set(constraints)
+
+
+def test_import_is_light():
+    code = (
+        "import sys, paraspine; heavy = {'torch', 'monai', 'pandas', 'numpy', 'SimpleITK'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_version_is_said_once_and_the_same(root):
+    import paraspine
+
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    assert paraspine.__version__ == project["version"] == citation["version"]
