@@ -39,7 +39,7 @@ class ClassTable:
     Raises
     ------
     ValueError
-        If names repeat, fewer than two classes are named, or a pair names no class or a class twice.
+        If names repeat, fewer than two are given, or a pair names no class or a class twice.
     """
 
     names: tuple[str, ...]
@@ -82,8 +82,8 @@ class ClassTable:
 
     @property
     def mirror(self) -> tuple[int, ...]:
-        """Permutation of class numbers that undoes a left-right mirroring: ``mirror[old] = new``."""
-        swap = {a: b for a, b in self.pairs} | {b: a for a, b in self.pairs}
+        """Class numbers after a left-right mirroring: ``mirror[old] = new``."""
+        swap = dict(self.pairs) | {b: a for a, b in self.pairs}
         return tuple(self.names.index(swap.get(n, n)) for n in self.names)
 
     def side(self, name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Run notebooks: parameters that are checked, run folders that are complete, results that are fresh.
+"""Run notebooks: parameters that are checked, runs that are complete, results that are fresh.
 
 A notebook opens its run with `begin` and closes it with ``session.finish()``. `run_notebook`
 executes one under papermill and skips it where a fresh result stands already; `need` does so from

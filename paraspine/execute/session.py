@@ -57,7 +57,7 @@ class Session:
         return self.root / name
 
     def cohort(self) -> manifest.Cohort:
-        """Read the cohort of the parameter ``manifest_path``; make the phantom's images if missing."""
+        """Read the cohort of ``manifest_path``; make the phantom's images if they are missing."""
         path = self.path(self.parameters["manifest_path"])
         if _generated(path):
             phantom.materialise(path)

@@ -21,7 +21,7 @@ PACKAGE = Path(paraspine.__file__).resolve().parent
 
 
 def project_root(start: Path | str | None = None) -> Path:
-    """Top folder of the checkout: the nearest one upwards that holds ``notebooks/`` and ``profiles/``.
+    """Top folder of the checkout: the nearest upwards with ``notebooks/`` and ``profiles/``.
 
     Parameters
     ----------
