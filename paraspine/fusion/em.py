@@ -13,7 +13,15 @@ __all__ = ["TIE", "expectation_maximisation", "is_inverted", "prior_of", "winner
 TIE = 1e-9
 
 
-def expectation_maximisation(votes, counts, num_classes, prior, tolerance, max_iterations):
+#: Stand for log 0 in a confusion matrix and in the prior: finite, so that 0 times it is 0. Where
+#: no class explains a pattern, the class that contradicts fewest raters is left, and never one
+#: that the prior rules out.
+_NEVER, _RULED_OUT = -1e6, -1e9
+
+
+def expectation_maximisation(
+    votes, counts, num_classes, prior, tolerance=1e-5, max_iterations=1000, start="shares"
+):
     """Run the estimation for N images that share a table of vote patterns.
 
     Parameters
@@ -26,7 +34,7 @@ def expectation_maximisation(votes, counts, num_classes, prior, tolerance, max_i
         Classes including background.
     prior : numpy.ndarray, (N, C)
         Prior probabilities.
-    tolerance, max_iterations
+    tolerance, max_iterations, start
         As for `staple`.
 
     Returns
@@ -37,51 +45,74 @@ def expectation_maximisation(votes, counts, num_classes, prior, tolerance, max_i
     change : numpy.ndarray, (N,)
     log_likelihood : numpy.ndarray, (N,)
     """
+    # Class-major throughout: (N, C, P) and (N, true, rater x said) keep the long axis last.
     raters = votes.shape[1]
-    said = np.eye(num_classes)[votes].reshape(len(votes), raters * num_classes)
-    weights = counts.astype(np.float64)
-    share = said.reshape(len(votes), raters, num_classes).mean(axis=1)
-    posterior = np.broadcast_to(share, (len(counts), *share.shape))
-    confusion = _maximise(said, weights, posterior, raters)
+    said = np.eye(num_classes)[votes]
+    share = np.ascontiguousarray(said.mean(axis=1).T)
+    said = said.reshape(len(votes), raters * num_classes)
+    said_by = np.ascontiguousarray(said.T)
+    weights = counts[:, None, :].astype(np.float64)
+    log_prior = np.log(prior, out=np.full(prior.shape, _RULED_OUT), where=prior > 0)[:, :, None]
+    if start == "shares":
+        confusion = _maximise(said, weights * share)
+    else:
+        most = share == share.max(axis=0)
+        confusion = np.matmul(weights * (most & (most.sum(axis=0) == 1)), said)
+        total = np.add.reduce(confusion, axis=1, keepdims=True)
+        confusion /= np.where(total > 0, total, 1.0)
     iterations = np.zeros(len(counts), dtype=np.int64)
     change = np.full(len(counts), np.inf)
     active = np.arange(len(counts))
-    for _ in range(int(max_iterations)):
-        posterior, _ = _expect(votes, prior[active], confusion[active])
-        updated = _maximise(said, weights[active], posterior, raters)
-        change[active] = np.abs(updated - confusion[active]).reshape(len(active), -1).max(axis=1)
-        confusion[active] = updated
-        iterations[active] += 1
-        active = active[change[active] > tolerance]
-        if not len(active):
-            break
-    posterior, evidence = _expect(votes, prior, confusion)
-    likelihood = np.where(weights > 0, evidence, 0.0)
-    return posterior, confusion, iterations, change, (weights * likelihood).sum(axis=1)
+    weight, log_p, theta = weights, log_prior, confusion
+    for step in range(1, int(max_iterations) + 1):
+        mass = _expect(said_by, log_p, theta)[0]
+        mass *= weight
+        updated = _maximise(said, mass)
+        theta -= updated
+        moved = np.maximum.reduce(np.abs(theta, out=theta), axis=(1, 2))
+        theta = updated
+        going = moved > tolerance
+        if step == max_iterations or not going.all():
+            confusion[active], iterations[active], change[active] = theta, step, moved
+            if step == max_iterations or not going.any():
+                break
+            active = active[going]
+            weight, log_p, theta = weight[going], log_p[going], theta[going]
+    posterior, evidence = _expect(said_by, log_prior, confusion)
+    evidence[evidence < _NEVER / 2] = -np.inf
+    evidence[counts == 0] = 0.0
+    likelihood = (counts * evidence).sum(axis=1)
+    confusion = confusion.reshape(len(counts), num_classes, raters, num_classes)
+    return (
+        posterior.transpose(0, 2, 1),
+        confusion.transpose(0, 2, 3, 1),
+        iterations,
+        change,
+        likelihood,
+    )
 
 
-def _expect(votes, prior, confusion):
-    """E step: posterior ``(N, P, C)`` of each pattern, and its log probability ``(N, P)``."""
-    with np.errstate(divide="ignore"):
-        log_confusion, log_prior = np.log(confusion), np.log(prior)
-    score = np.repeat(log_prior[:, None], len(votes), axis=1)
-    for rater in range(votes.shape[1]):
-        score += log_confusion[:, rater][:, votes[:, rater]]
-    peak = score.max(axis=2, keepdims=True)
-    impossible = np.isneginf(peak)  # no class explains the votes: the prior is all that is known
-    weight = np.exp(score - np.where(impossible, 0.0, peak))
-    weight = np.where(impossible, prior[:, None], weight)
-    total = weight.sum(axis=2, keepdims=True)
-    evidence = np.where(impossible, -np.inf, peak + np.log(total))[..., 0]
-    return weight / total, evidence
+def _expect(said_by, log_prior, confusion) -> tuple[np.ndarray, np.ndarray]:
+    """E step: posterior ``(N, C, P)`` of each pattern, and its log probability ``(N, P)``."""
+    log_confusion = np.full(confusion.shape, _NEVER)
+    np.log(confusion, out=log_confusion, where=confusion > 0)
+    score = np.matmul(log_confusion, said_by)
+    score += log_prior
+    peak = np.maximum.reduce(score, axis=1, keepdims=True)
+    score -= peak
+    np.exp(score, out=score)
+    total = np.add.reduce(score, axis=1, keepdims=True)
+    score /= total
+    return score, (peak + np.log(total))[:, 0]
 
 
-def _maximise(said, weights, posterior, raters):
-    """M step: confusion ``(N, R, C, C)``; 0 in the column of a class without weight."""
-    joint = said.T @ (weights[:, :, None] * posterior)
-    joint = joint.reshape(len(joint), raters, -1, joint.shape[-1])
-    total = joint.sum(axis=2, keepdims=True)
-    return np.divide(joint, total, out=np.zeros_like(joint), where=total > 0)
+def _maximise(said, mass) -> np.ndarray:
+    """M step: confusion ``(N, C, R * C)`` from the expected voxels of each class and pattern."""
+    joint = np.matmul(mass, said)
+    total = np.add.reduce(mass, axis=2, keepdims=True)
+    total[total == 0] = 1.0  # a class without a voxel keeps zeros
+    joint /= total
+    return joint
 
 
 def winners(posterior) -> tuple[np.ndarray, np.ndarray]:
@@ -117,9 +148,12 @@ def prior_of(option, counts, class_counts) -> np.ndarray:
 def is_inverted(confusion) -> bool:
     """Whether renaming the true classes would make the raters agree better with the truth.
 
-    Takes confusion matrices ``(R, C, C)`` and compares the sum of the mean diagonal with that of
-    the best permutation; for two classes: whether mean sensitivity + specificity is below 1.
+    Takes confusion matrices ``(R, C, C)``, zeros for a class without a voxel, and compares the
+    sum of the mean diagonal with that of the best permutation; for two classes: whether mean
+    sensitivity + specificity is below 1.
     """
-    mean = np.nan_to_num(np.asarray(confusion)).mean(axis=0)
+    mean = np.asarray(confusion).mean(axis=0)
+    if (mean.argmax(axis=0) == np.arange(len(mean))).all():
+        return False
     said, true = linear_sum_assignment(mean, maximize=True)
     return bool(mean[said, true].sum() > np.trace(mean) + TIE)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from ..arrays import ShapeError, check_labels
 
-__all__ = ["Patterns", "rated_groups", "vote_patterns"]
+__all__ = [
+    "Patterns",
+    "elsewhere",
+    "look_up",
+    "look_up_classes",
+    "rated_groups",
+    "vote_patterns",
+]
 
 #: Tables of at most this many patterns are kept whole; longer ones hold what occurs only.
 _DENSE = 1 << 16
@@ -37,36 +45,28 @@ class Patterns:
 
     def class_counts(self) -> np.ndarray:
         """How many raters gave each class, per pattern: ``(P, C)`` integers."""
-        counts = np.zeros((len(self.votes), self.num_classes), dtype=np.int64)
-        rows = np.arange(len(self.votes))
-        for vote in self.votes.T:
-            counts[rows, vote] += 1
-        return counts
+        return _votes_per_class(self.votes, self.num_classes)
 
     def counts(self) -> np.ndarray:
         """How many voxels show each pattern: ``(P,)`` integers."""
-        return _count(self.codes.reshape(-1), len(self.votes))
+        return _count(self.codes, len(self.votes))
 
     def counts_by_image(self) -> np.ndarray:
         """The same for each entry of the first axis of `codes`: ``(N, P)`` integers."""
-        flat = self.codes.reshape(len(self.codes), -1)
-        return np.stack([_count(row, len(self.votes)) for row in flat])
-
-    def spread(self, values) -> np.ndarray:
-        """Give each voxel the value of its pattern: ``(P,)`` to ``(*spatial)``."""
-        return np.take(np.asarray(values), self.codes)
-
-    def spread_classes(self, values) -> np.ndarray:
-        """Give each voxel its pattern's row: ``(P, C)`` to ``(C, *spatial)``."""
-        return np.take(np.ascontiguousarray(np.asarray(values).T), self.codes, axis=1)
+        return np.stack([_count(codes, len(self.votes)) for codes in self.codes])
 
 
-def vote_patterns(labels, num_classes: int) -> Patterns:
-    """Find the vote pattern of each voxel of ``labels (R, *spatial)``."""
-    labels = check_labels(labels, num_classes)
-    codes = labels[0]
-    votes = np.arange(num_classes, dtype=np.min_scalar_type(max(num_classes - 1, 0)))[:, None]
-    first = votes
+def vote_patterns(labels: np.ndarray, num_classes: int) -> Patterns:
+    """Find the vote pattern of each voxel of checked ``labels (R, *spatial)``."""
+    if num_classes ** len(labels) <= _DENSE:
+        votes = _table(num_classes, len(labels))
+        codes = labels[0].astype(np.min_scalar_type(len(votes) - 1))
+        for said in labels[1:]:
+            codes *= codes.dtype.type(num_classes)
+            codes += said.astype(codes.dtype, copy=False)
+        return Patterns(votes, codes, num_classes)
+    classes = _table(num_classes, 1)
+    codes, votes = labels[0], classes
     for said in labels[1:]:
         if len(votes) * num_classes > _DENSE:
             codes, votes = _present(codes, votes)
@@ -74,21 +74,64 @@ def vote_patterns(labels, num_classes: int) -> Patterns:
         codes = codes.astype(np.min_scalar_type(size - 1))
         codes *= codes.dtype.type(num_classes)
         codes += said.astype(codes.dtype, copy=False)
-        votes = np.hstack(
-            [np.repeat(votes, num_classes, axis=0), np.tile(first, (len(votes), 1))],
-        )
-    if len(votes) > _DENSE:
-        codes, votes = _present(codes, votes)
-    return Patterns(votes, codes, num_classes)
+        repeated = np.repeat(votes, num_classes, axis=0)
+        votes = np.hstack([repeated, np.tile(classes, (len(votes), 1))])
+    return Patterns(*reversed(_present(codes, votes)), num_classes)
 
 
-def rated_groups(labels, rated) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def look_up(values, codes: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+    """Give each voxel the value of its pattern: ``(P,)`` to the shape of `codes`.
+
+    Most voxels show pattern 0 as a rule, so only the others, `where` (flat indices), are looked
+    up if they are few.
+    """
+    values = np.ascontiguousarray(values)
+    where = elsewhere(codes) if where is None else where
+    if 3 * len(where) > codes.size:
+        return values.take(codes)
+    result = np.full(codes.shape, values[0], dtype=values.dtype)
+    result.reshape(-1)[where] = values.take(codes.reshape(-1)[where])
+    return result
+
+
+def look_up_classes(values, codes: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+    """Give each voxel its pattern's row: ``(P, C)`` to ``(C, *spatial)``."""
+    where = elsewhere(codes) if where is None else where
+    few = 3 * len(where) <= codes.size
+    chosen = codes.reshape(-1)[where] if few else codes.reshape(-1)
+    result = np.empty((values.shape[1], codes.size), dtype=values.dtype)
+    for row, column in zip(result, np.ascontiguousarray(values.T), strict=True):
+        if few:
+            row.fill(column[0])
+            row[where] = column.take(chosen)
+        else:
+            column.take(chosen, out=row, mode="clip")
+    return result.reshape(-1, *codes.shape)
+
+
+def elsewhere(codes: np.ndarray) -> np.ndarray:
+    """Flat indices of the voxels that do not show pattern 0."""
+    return np.flatnonzero(codes != 0)
+
+
+@lru_cache(maxsize=64)
+def _table(num_classes: int, raters: int) -> np.ndarray:
+    """All vote patterns ``(C ** R, R)`` in the order of their codes, read only."""
+    grid = np.indices((num_classes,) * raters, dtype=np.min_scalar_type(num_classes - 1))
+    table = np.ascontiguousarray(grid.reshape(raters, -1).T)
+    table.flags.writeable = False
+    return table
+
+
+def rated_groups(labels, num_classes, rated) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Split a batch by who rated: yields ``(image numbers, labels (R', N', *spatial))``.
 
     Parameters
     ----------
     labels : array-like, (N, R, *spatial)
         Label maps of several images.
+    num_classes : int
+        Classes including background.
     rated : array-like of bool, (N, R), or None
         Who rated which image; None means everybody rated all of them.
 
@@ -96,6 +139,8 @@ def rated_groups(labels, rated) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     ------
     ShapeError
         If the shapes do not fit or an image was rated by nobody.
+    LabelError
+        If values are not classes.
     """
     labels = np.asarray(labels)
     if labels.ndim < 3:
@@ -115,6 +160,7 @@ def rated_groups(labels, rated) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             f"rated: nobody rated image {nobody[0]} (and {len(nobody) - 1} others); leave such "
             "images out, for example with rated.any(axis=1)."
         )
+    labels = check_labels(labels, num_classes)
     for who in np.unique(rated, axis=0):
         images = np.flatnonzero((rated == who).all(axis=1))
         if len(images) == len(labels) and who.all():
@@ -124,17 +170,29 @@ def rated_groups(labels, rated) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield images, np.moveaxis(chosen, 1, 0)
 
 
+def _votes_per_class(votes: np.ndarray, num_classes: int) -> np.ndarray:
+    counts = np.zeros((len(votes), num_classes), dtype=np.int64)
+    rows = np.arange(len(votes))
+    for vote in votes.T:
+        counts[rows, vote] += 1
+    return counts
+
+
 def _count(codes: np.ndarray, size: int) -> np.ndarray:
     """Count codes in integers, a chunk at a time."""
+    codes = codes.reshape(-1)
     counts = np.zeros(size, dtype=np.int64)
     for start in range(0, codes.size, _CHUNK):
-        counts += np.bincount(codes[start : start + _CHUNK], minlength=size)
+        chunk = codes[start : start + _CHUNK]
+        other = chunk[chunk != 0]
+        counts[0] += len(chunk) - len(other)
+        counts += np.bincount(other, minlength=size)
     return counts
 
 
 def _present(codes: np.ndarray, votes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Renumber the patterns so that only those that occur remain, and "all background" first."""
-    occurs = _count(codes.reshape(-1), len(votes)) > 0
+    occurs = _count(codes, len(votes)) > 0
     occurs[0] = True
     number = np.cumsum(occurs) - 1
     number = number.astype(np.min_scalar_type(int(number[-1])))

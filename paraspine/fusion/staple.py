@@ -7,9 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ..arrays import SettingsError, check_spacing
+from ..arrays import SettingsError, check_labels, check_spacing
 from .em import expectation_maximisation, is_inverted, prior_of, winners
-from .patterns import Patterns, rated_groups, vote_patterns
+from .patterns import (
+    Patterns,
+    look_up,
+    look_up_classes,
+    rated_groups,
+    vote_patterns,
+)
 
 __all__ = ["Staple", "staple", "staple_many"]
 
@@ -17,15 +23,12 @@ __all__ = ["Staple", "staple", "staple_many"]
 _BUDGET = 1 << 22
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Staple:
     """What STAPLE found in one image.
 
     Attributes
     ----------
-    posterior : numpy.ndarray, float32 (C, *spatial), or None
-        Probability of each class being the true one; 1 for background outside the extent. None
-        only where `staple_many` was told not to keep it.
     labels : numpy.ndarray, (*spatial)
         Most probable class; equal posteriors go to the lower class number.
     confusion : numpy.ndarray, float64 (R, C, C)
@@ -34,7 +37,7 @@ class Staple:
     prior : numpy.ndarray, float64 (C,)
         Prior probability of each class inside the extent.
     converged : bool
-        Whether the largest change of the confusion matrices fell below the tolerance.
+        Whether the largest change of the confusion matrices fell to the tolerance.
     iterations : int
         How many estimation steps were made.
     change : float
@@ -46,12 +49,15 @@ class Staple:
     extent : int
         Voxels that took part in the estimation.
     inverted : bool
-        Whether, for the classes taken together, the raters agree better with the truth if its
-        classes are renamed: the estimate then rests on raters who are worse than chance, and its
-        labels should not be used as they are.
+        Whether the raters, taken together, would agree better with the truth if its classes were
+        renamed (with two classes: mean sensitivity + specificity below 1). The estimate then
+        rests on raters worse than chance, and its labels should not be used as they are.
+    votes : numpy.ndarray, (P, R)
+        The vote patterns: class that each rater gave.
+    table : numpy.ndarray, float64 (P, C)
+        Posterior of each vote pattern, NaN where the pattern occurs nowhere inside the extent.
     """
 
-    posterior: np.ndarray | None
     labels: np.ndarray
     confusion: np.ndarray
     prior: np.ndarray
@@ -62,6 +68,22 @@ class Staple:
     undecided: int
     extent: int
     inverted: bool
+    votes: np.ndarray
+    table: np.ndarray
+    _codes: np.ndarray
+    _outside: np.ndarray | None
+
+    @property
+    def posterior(self) -> np.ndarray:
+        """Probability of each class being the true one, float32 ``(C, *spatial)``.
+
+        Background has 1 outside the extent. Made anew from `table` at each access.
+        """
+        posterior = look_up_classes(self.table.astype(np.float32), self._codes)
+        if self._outside is not None:
+            posterior[:, self._outside] = 0
+            posterior[0, self._outside] = 1
+        return posterior
 
 
 def staple(
@@ -71,16 +93,16 @@ def staple(
     prior="frequency",
     tolerance: float = 1e-5,
     max_iterations: int = 1000,
+    start: str = "shares",
     extent: str = "image",
     margin: float = 0.0,
     spacing=None,
 ) -> Staple:
     """Estimate the true segmentation and each rater's performance together.
 
-    Expectation maximisation after Warfield 2004 (IEEE Trans Med Imaging 23:903, section II and
-    its extension to several classes in section III): every rater has a confusion matrix, voxels
-    are independent, and the truth has a prior that is the same everywhere. It starts from the
-    share of votes as the first posterior. Since a voxel's posterior depends on its votes alone,
+    Expectation maximisation after Warfield 2004 (IEEE Trans Med Imaging 23:903) for any number of
+    classes: every rater has a confusion matrix, voxels
+    are independent, and the truth has a prior that is the same everywhere. Since a voxel's posterior depends on its votes alone,
     each step works on the distinct vote patterns and their counts, whatever the image's size.
 
     Parameters
@@ -96,6 +118,12 @@ def staple(
         Stop when no entry of a confusion matrix changes by more than this.
     max_iterations : int
         Stop after so many steps in any case; `Staple.converged` says which it was.
+    start : {"shares", "majority"}
+        The estimation climbs to the nearest maximum of the likelihood, and voxels whose raters
+        all differ often have several. ``"shares"`` starts from the share of votes, which tells
+        no class from another without a reason. ``"majority"`` starts from the majority vote with
+        tied voxels left out, as SimpleITK's MultiLabelSTAPLE does, and gives that filter's
+        labels for three raters and more; the likelihood it ends at is often lower.
     extent : {"image", "foreground"}
         Which voxels take part. Background on which everybody agrees makes every rater look
         specific, so the same outlines in a larger picture get larger consensus regions;
@@ -119,9 +147,9 @@ def staple(
     SettingsError
         If an option is unknown or out of range.
     """
-    patterns = vote_patterns(np.asarray(labels)[:, None], num_classes)
-    options = _Options(prior, tolerance, max_iterations, extent, margin, spacing)
-    return _staple_group(patterns, options, keep_posterior=True)[0]
+    patterns = vote_patterns(check_labels(labels, num_classes)[:, None], num_classes)
+    options = _Options(prior, tolerance, max_iterations, start, extent, margin, spacing)
+    return _staple_group(patterns, options)[0]
 
 
 def staple_many(
@@ -132,10 +160,10 @@ def staple_many(
     prior="frequency",
     tolerance: float = 1e-5,
     max_iterations: int = 1000,
+    start: str = "shares",
     extent: str = "image",
     margin: float = 0.0,
     spacing=None,
-    keep_posterior: bool = True,
 ) -> list[Staple]:
     """`staple` for each image of a batch, the estimation steps of all images done together.
 
@@ -148,10 +176,8 @@ def staple_many(
     rated : array-like of bool, (N, R), optional
         Who rated which image; a rater who did not is left out of that image, and its confusion
         matrices count the raters who did, in order.
-    prior, tolerance, max_iterations, extent, margin, spacing
+    prior, tolerance, max_iterations, start, extent, margin, spacing
         As for `staple`; every image has a prior and an extent of its own.
-    keep_posterior : bool
-        False leaves `Staple.posterior` None, which saves the memory of N x C maps.
 
     Returns
     -------
@@ -163,10 +189,10 @@ def staple_many(
     ShapeError, LabelError, SettingsError
         As `staple`, and if an image was rated by nobody.
     """
-    options = _Options(prior, tolerance, max_iterations, extent, margin, spacing)
+    options = _Options(prior, tolerance, max_iterations, start, extent, margin, spacing)
     results: list[Staple | None] = [None] * len(labels)
-    for images, group in rated_groups(labels, rated):
-        found = _staple_group(vote_patterns(group, num_classes), options, keep_posterior)
+    for images, group in rated_groups(labels, num_classes, rated):
+        found = _staple_group(vote_patterns(group, num_classes), options)
         for image, result in zip(images, found, strict=True):
             results[image] = result
     return results
@@ -179,6 +205,7 @@ class _Options:
     prior: object
     tolerance: float
     max_iterations: int
+    start: str
     extent: str
     margin: float
     spacing: object
@@ -191,6 +218,8 @@ class _Options:
                 f"max_iterations: expected a whole number of at least 1, "
                 f"got {self.max_iterations!r}."
             )
+        if self.start not in ("shares", "majority"):
+            raise SettingsError(f"start: expected 'shares' or 'majority', got {self.start!r}.")
         if self.extent not in ("image", "foreground"):
             raise SettingsError(
                 f"extent: expected 'image' or 'foreground' (the union of the raters' foregrounds "
@@ -202,7 +231,7 @@ class _Options:
             raise SettingsError("margin: has no meaning with extent='image'; use 'foreground'.")
 
 
-def _staple_group(patterns: Patterns, options: _Options, keep_posterior: bool) -> list[Staple]:
+def _staple_group(patterns: Patterns, options: _Options) -> list[Staple]:
     """STAPLE for images that the same raters rated; ``patterns.codes`` is ``(N, *spatial)``."""
     num_classes = patterns.num_classes
     counts = patterns.counts_by_image()
@@ -224,30 +253,24 @@ def _staple_group(patterns: Patterns, options: _Options, keep_posterior: bool) -
             prior[images],
             options.tolerance,
             options.max_iterations,
+            options.start,
         )
-        for image, (table, confusion, iterations, change, likelihood) in zip(
+        for image, (posterior, confusion, iterations, change, likelihood) in zip(
             images, zip(*found, strict=True), strict=True
         ):
-            label, shared = winners(table)
-            labels = np.zeros(len(keep), dtype=np.min_scalar_type(num_classes - 1))
-            labels[keep] = label
-            labels = np.take(labels, patterns.codes[image])
-            posterior = None
-            if keep_posterior:
-                full = np.zeros((num_classes, len(keep)), dtype=np.float32)
-                full[:, keep] = table.T
-                posterior = np.take(full, patterns.codes[image], axis=1)
+            label, shared = winners(posterior)
+            full = np.zeros(len(keep), dtype=np.min_scalar_type(num_classes - 1))
+            full[keep] = label
+            labels = look_up(full, patterns.codes[image])
             if outside is not None:
                 labels[outside[image]] = 0
-                if keep_posterior:
-                    posterior[:, outside[image]] = 0
-                    posterior[0, outside[image]] = 1
-            confusion = np.where(confusion.sum(axis=1, keepdims=True) > 0, confusion, np.nan)
+            table = np.full((len(keep), num_classes), np.nan)
+            table[keep] = np.where(counts[image][:, None] > 0, posterior, np.nan)
+            empty = ~(confusion.sum(axis=1, keepdims=True) > 0)
             results.append(
                 Staple(
-                    posterior=posterior,
                     labels=labels,
-                    confusion=confusion,
+                    confusion=np.where(empty, np.nan, confusion),
                     prior=prior[image],
                     converged=bool(change <= options.tolerance),
                     iterations=int(iterations),
@@ -256,6 +279,10 @@ def _staple_group(patterns: Patterns, options: _Options, keep_posterior: bool) -
                     undecided=int(counts[image][shared].sum()),
                     extent=int(counts[image].sum()),
                     inverted=is_inverted(confusion),
+                    votes=patterns.votes,
+                    table=table,
+                    _codes=patterns.codes[image],
+                    _outside=None if outside is None else outside[image],
                 )
             )
     return results

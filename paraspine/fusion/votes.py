@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import entr
 
-from ..arrays import SettingsError
+from ..arrays import SettingsError, check_labels
 from .em import expectation_maximisation, prior_of, winners
-from .patterns import Patterns, rated_groups, vote_patterns
+from .patterns import Patterns, look_up, look_up_classes, rated_groups, vote_patterns
 
 __all__ = [
     "ground_truth_entropy",
@@ -46,7 +46,7 @@ def majority_vote(labels, num_classes: int) -> np.ndarray:
     ShapeError, LabelError
         If the labels do not fit.
     """
-    return _majority(vote_patterns(np.asarray(labels)[:, None], num_classes))[0]
+    return _majority(vote_patterns(check_labels(labels, num_classes)[:, None], num_classes))[0]
 
 
 def majority_vote_many(labels, num_classes: int, rated=None) -> np.ndarray:
@@ -73,7 +73,7 @@ def majority_vote_many(labels, num_classes: int, rated=None) -> np.ndarray:
     """
     labels = np.asarray(labels)
     voted = np.zeros((len(labels), *labels.shape[2:]), np.min_scalar_type(num_classes - 1))
-    for images, group in rated_groups(labels, rated):
+    for images, group in rated_groups(labels, num_classes, rated):
         voted[images] = _majority(vote_patterns(group, num_classes))
     return voted
 
@@ -98,8 +98,8 @@ def soft_labels(labels, num_classes: int) -> np.ndarray:
     ShapeError, LabelError
         If the labels do not fit.
     """
-    patterns = vote_patterns(labels, num_classes)
-    return patterns.spread_classes(_shares(patterns).astype(np.float32))
+    patterns = vote_patterns(check_labels(labels, num_classes), num_classes)
+    return look_up_classes(_shares(patterns).astype(np.float32), patterns.codes)
 
 
 def ground_truth_entropy(labels, num_classes: int) -> np.ndarray:
@@ -123,8 +123,15 @@ def ground_truth_entropy(labels, num_classes: int) -> np.ndarray:
     ShapeError, LabelError
         If the labels do not fit.
     """
-    patterns = vote_patterns(labels, num_classes)
-    return patterns.spread(entr(_shares(patterns)).sum(axis=1).astype(np.float32))
+    labels = check_labels(labels, num_classes)
+    result = np.zeros(labels.shape[1:], dtype=np.float32)
+    split = np.zeros(labels.shape[1:], dtype=bool)
+    for said in labels[1:]:
+        split |= said != labels[0]
+    where = np.flatnonzero(split)  # elsewhere all agree, so the entropy is 0
+    patterns = vote_patterns(labels.reshape(len(labels), -1)[:, where], num_classes)
+    result.reshape(-1)[where] = _entropies(patterns).take(patterns.codes)
+    return result
 
 
 def tie_rate(labels, num_classes: int, extent: str = "image") -> float:
@@ -151,7 +158,7 @@ def tie_rate(labels, num_classes: int, extent: str = "image") -> float:
     """
     if extent not in ("image", "foreground"):
         raise SettingsError(f"extent: expected 'image' or 'foreground', got {extent!r}.")
-    patterns = vote_patterns(labels, num_classes)
+    patterns = vote_patterns(check_labels(labels, num_classes), num_classes)
     counts = patterns.counts()
     if extent == "foreground":
         counts[0] = 0
@@ -162,6 +169,11 @@ def tie_rate(labels, num_classes: int, extent: str = "image") -> float:
 def _shares(patterns: Patterns) -> np.ndarray:
     """Share of raters per class and pattern, float64 ``(P, C)``."""
     return patterns.class_counts() / patterns.votes.shape[1]
+
+
+def _entropies(patterns: Patterns) -> np.ndarray:
+    """Entropy of each pattern's votes, float32 ``(P,)``."""
+    return entr(_shares(patterns)).sum(axis=1).astype(np.float32)
 
 
 def _most(patterns: Patterns) -> tuple[np.ndarray, np.ndarray]:
@@ -176,7 +188,7 @@ def _majority(patterns: Patterns) -> np.ndarray:
     most, tied = _most(patterns)
     dtype = np.min_scalar_type(patterns.num_classes - 1)
     winner = most.argmax(axis=1).astype(dtype)
-    voted = patterns.spread(winner)
+    voted = look_up(winner, patterns.codes)
     if not tied.any():
         return voted
     counts = patterns.counts_by_image()
@@ -192,5 +204,5 @@ def _majority(patterns: Patterns) -> np.ndarray:
         choice, _ = winners(np.where(most[keep], posterior[0], -1.0))
         own = winner.copy()
         own[keep] = np.where(tied[keep], choice, winner[keep])
-        voted[image] = np.take(own, patterns.codes[image])
+        voted[image] = look_up(own, patterns.codes[image])
     return voted
