@@ -1,0 +1,280 @@
+"""Settings, order of the steps, and a cache that is hit, survives damage and is never wrong."""
+
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from paraspine import volumes
+from paraspine.arrays import ImageError, SettingsError
+from paraspine.preprocess import Preprocessing, apply, cache, cached, clean, denoise, scale
+from paraspine.preprocess.bias import correct_bias
+
+FULL = Preprocessing(denoise=True, bias_correction=True, n4_iterations=(4,))
+
+
+def volume(seed=0, slices=1):
+    rng = np.random.default_rng(seed)
+    image = np.zeros((slices, 40, 44), np.float32)
+    image[:, 6:34, 8:38] = 200
+    image[:, 12:20, 14:24] = 320
+    return volumes.from_array(
+        np.hypot(image + rng.normal(0, 9, image.shape), 3).astype(np.float32), (4.0, 0.7, 0.7)
+    )
+
+
+@pytest.fixture
+def image(tmp_path):
+    return volumes.write(tmp_path / "image.nii.gz", volume())
+
+
+@pytest.fixture
+def cleanings(monkeypatch):
+    """The number of times that an image was really cleaned."""
+    calls = []
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return clean(*arguments)
+
+    monkeypatch.setattr(cache, "clean", counted)
+    return calls
+
+
+def test_order_is_noise_then_bias_then_scaling():
+    given = volume()
+    out = apply(given, FULL)
+    step = correct_bias(denoise(given.array), given.spacing, iterations=(4,))
+    np.testing.assert_array_equal(out.array, scale(step, "minmax"))
+    assert volumes.geometry_difference(out, given) is None
+
+
+def test_defaults_only_scale():
+    given = volume()
+    out = apply(given, Preprocessing()).array
+    np.testing.assert_array_equal(out, scale(given.array, "minmax"))
+    windowed = apply(given, Preprocessing(window=(0, 100))).array
+    np.testing.assert_array_equal(windowed, scale(given.array, "window", window=(0, 100)))
+    with pytest.raises(SettingsError, match="window"):
+        apply(given, Preprocessing(intensity="window"))
+
+
+def test_a_second_run_hits(image, tmp_path, cleanings):
+    first = cached(image, FULL, tmp_path / "cache")
+    second = cached(str(image), FULL, str(tmp_path / "cache"))
+    assert len(cleanings) == 1
+    np.testing.assert_array_equal(first.array, second.array)
+    np.testing.assert_array_equal(first.array, apply(volumes.read(image), FULL).array)
+    assert first.spacing == second.spacing
+    np.testing.assert_array_equal(first.affine, second.affine)
+    assert len(list((tmp_path / "cache").rglob("*.npz"))) == 1
+
+
+def test_the_same_content_under_another_name_hits(image, tmp_path, cleanings):
+    cached(image, FULL, tmp_path / "cache")
+    other = tmp_path / "elsewhere.nii.gz"
+    other.write_bytes(image.read_bytes())
+    cached(other, FULL, tmp_path / "cache")
+    assert len(cleanings) == 1
+
+
+def test_scaling_does_not_clean_again(image, tmp_path, cleanings):
+    cached(image, FULL, tmp_path / "cache")
+    changed = dataclasses.replace(FULL, intensity="percentile", percentiles=(5, 95))
+    out = cached(image, changed, tmp_path / "cache")
+    assert len(cleanings) == 1
+    np.testing.assert_array_equal(out.array, apply(volumes.read(image), changed).array)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"strength": 0.5},
+        {"sigma": 4.0},
+        {"rician": False},
+        {"n4_shrink": 1},
+        {"n4_iterations": (3,)},
+        {"bias_correction": False},
+    ],
+)
+def test_other_settings_miss(image, tmp_path, cleanings, change):
+    cached(image, FULL, tmp_path / "cache")
+    cached(image, dataclasses.replace(FULL, **change), tmp_path / "cache")
+    assert len(cleanings) == 2
+
+
+def test_settings_of_a_step_that_is_off_do_not_matter(image):
+    only = Preprocessing(denoise=True)
+    assert cache.key(image, only) == cache.key(image, dataclasses.replace(only, n4_shrink=4))
+    bias = Preprocessing(bias_correction=True)
+    assert cache.key(image, bias) == cache.key(image, dataclasses.replace(bias, strength=2.0))
+
+
+def test_changed_content_algorithm_or_library_miss(image, tmp_path, cleanings, monkeypatch):
+    folder = tmp_path / "cache"
+    cached(image, FULL, folder)
+    volumes.write(image, volume(seed=1))
+    cached(image, FULL, folder)
+    assert len(cleanings) == 2
+    monkeypatch.setattr(cache, "ALGORITHM", cache.ALGORITHM + 1)
+    cached(image, FULL, folder)
+    assert len(cleanings) == 3
+    monkeypatch.setattr(cache, "_libraries", lambda: {"SimpleITK": "0"})
+    cached(image, FULL, folder)
+    assert len(cleanings) == 4
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "nonsense", "pickle", "nan"])
+def test_a_damaged_entry_is_computed_again(image, tmp_path, cleanings, damage):
+    folder = tmp_path / "cache"
+    expected = cached(image, FULL, folder)
+    (entry,) = folder.rglob("*.npz")
+    whole = entry.read_bytes()
+    if damage == "nan":
+        with np.load(entry) as old:
+            np.savez(entry, **{**old, "array": np.full_like(old["array"], np.nan)})
+    elif damage == "pickle":
+        with np.load(entry) as old:
+            np.savez(entry, **{**old, "array": np.array([{}], dtype=object)})
+    else:
+        middle = len(whole) // 2
+        flipped = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
+        entry.write_bytes(
+            {"empty": b"", "cut": whole[:middle], "flipped": flipped, "nonsense": b"no"}[damage]
+        )
+    again = cached(image, FULL, folder)
+    assert len(cleanings) == 2
+    np.testing.assert_array_equal(again.array, expected.array)
+    assert entry.read_bytes() == whole  # repaired
+    cached(image, FULL, folder)
+    assert len(cleanings) == 2
+
+
+def test_nothing_is_kept_where_only_intensities_are_scaled(image, tmp_path):
+    out = cached(image, Preprocessing(), tmp_path / "cache")
+    np.testing.assert_array_equal(out.array, apply(volumes.read(image), Preprocessing()).array)
+    assert not (tmp_path / "cache").exists()
+    np.testing.assert_array_equal(cached(image, FULL).array, apply(volumes.read(image), FULL).array)
+
+
+def test_no_half_written_files_are_left(image, tmp_path, monkeypatch):
+    def fails(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("paraspine.volumes.writing._into_place", fails)
+    with pytest.raises(KeyboardInterrupt):
+        cached(image, FULL, tmp_path / "cache")
+    assert [p for p in (tmp_path / "cache").rglob("*") if p.is_file()] == []
+
+
+def test_threads_share_a_folder(image, tmp_path):
+    results = []
+
+    def work():
+        results.append(cached(image, FULL, tmp_path / "cache").array)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4
+    assert all(np.array_equal(r, results[0]) for r in results)
+    assert len(list((tmp_path / "cache").rglob("*"))) == 2  # one entry in one folder
+
+
+def test_an_image_with_detached_voxels_is_known_by_its_voxels(tmp_path, cleanings):
+    header = tmp_path / "image.mhd"
+
+    def write(seed):
+        picture = sitk.GetImageFromArray(volume(seed).array)
+        picture.SetSpacing((0.7, 0.7, 4.0))
+        sitk.WriteImage(picture, str(header))
+
+    write(0)
+    text = header.read_bytes()
+    cached(header, FULL, tmp_path / "cache")
+    cached(header, FULL, tmp_path / "cache")
+    assert len(cleanings) == 1
+    write(1)  # the same header, other voxels
+    assert header.read_bytes() == text
+    cached(header, FULL, tmp_path / "cache")
+    assert len(cleanings) == 2
+
+
+def test_a_missing_image_is_named(tmp_path):
+    with pytest.raises(ImageError, match=r"nowhere\.nii"):
+        cached(tmp_path / "nowhere.nii", FULL, tmp_path / "cache")
+
+
+# --- settings --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("denoise", 1),
+        ("sigma", -1),
+        ("strength", 0),
+        ("patch", 4),
+        ("patch", 0),
+        ("search", 2.5),
+        ("n4_shrink", 0),
+        ("n4_iterations", ()),
+        ("n4_iterations", 50),
+        ("n4_iterations", (0,)),
+        ("intensity", "histogram"),
+        ("window", (1, 1)),
+        ("window", (0, float("nan"))),
+        ("window", "01"),
+        ("percentiles", (-1, 50)),
+    ],
+)
+def test_settings_out_of_range_name_themselves(name, value):
+    with pytest.raises(SettingsError, match=name):
+        Preprocessing(**{name: value})
+
+
+def test_settings_from_a_profile_may_be_lists():
+    given = Preprocessing(n4_iterations=[20, 10], window=[-160, 240])
+    assert given == Preprocessing(n4_iterations=(20, 10), window=(-160.0, 240.0))
+    hash(given)
+
+
+def test_settings_suit_the_kind_of_intensities():
+    assert Preprocessing().suited("CT", (-160, 240)).window == (-160, 240)
+    assert Preprocessing(window=(0, 80)).suited("CT", (-160, 240)).window == (0, 80)
+    assert not Preprocessing(denoise=True).suited("CT").rician
+    assert Preprocessing(denoise=True).suited("MR").rician
+    with pytest.raises(SettingsError, match="CT"):
+        FULL.suited("CT")
+
+
+# --- real images -----------------------------------------------------------------------------
+
+
+@pytest.mark.shared
+def test_a_real_volume(shared_data, tmp_path, cleanings):
+    whole = volumes.read(shared_data / "myosegmentum-tum01" / "water.nii.gz")
+    some = volumes.Volume(whole.array[12:15, 80:320, 60:340], whole.spacing, whole.affine)
+    path = volumes.write(tmp_path / "water.nii.gz", some)
+    asked = Preprocessing(denoise=True, bias_correction=True, n4_iterations=(10, 10))
+    out = cached(path, asked, tmp_path / "cache")
+    again = cached(path, asked, tmp_path / "cache")
+    assert len(cleanings) == 1
+    np.testing.assert_array_equal(out.array, again.array)
+    assert (out.array.min(), out.array.max()) == (0, 1)
+    assert volumes.geometry_difference(out, some) is None
+    # Structure survives: the corrected image still looks like the one it came from.
+    assert np.corrcoef(out.array.ravel(), some.array.ravel())[0, 1] > 0.9
+
+
+@pytest.mark.shared
+def test_a_real_ct_crop_is_windowed(shared_data):
+    path = shared_data / "lidc-0181" / "sub-0181_crop-02_ct.nii.gz"
+    suited = Preprocessing().suited("CT", (-1000, 400))
+    out = cached(path, suited)
+    raw = volumes.read(path).array
+    np.testing.assert_allclose(out.array, np.clip((raw + 1000) / 1400, 0, 1), atol=1e-6)
