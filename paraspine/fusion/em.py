@@ -94,9 +94,9 @@ def expectation_maximisation(
 
 def _expect(said_by, log_prior, confusion) -> tuple[np.ndarray, np.ndarray]:
     """E step: posterior ``(N, C, P)`` of each pattern, and its log probability ``(N, P)``."""
-    log_confusion = np.full(confusion.shape, _NEVER)
-    np.log(confusion, out=log_confusion, where=confusion > 0)
-    score = np.matmul(log_confusion, said_by)
+    with np.errstate(divide="ignore"):
+        log_confusion = np.log(confusion)
+    score = np.matmul(np.maximum(log_confusion, _NEVER, out=log_confusion), said_by)
     score += log_prior
     peak = np.maximum.reduce(score, axis=1, keepdims=True)
     score -= peak

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.special import entr
 
 from ..arrays import ShapeError, check_labels
 
@@ -45,7 +46,21 @@ class Patterns:
 
     def class_counts(self) -> np.ndarray:
         """How many raters gave each class, per pattern: ``(P, C)`` integers."""
+        raters = self.votes.shape[1]
+        if len(self.votes) == self.num_classes**raters:
+            return _table_counts(self.num_classes, raters)
         return _votes_per_class(self.votes, self.num_classes)
+
+    def class_shares(self) -> np.ndarray:
+        """Share of raters who gave each class, per pattern: ``(P, C)`` float64."""
+        return self.class_counts() / self.votes.shape[1]
+
+    def entropies(self) -> np.ndarray:
+        """Entropy of each pattern's votes in nats: ``(P,)`` float32."""
+        raters = self.votes.shape[1]
+        if len(self.votes) == self.num_classes**raters:
+            return _table_entropies(self.num_classes, raters)
+        return entr(self.class_shares()).sum(axis=1).astype(np.float32)
 
     def counts(self) -> np.ndarray:
         """How many voxels show each pattern: ``(P,)`` integers."""
@@ -168,6 +183,23 @@ def rated_groups(labels, num_classes, rated) -> Iterator[tuple[np.ndarray, np.nd
         else:
             chosen = labels[np.ix_(images, np.flatnonzero(who))]
         yield images, np.moveaxis(chosen, 1, 0)
+
+
+@lru_cache(maxsize=64)
+def _table_counts(num_classes: int, raters: int) -> np.ndarray:
+    """Votes per class of all patterns, read only."""
+    counts = _votes_per_class(_table(num_classes, raters), num_classes)
+    counts.flags.writeable = False
+    return counts
+
+
+@lru_cache(maxsize=64)
+def _table_entropies(num_classes: int, raters: int) -> np.ndarray:
+    """Entropy of the votes of all patterns, read only."""
+    shares = _table_counts(num_classes, raters) / raters
+    entropies = entr(shares).sum(axis=1).astype(np.float32)
+    entropies.flags.writeable = False
+    return entropies
 
 
 def _votes_per_class(votes: np.ndarray, num_classes: int) -> np.ndarray:

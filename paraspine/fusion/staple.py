@@ -101,9 +101,9 @@ def staple(
     """Estimate the true segmentation and each rater's performance together.
 
     Expectation maximisation after Warfield 2004 (IEEE Trans Med Imaging 23:903) for any number of
-    classes: every rater has a confusion matrix, voxels
-    are independent, and the truth has a prior that is the same everywhere. Since a voxel's posterior depends on its votes alone,
-    each step works on the distinct vote patterns and their counts, whatever the image's size.
+    classes: every rater has a confusion matrix, voxels are independent, and the truth has a prior
+    that is the same everywhere. Since a voxel's posterior depends on its votes alone, each step
+    works on the distinct vote patterns and their counts, whatever the image's size.
 
     Parameters
     ----------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import entr
 
 from ..arrays import SettingsError, check_labels
 from .em import expectation_maximisation, prior_of, winners
@@ -99,7 +98,7 @@ def soft_labels(labels, num_classes: int) -> np.ndarray:
         If the labels do not fit.
     """
     patterns = vote_patterns(check_labels(labels, num_classes), num_classes)
-    return look_up_classes(_shares(patterns).astype(np.float32), patterns.codes)
+    return look_up_classes(patterns.class_shares().astype(np.float32), patterns.codes)
 
 
 def ground_truth_entropy(labels, num_classes: int) -> np.ndarray:
@@ -125,12 +124,14 @@ def ground_truth_entropy(labels, num_classes: int) -> np.ndarray:
     """
     labels = check_labels(labels, num_classes)
     result = np.zeros(labels.shape[1:], dtype=np.float32)
-    split = np.zeros(labels.shape[1:], dtype=bool)
-    for said in labels[1:]:
+    split = labels[0] != labels[-1]
+    for said in labels[1:-1]:
         split |= said != labels[0]
     where = np.flatnonzero(split)  # elsewhere all agree, so the entropy is 0
-    patterns = vote_patterns(labels.reshape(len(labels), -1)[:, where], num_classes)
-    result.reshape(-1)[where] = _entropies(patterns).take(patterns.codes)
+    patterns = vote_patterns(
+        np.stack([said.reshape(-1).take(where) for said in labels]), num_classes
+    )
+    result.reshape(-1)[where] = patterns.entropies().take(patterns.codes)
     return result
 
 
@@ -164,16 +165,6 @@ def tie_rate(labels, num_classes: int, extent: str = "image") -> float:
         counts[0] = 0
     _, tied = _most(patterns)
     return float(counts[tied].sum() / counts.sum()) if counts.any() else float("nan")
-
-
-def _shares(patterns: Patterns) -> np.ndarray:
-    """Share of raters per class and pattern, float64 ``(P, C)``."""
-    return patterns.class_counts() / patterns.votes.shape[1]
-
-
-def _entropies(patterns: Patterns) -> np.ndarray:
-    """Entropy of each pattern's votes, float32 ``(P,)``."""
-    return entr(_shares(patterns)).sum(axis=1).astype(np.float32)
 
 
 def _most(patterns: Patterns) -> tuple[np.ndarray, np.ndarray]:
