@@ -1,0 +1,45 @@
+"""From tidy frames to evidence: correlations, intervals, variance shares, tests, reliability.
+
+Slices of a subject are not independent, so intervals resample *subjects* (``groups``) wherever a
+grouping is given. NaN means "undefined" throughout: it is left out and counted, never a zero.
+"""
+
+from .agreement import BlandAltman, bland_altman, icc21
+from .anova import rm_anova
+from .bootstrap import (
+    ClusterWeights,
+    cluster_bootstrap,
+    cluster_weights,
+    difference_interval,
+    mean_interval,
+    percentile_interval,
+)
+from .comparisons import holm, paired_test
+from .correlation import pearson, spearman
+from .estimate import Estimate
+from .tables import correlation_table, difference_table, mean_table
+from .variance import VariancePartition, variance_partition, variance_partition_table
+
+__all__ = [
+    "BlandAltman",
+    "ClusterWeights",
+    "Estimate",
+    "VariancePartition",
+    "bland_altman",
+    "cluster_bootstrap",
+    "cluster_weights",
+    "correlation_table",
+    "difference_interval",
+    "difference_table",
+    "holm",
+    "icc21",
+    "mean_interval",
+    "mean_table",
+    "paired_test",
+    "pearson",
+    "percentile_interval",
+    "rm_anova",
+    "spearman",
+    "variance_partition",
+    "variance_partition_table",
+]

@@ -1,0 +1,279 @@
+"""Intervals by resampling clusters: whole subjects are drawn with replacement, never slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..arrays import SettingsError, ShapeError
+from .estimate import NAN, Estimate, check_columns, check_options, check_vectors
+
+__all__ = [
+    "ClusterWeights",
+    "bootstrap_p",
+    "cluster_bootstrap",
+    "cluster_sums",
+    "cluster_weights",
+    "difference_interval",
+    "draw_weights",
+    "mean_interval",
+    "percentile_interval",
+]
+
+
+@dataclass(frozen=True)
+class ClusterWeights:
+    """How often each cluster was drawn in each resample.
+
+    Attributes
+    ----------
+    labels : numpy.ndarray, (G,)
+        The clusters, in the order of first appearance.
+    codes : numpy.ndarray of int, (n,)
+        Which cluster each entry belongs to.
+    weights : numpy.ndarray of int, (B, G)
+        Draws; each row sums to G.
+    """
+
+    labels: np.ndarray
+    codes: np.ndarray
+    weights: np.ndarray
+
+
+def cluster_weights(groups, resamples: int = 2000, seed: int = 0) -> ClusterWeights:
+    """Draw G of G clusters with replacement, `resamples` times.
+
+    A statistic that is made of sums over clusters (means, correlations, counts in bins) is
+    resampled by multiplying its per-cluster sums with these weights, without touching an entry
+    again. The same groups and seed give the same draws, so that statistics computed beside each
+    other are resampled together.
+
+    Parameters
+    ----------
+    groups : array-like, (n,)
+        Which cluster each entry belongs to, such as the subject of a slice.
+    resamples : int
+        Number of resamples B.
+    seed : int
+        Makes the draws; independent of any global state.
+
+    Raises
+    ------
+    SettingsError
+        If `resamples` is not positive or a group is missing.
+    """
+    check_options(resamples, 0.5)
+    labels = np.asarray(groups)
+    if labels.ndim != 1:
+        raise ShapeError(f"groups: expected one dimension, got shape {labels.shape}.")
+    if pd.isna(labels).any():
+        raise SettingsError("groups: expected a group for every entry, got missing values.")
+    codes, names = pd.factorize(labels)
+    return ClusterWeights(np.asarray(names), codes, draw_weights(len(names), resamples, seed))
+
+
+def percentile_interval(replicates, confidence: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of bootstrap replicates.
+
+    NaN replicates (a resample in which the statistic is undefined) are left out; if they are more
+    than half, the interval is NaN. Infinite replicates take part.
+    """
+    replicates = np.asarray(replicates, dtype=np.float64)
+    kept = np.sort(replicates[~np.isnan(replicates)])
+    if len(kept) == 0 or 2 * len(kept) < len(replicates):
+        return NAN, NAN
+    tail = (1 - confidence) / 2
+    if np.isinf(kept).any():  # no interpolation between a number and infinity
+        position = np.array([tail, 1 - tail]) * (len(kept) - 1)
+        low, high = kept[int(np.floor(position[0]))], kept[int(np.ceil(position[1]))]
+    else:
+        low, high = np.quantile(kept, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def bootstrap_p(replicates, null: float = 0.0) -> float:
+    """Two-sided p-value: twice the share of replicates on the rarer side of `null`.
+
+    Both counts are raised by one, so the smallest p is ``2 / (B + 1)``; it is below
+    ``1 - confidence`` about when the percentile interval leaves `null` out.
+    """
+    replicates = np.asarray(replicates, dtype=np.float64)
+    kept = replicates[~np.isnan(replicates)]
+    if len(kept) == 0 or 2 * len(kept) < len(replicates):
+        return NAN
+    rarer = min((kept <= null).sum(), (kept >= null).sum())
+    return float(min(1.0, 2 * (rarer + 1) / (len(kept) + 1)))
+
+
+def cluster_bootstrap(
+    data,
+    groups,
+    statistic: Callable,
+    resamples: int = 2000,
+    seed: int = 0,
+    *,
+    confidence: float = 0.95,
+    null: float | None = None,
+) -> Estimate:
+    """Percentile interval of any statistic, resampling clusters of rows.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame or array-like, (n, ...)
+        The rows.
+    groups : str or array-like, (n,), or None
+        Cluster of each row: a column of the frame, or labels; None makes each row its own.
+    statistic : callable
+        Gets rows of the kind of `data` and returns a number; NaN means undefined. A cluster drawn
+        twice stands in it twice.
+    resamples, seed
+        As for `cluster_weights`.
+    confidence : float
+        Of the interval.
+    null : float, optional
+        Value against which the two-sided p is taken (`bootstrap_p`); without it p is NaN.
+
+    Returns
+    -------
+    Estimate
+        Value from all rows; NaN interval with fewer than 2 clusters or if more than half of the
+        resamples are undefined.
+
+    Raises
+    ------
+    SettingsError, ShapeError
+        If options or groups do not fit.
+    """
+    check_options(resamples, confidence)
+    frame = isinstance(data, pd.DataFrame)
+    if isinstance(groups, str):
+        check_columns(data, groups=groups)
+        groups = data[groups].to_numpy()
+    rows = data if frame else np.asarray(data)
+    if groups is None:
+        groups = np.arange(len(rows))
+    if len(groups) != len(rows):
+        raise ShapeError(f"groups: expected one per row, {len(rows)}, got {len(groups)}.")
+    value = float(statistic(rows)) if len(rows) else NAN
+    draws = cluster_weights(groups, resamples, seed)
+    if len(draws.labels) < 2:
+        return Estimate(value)
+    order = np.argsort(draws.codes, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(draws.codes))[:-1])
+    replicates = np.empty(resamples)
+    for b, weights in enumerate(draws.weights):
+        chosen = np.concatenate([members[g] for g in np.repeat(np.arange(len(weights)), weights)])
+        replicates[b] = statistic(rows.iloc[chosen] if frame else rows[chosen])
+    p = NAN if null is None else bootstrap_p(replicates, null)
+    return Estimate(value, *percentile_interval(replicates, confidence), p)
+
+
+def mean_interval(
+    values,
+    groups=None,
+    resamples: int = 2000,
+    seed: int = 0,
+    *,
+    confidence: float = 0.95,
+    null: float | None = None,
+) -> Estimate:
+    """Mean over images with an interval from resampling clusters of them.
+
+    Parameters
+    ----------
+    values : array-like of float, (n,)
+        NaN is left out. An infinite value (such as the Hausdorff distance to an empty mask) makes
+        the mean and every resample that holds it infinite.
+    groups : array-like, (n,), optional
+        Cluster of each value, such as its subject; without it each value is its own.
+    resamples, seed, confidence, null
+        As for `cluster_bootstrap`.
+
+    Returns
+    -------
+    Estimate
+        NaN value with nothing to average; NaN interval with fewer than 2 values or clusters.
+
+    Raises
+    ------
+    SettingsError, ShapeError
+        If options, values or groups do not fit.
+    """
+    check_options(resamples, confidence)
+    values = np.asarray(values, dtype=np.float64)
+    plain = np.where(np.isinf(values), 0.0, values)
+    arrays, codes = check_vectors(groups, values=plain)
+    kept = values[~np.isnan(values)] if values.ndim == 1 else values
+    if len(kept) == 0:
+        return Estimate(NAN)
+    above, below = (kept == np.inf).astype(float), (kept == -np.inf).astype(float)
+    centre = float(arrays["values"].mean())
+    clusters = int(codes.max()) + 1
+    columns = [np.ones(len(kept)), arrays["values"] - centre, above, below]
+    sums = cluster_sums(codes, clusters, columns)
+    value = float(_mean(sums.sum(axis=0), centre))
+    if clusters < 2:
+        return Estimate(value)
+    replicates = _mean(draw_weights(clusters, resamples, seed) @ sums, centre)
+    p = NAN if null is None else bootstrap_p(replicates, null)
+    return Estimate(value, *percentile_interval(replicates, confidence), p)
+
+
+def difference_interval(
+    a,
+    b,
+    groups=None,
+    resamples: int = 2000,
+    seed: int = 0,
+    *,
+    confidence: float = 0.95,
+) -> Estimate:
+    """Mean paired difference ``a - b`` with its interval, resampling clusters of pairs.
+
+    Parameters
+    ----------
+    a, b : array-like of float, (n,)
+        Two conditions of the same images; pairs with a NaN are left out.
+    groups, resamples, seed, confidence
+        As for `mean_interval`.
+
+    Returns
+    -------
+    Estimate
+        p tests a mean difference of 0 (`bootstrap_p`).
+
+    Raises
+    ------
+    SettingsError, ShapeError
+        If options or arrays do not fit, or a value is infinite.
+    """
+    check_options(resamples, confidence)
+    arrays, codes = check_vectors(groups, a=a, b=b)
+    return mean_interval(
+        arrays["a"] - arrays["b"], codes, resamples, seed, confidence=confidence, null=0.0
+    )
+
+
+def cluster_sums(codes, clusters: int, columns) -> np.ndarray:
+    """Sum each column within each cluster: ``(G, K)``."""
+    return np.stack([np.bincount(codes, column, minlength=clusters) for column in columns], axis=1)
+
+
+def draw_weights(clusters: int, resamples: int, seed: int) -> np.ndarray:
+    """Multinomial draws ``(B, G)``: how often each cluster is in each resample."""
+    if clusters == 0:
+        return np.zeros((resamples, 0), dtype=np.int64)
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples)
+
+
+def _mean(sums: np.ndarray, centre: float) -> np.ndarray:
+    """Mean from the sums of `mean_interval`, along the last axis."""
+    count, total, above, below = np.moveaxis(sums, -1, 0)
+    mean = centre + np.divide(total, count, out=np.full(np.shape(total), NAN), where=count > 0)
+    mean = np.where(above > 0, np.inf, mean)
+    mean = np.where(below > 0, -np.inf, mean)
+    return np.where((above > 0) & (below > 0), NAN, mean)

@@ -1,0 +1,219 @@
+"""Paired comparisons of conditions, with Holm-adjusted p-values and effect sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ..arrays import SettingsError
+from .estimate import NAN, as_columns, check_columns
+
+__all__ = ["cells", "differences", "holm", "paired_test"]
+
+
+def holm(p) -> np.ndarray:
+    """Holm's step-down adjustment of p-values (Holm 1979).
+
+    Parameters
+    ----------
+    p : array-like of float, (n,)
+        p-values; NaN (a test that could not be made) stays NaN and does not count.
+
+    Returns
+    -------
+    numpy.ndarray of float64, (n,)
+        Adjusted p-values, at most 1.
+
+    Raises
+    ------
+    SettingsError
+        If a value lies outside [0, 1].
+    """
+    p = np.asarray(p, dtype=np.float64)
+    flat = p.reshape(-1)
+    tested = np.flatnonzero(~np.isnan(flat))
+    if ((flat[tested] < 0) | (flat[tested] > 1)).any():
+        raise SettingsError("p: expected values from 0 to 1.")
+    order = tested[np.argsort(flat[tested], kind="stable")]
+    adjusted = np.full(flat.shape, NAN)
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(flat[order] * factors), 1.0)
+    return adjusted.reshape(p.shape)
+
+
+def paired_test(
+    frame: pd.DataFrame,
+    value: str,
+    condition: str,
+    pair: str | Sequence[str],
+    method: str = "t",
+    *,
+    by: str | Sequence[str] = (),
+    reference=None,
+    average: str | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Compare each two conditions on the same things.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row per thing and condition.
+    value, condition : str
+        Columns of the number compared and of what is compared.
+    pair : str or sequence of str
+        Columns that say which rows belong together: ``"image"`` as published.
+    method : {"t", "wilcoxon"}
+        Paired t test (roshanzamir2023) or Wilcoxon signed-rank test (lemay2022; differences of 0
+        are left out; exact where SciPy finds that possible).
+    by : str or sequence of str
+        Columns whose every combination is a table of its own, such as the class.
+    reference : optional
+        Compare all other conditions with this one only, instead of each two.
+    average : str, optional
+        Column of the cluster, such as ``"subject"``, within which the pairs' differences are
+        averaged before testing: the test by subject, for slices that are not independent.
+    confidence : float
+        Of the interval of the mean difference.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per `by` cell and pair of conditions: the `by` columns; ``a``, ``b``; ``n``
+        (differences tested); ``dropped`` (pairs left out since a value is missing or NaN);
+        ``mean_a``, ``mean_b`` (over the pairs kept); ``difference`` (mean of a - b) with its t
+        interval ``low``, ``high``; ``median_difference``; ``statistic`` (t, or the smaller rank
+        sum); ``df`` (NaN for wilcoxon); ``p`` (two-sided); ``p_holm`` (adjusted over all rows of
+        the table); ``effect`` and ``effect_name``: Cohen's ``d_z`` (mean over standard deviation
+        of the differences) or the matched-pairs ``rank_biserial`` correlation. NaN for what
+        fewer than 2 differences, or differences without variance, leave undefined.
+
+    Raises
+    ------
+    SettingsError
+        If a column is missing, an option is unknown, a value is infinite, or a pair occurs twice
+        under a condition.
+    """
+    by, pair = as_columns(by), as_columns(pair)
+    if method not in ("t", "wilcoxon"):
+        raise SettingsError(f"method: expected 't' or 'wilcoxon', got {method!r}.")
+    extra = [] if average is None or average in pair else [average]
+    check_columns(frame, value=value, condition=condition, pair=pair, by=by, average=extra)
+    rows = []
+    for key, wide, cluster in cells(frame, value, condition, pair, by, average):
+        for a, b in _pairs(list(wide.columns), reference):
+            d, counts = differences(wide, a, b, cluster)
+            test = _t_test if method == "t" else _wilcoxon
+            rows.append(key | counts | _interval(d, confidence) | test(d))
+    columns = [*by, "a", "b", "n", "dropped", "mean_a", "mean_b", "difference", "low", "high"]
+    columns += ["median_difference", "statistic", "df", "p", "p_holm", "effect", "effect_name"]
+    table = pd.DataFrame(rows)
+    table["p_holm"] = holm(table["p"]) if len(table) else []
+    return table.reindex(columns=columns)
+
+
+def cells(frame, value, condition, pair, by, average=None):
+    """Yield each `by` cell as ``(its key, pairs x conditions, cluster of each pair or None)``."""
+    numbers = pd.to_numeric(frame[value], errors="coerce")
+    if (wrong := numbers.isna() & frame[value].notna()).any():
+        raise SettingsError(f"{value}: expected numbers, got {frame[value][wrong].iloc[0]!r}.")
+    if np.isinf(numbers).any():
+        raise SettingsError(
+            f"{value}: holds {int(np.isinf(numbers).sum())} infinite values, whose differences "
+            "are undefined; replace them by NaN to leave them out, and say so."
+        )
+    frame = frame.assign(**{value: numbers})
+    for name in [condition, *pair, *by]:
+        if frame[name].isna().any():
+            raise SettingsError(f"{name}: holds missing values; each row needs one.")
+    order = list(dict.fromkeys(frame[condition]))
+    groups = frame.groupby(by, sort=False, observed=True) if by else [((), frame)]
+    for key, cell in groups:
+        if (twice := cell.duplicated([*pair, condition])).any():
+            row = cell[twice].iloc[0]
+            where = ", ".join(f"{n}={row[n]!r}" for n in [*pair, condition])
+            raise SettingsError(
+                f"pair: {where} occurs more than once; add the columns that tell the rows apart "
+                "to `pair` or `by`, and use `average` to test by subject."
+            )
+        wide = cell.set_index([*pair, condition])[value].unstack(condition)
+        wide = wide[[c for c in order if c in wide.columns]]
+        cluster = None
+        if average is not None:
+            owner = cell.drop_duplicates([*pair, average])
+            if owner.duplicated(pair).any():
+                raise SettingsError(
+                    f"average: a pair belongs to several values of {average!r}; add it to `pair`."
+                )
+            if average in pair:
+                cluster = wide.index.get_level_values(average)
+            else:
+                cluster = owner.set_index(pair)[average].reindex(wide.index)
+        yield dict(zip(by, key, strict=True)), wide, cluster
+
+
+def differences(wide, a, b, cluster=None) -> tuple[np.ndarray, dict]:
+    """Differences a - b of complete pairs, averaged within clusters, and what they rest on."""
+    both = wide[[a, b]].to_numpy(dtype=np.float64)
+    kept = ~np.isnan(both).any(axis=1)
+    both = both[kept]
+    if cluster is not None:
+        both = pd.DataFrame(both).groupby(np.asarray(cluster)[kept], sort=False).mean().to_numpy()
+    means = both.mean(axis=0) if len(both) else (NAN, NAN)
+    counts = {"a": a, "b": b, "n": len(both), "dropped": int((~kept).sum())}
+    return both[:, 0] - both[:, 1], counts | {"mean_a": means[0], "mean_b": means[1]}
+
+
+def _pairs(conditions, reference) -> list[tuple]:
+    if len(conditions) < 2:
+        raise SettingsError(
+            f"condition: expected at least two conditions to compare, got {conditions}."
+        )
+    if reference is None:
+        return list(combinations(conditions, 2))
+    if reference not in conditions:
+        raise SettingsError(f"reference: expected one of {conditions}, got {reference!r}.")
+    return [(c, reference) for c in conditions if c != reference]
+
+
+def _interval(d, confidence) -> dict:
+    result = {"difference": NAN, "low": NAN, "high": NAN, "median_difference": NAN}
+    if len(d):
+        result |= {"difference": float(d.mean()), "median_difference": float(np.median(d))}
+    if len(d) > 1:
+        half = stats.t.ppf(0.5 + confidence / 2, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d))
+        result |= {"low": float(d.mean() - half), "high": float(d.mean() + half)}
+    return result
+
+
+def _t_test(d) -> dict:
+    result = {"statistic": NAN, "df": float(len(d) - 1), "p": NAN, "effect": NAN}
+    result |= {"effect_name": "d_z"}
+    if len(d) < 2:
+        return result | {"df": NAN}
+    sd = d.std(ddof=1)
+    if sd <= 1e-13 * np.abs(d).max():
+        return result
+    t = d.mean() / (sd / np.sqrt(len(d)))
+    p = 2 * stats.t.sf(abs(t), len(d) - 1)
+    return result | {"statistic": float(t), "p": float(p), "effect": float(d.mean() / sd)}
+
+
+def _wilcoxon(d) -> dict:
+    result = {"statistic": NAN, "df": NAN, "p": NAN, "effect": NAN}
+    result |= {"effect_name": "rank_biserial"}
+    d = d[d != 0]
+    if len(d) < 2:
+        return result
+    ranks = stats.rankdata(np.abs(d))
+    effect = (ranks[d > 0].sum() - ranks[d < 0].sum()) / ranks.sum()
+    test = stats.wilcoxon(d)
+    return result | {
+        "statistic": float(test.statistic),
+        "p": float(test.pvalue),
+        "effect": float(effect),
+    }
