@@ -8,7 +8,7 @@ from paraspine.preprocess.bias import bias_field, correct_bias
 from paraspine.preprocess.cache import ALGORITHM, cached
 from paraspine.preprocess.intensity import scale
 from paraspine.preprocess.noise import denoise, noise_level
-from paraspine.preprocess.settings import Preprocessing, apply, clean
+from paraspine.preprocess.settings import Preprocessing, apply, clean, intensity_kind
 
 __all__ = [
     "ALGORITHM",
@@ -19,6 +19,7 @@ __all__ = [
     "clean",
     "correct_bias",
     "denoise",
+    "intensity_kind",
     "noise_level",
     "scale",
 ]

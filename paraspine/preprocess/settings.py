@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from paraspine.arrays import SettingsError
@@ -11,7 +12,7 @@ from paraspine.preprocess.intensity import scale
 from paraspine.preprocess.noise import denoise
 from paraspine.volumes import Volume
 
-__all__ = ["INTENSITIES", "Preprocessing", "apply", "clean"]
+__all__ = ["INTENSITIES", "Preprocessing", "apply", "clean", "intensity_kind"]
 
 INTENSITIES = ("auto", "minmax", "percentile", "window", "zscore")
 
@@ -96,6 +97,25 @@ class Preprocessing:
         """Whether anything happens that is worth a cache: denoising or bias correction."""
         return self.denoise or self.bias_correction
 
+    @classmethod
+    def for_cohort(cls, metadata: Mapping, **options) -> Preprocessing:
+        """Make settings for a cohort from wishes that were made for any cohort.
+
+        What makes no sense for its kind of intensities is left out: bias correction and the
+        Rician correction are for MR only. The manifest's window scales where it names one.
+
+        Parameters
+        ----------
+        metadata : mapping
+            The manifest's JSON block; ``metadata["intensity"]`` has ``kind`` and ``window``.
+        **options
+            As for the class.
+        """
+        kind, window = intensity_kind(metadata)
+        if kind != "MR":
+            options["bias_correction"] = False
+        return cls(**options).suited(kind, window)
+
     def suited(self, kind: str, window=None) -> Preprocessing:
         """Return these settings for a cohort's kind of intensities.
 
@@ -121,6 +141,27 @@ class Preprocessing:
             rician=self.rician and kind == "MR",
             window=self.window if self.window is not None else window,
         )
+
+
+def intensity_kind(metadata: Mapping) -> tuple[str, tuple[float, float] | None]:
+    """Return what a manifest's JSON block says of its intensities.
+
+    Parameters
+    ----------
+    metadata : mapping
+        ``metadata["intensity"]`` is ``{"kind": ..., "window": [low, high]}``, either may be left
+        out.
+
+    Returns
+    -------
+    kind : str
+        "MR" where nothing is said.
+    window : (float, float) or None
+        Low and high.
+    """
+    block = metadata.get("intensity") or {}
+    window = block.get("window")
+    return str(block.get("kind") or "MR"), None if window is None else _pair("window", window)
 
 
 def _number(name: str, value) -> float:

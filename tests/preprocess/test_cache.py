@@ -252,6 +252,21 @@ def test_settings_suit_the_kind_of_intensities():
         FULL.suited("CT")
 
 
+def test_wishes_for_any_cohort_are_fitted_to_its_kind():
+    ct = {"intensity": {"kind": "CT", "window": [-1000, 400]}}
+    fitted = Preprocessing.for_cohort(ct, denoise=True, bias_correction=True)
+    assert fitted.denoise
+    assert not fitted.rician
+    assert not fitted.bias_correction
+    assert fitted.window == (-1000, 400)
+    assert Preprocessing.for_cohort({"intensity": {"kind": "MR"}}, bias_correction=True) == (
+        Preprocessing(bias_correction=True)
+    )
+    assert Preprocessing.for_cohort({}, denoise=True) == Preprocessing(denoise=True)
+    with pytest.raises(SettingsError, match="window"):
+        Preprocessing.for_cohort({"intensity": {"kind": "CT", "window": [5, 1]}})
+
+
 # --- real images -----------------------------------------------------------------------------
 
 

@@ -1,0 +1,34 @@
+"""A cohort's images and label maps in memory, slice by slice, and the targets made of them.
+
+`load` reads a cohort onto one grid; `targets` makes what a network is trained towards: a fusion of
+the raters, or one rater drawn anew in every epoch. A rater who did not rate an image is marked as
+such in `Slices.rated`; its label map there is empty and means nothing.
+"""
+
+from paraspine.slices.data import Slices
+from paraspine.slices.grid import common_grid
+from paraspine.slices.loading import load
+from paraspine.slices.targets import (
+    FUSIONS,
+    Targets,
+    label_sets,
+    rater_counts,
+    soft,
+    targets,
+    tie_rates,
+    vote,
+)
+
+__all__ = [
+    "FUSIONS",
+    "Slices",
+    "Targets",
+    "common_grid",
+    "label_sets",
+    "load",
+    "rater_counts",
+    "soft",
+    "targets",
+    "tie_rates",
+    "vote",
+]

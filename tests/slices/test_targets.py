@@ -1,0 +1,286 @@
+"""Slices, selections and targets on hand-made label maps."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from paraspine import fusion
+from paraspine.anatomy import ClassTable
+from paraspine.arrays import LabelError, ManifestError, SettingsError, ShapeError, SpacingError
+from paraspine.slices import (
+    FUSIONS,
+    Slices,
+    label_sets,
+    rater_counts,
+    soft,
+    targets,
+    tie_rates,
+    vote,
+)
+
+CLASSES = ClassTable(("background", "right", "left"), (("right", "left"),))
+
+
+def made(n=6, raters=3, size=(8, 10), seed=0, rated=None):
+    rng = np.random.default_rng(seed)
+    rated = np.ones((n, raters), bool) if rated is None else np.array(rated, dtype=bool)
+    labels = rng.integers(0, 3, (n, raters, *size)).astype(np.uint8)
+    labels[~rated] = 0
+    table = pd.DataFrame(
+        {
+            "subject": [f"s{i // 2}" for i in range(n)],
+            "image": [f"images/{i // 2}.nii.gz" for i in range(n)],
+            "slice": [i % 2 for i in range(n)],
+            "row": [i // 2 for i in range(n)],
+        }
+    )
+    return Slices(
+        images=rng.random((n, 1, *size), dtype=np.float32),
+        labels=labels,
+        rated=rated,
+        table=table,
+        classes=CLASSES,
+        raters=tuple("abcdefgh"[:raters]),
+        spacing=(0.7, 0.8),
+        source="made up",
+        synthetic=True,
+    )
+
+
+# --- selections ------------------------------------------------------------------------------
+
+
+def test_a_mask_places_and_a_slice_select():
+    data = made()
+    mask = data.table["subject"] == "s1"
+    for which in (mask, mask.to_numpy(), [2, 3], slice(2, 4), np.array([2, 3])):
+        some = data.select(which)
+        assert len(some) == 2
+        np.testing.assert_array_equal(some.images, data.images[2:4])
+        np.testing.assert_array_equal(some.labels, data.labels[2:4])
+        assert some.table.index.tolist() == [0, 1]
+        assert some.table["image"].tolist() == ["images/1.nii.gz"] * 2
+        assert (some.raters, some.spacing, some.source) == (data.raters, data.spacing, data.source)
+    turned = data.select([5, 0])
+    np.testing.assert_array_equal(turned.images, data.images[[5, 0]])
+    assert len(data.select([])) == 0
+    assert data.size == (8, 10)
+
+
+def test_a_mask_of_a_shuffled_table_goes_by_order():
+    data = made()
+    mask = pd.Series([True, False] * 3, index=[9, 8, 7, 6, 5, 4])
+    np.testing.assert_array_equal(data.select(mask).images, data.images[::2])
+
+
+def test_wrong_selections_are_refused():
+    data = made()
+    with pytest.raises(ShapeError, match="6 entries"):
+        data.select([True, False])
+    with pytest.raises(ShapeError, match="mask or places"):
+        data.select(["s1"])
+    with pytest.raises(IndexError):
+        data.select([6])
+
+
+def test_a_split_of_the_manifests_rows_takes_whole_volumes():
+    data = made()
+    assignment = pd.Series(["train", "test", "train"], index=[0, 1, 2])
+    assert data.sides(assignment).tolist() == ["train"] * 2 + ["test"] * 2 + ["train"] * 2
+    parts = data.split(assignment)
+    assert {side: len(part) for side, part in parts.items()} == {"train": 4, "test": 2}
+    assert parts["test"].table["subject"].unique().tolist() == ["s1"]
+    folds = data.split(pd.Series([0, 1, 2, 3], index=[0, 1, 2, 3]))
+    assert {fold: len(part) for fold, part in folds.items()} == {0: 2, 1: 2, 2: 2, 3: 0}
+    assert len(data.select([0]).split(assignment)["test"]) == 0
+
+
+def test_a_split_of_something_else_is_refused():
+    with pytest.raises(ManifestError, match="no side for manifest rows \\[2\\]"):
+        made().sides(pd.Series(["train", "test"], index=[0, 1]))
+    with pytest.raises(ManifestError, match="Series"):
+        made().sides(["train"] * 6)
+
+
+def test_shapes_are_checked():
+    data = made()
+    with pytest.raises(ShapeError, match="labels"):
+        dataclasses.replace(data, raters=("a", "b"))
+    with pytest.raises(ShapeError, match="images"):
+        dataclasses.replace(data, images=data.images[:, 0])
+    with pytest.raises(SpacingError):
+        dataclasses.replace(data, spacing=(1.0, 1.0, 1.0))
+
+
+# --- fusions ---------------------------------------------------------------------------------
+
+
+def tiny():
+    """One row of four pixels, three raters: agreed, two to one, one each, tie of two."""
+    data = made(n=2, raters=3, size=(1, 4), rated=[[1, 1, 1], [1, 0, 1]])
+    data.labels[0, :, 0] = [[1, 1, 0, 2], [1, 1, 1, 2], [1, 2, 2, 2]]
+    data.labels[1, :, 0] = [[1, 1, 0, 2], [0, 0, 0, 0], [1, 2, 0, 2]]
+    return data
+
+
+def test_soft_labels_by_hand():
+    found = soft(tiny())
+    third = 1 / 3
+    expected = [[0, 0, third, 0], [1, 2 * third, third, 0], [0, third, third, 1]]
+    np.testing.assert_allclose(found[0, :, 0], expected, atol=1e-6)
+    # The second image's raters are the first and the third only.
+    np.testing.assert_allclose(found[1, :, 0], [[0, 0, 1, 0], [1, 0.5, 0, 0], [0, 0.5, 0, 1]])
+    np.testing.assert_array_equal(targets(tiny(), "average")(3), found)
+
+
+def test_majority_by_hand():
+    found = vote(tiny())
+    assert found.dtype == np.uint8
+    assert found[0, 0, [0, 1, 3]].tolist() == [1, 1, 2]
+    assert found[1, 0, [0, 2, 3]].tolist() == [1, 0, 2]
+    assert found[1, 0, 1] in (1, 2)
+    np.testing.assert_allclose(tie_rates(tiny()), [0.25, 0.25])
+
+
+def test_fusions_leave_out_who_did_not_rate():
+    # Each against the fusion of that slice's raters alone.
+    rated = np.random.default_rng(3).random((6, 4)) < 0.6
+    rated[:, 0] |= ~rated.any(axis=1)
+    data = made(raters=4, rated=rated)
+    majority, staple = targets(data, "majority")(0), targets(data, "staple")(0)
+    average = targets(data, "average")(0)
+    for place, labels, who in label_sets(data):
+        assert len(who) == rated[place].sum() == rater_counts(data)[place]
+        np.testing.assert_array_equal(majority[place], fusion.majority_vote(labels, 3))
+        np.testing.assert_array_equal(staple[place], fusion.staple(labels, 3).labels)
+        np.testing.assert_allclose(average[place], fusion.soft_labels(labels, 3), atol=1e-6)
+
+
+def test_one_rater_is_that_raters_labels():
+    data = made()
+    given = targets(data, "rater:b")
+    np.testing.assert_array_equal(given(0), data.labels[:, 1])
+    assert not given.soft
+    assert targets(data, "average").soft
+    alone = made(raters=1)
+    for name in ("majority", "random", "staple"):
+        np.testing.assert_array_equal(targets(alone, name)(2), alone.labels[:, 0])
+    assert np.isnan(tie_rates(alone)).all()
+
+
+def test_fixed_targets_are_the_same_array_and_cannot_be_changed():
+    given = targets(made(), "majority")
+    assert given(0) is given(7)
+    with pytest.raises(ValueError, match="read-only"):
+        given(0)[0] = 1
+
+
+def test_no_slices_give_no_targets():
+    none = made().select([])
+    for name in FUSIONS:
+        assert len(targets(none, name)(0)) == 0
+    assert vote(none).shape == (0, 8, 10)
+
+
+# --- the random rater ------------------------------------------------------------------------
+
+
+def test_a_random_target_is_one_of_the_raters_labels():
+    data = made()
+    given = targets(data, "random", seed=1)
+    for epoch in range(4):
+        drawn = given(epoch)
+        chosen = given.raters(epoch)
+        np.testing.assert_array_equal(drawn, data.labels[np.arange(6), chosen])
+    assert drawn.dtype == np.uint8
+
+
+def test_draws_are_a_function_of_seed_epoch_and_slice():
+    data = made(n=40)
+    first, second = targets(data, "random", seed=5), targets(data, "random", seed=5)
+    backwards = [second.raters(e).tolist() for e in reversed(range(5))][::-1]
+    assert [first.raters(e).tolist() for e in range(5)] == backwards
+    assert first.raters(0).tolist() != first.raters(1).tolist()
+    assert first.raters(0).tolist() != targets(data, "random", seed=6).raters(0).tolist()
+
+
+def test_selecting_does_not_change_a_slices_draws():
+    data = made(n=40)
+    whole = targets(data, "random", seed=2)
+    order = np.random.default_rng(0).permutation(40)[:17]
+    part = targets(data.select(order), "random", seed=2)
+    for epoch in range(3):
+        np.testing.assert_array_equal(part.raters(epoch), whole.raters(epoch)[order])
+
+
+def test_draws_stay_what_they_are():
+    # Another order of fields, hash or generator would change every training with random raters.
+    name = b"s0\x1fimages/0.nii.gz\x1f1"
+    expected = int.from_bytes(hashlib.sha256(name).digest()[:8], "little")
+    assert int(made().keys[1]) == expected
+    bits = np.random.Philox(counter=expected, key=7 + (3 << 64)).random_raw()
+    drawn = targets(made(raters=5), "random", seed=7).raters(3)
+    assert drawn[1] == int(bits / 2**64 * 5)
+    assert drawn.tolist() == [4, 0, 0, 3, 3, 1]
+
+
+def test_raters_are_drawn_evenly_and_only_who_rated():
+    # scipy.stats.chisquare is the judge; 400 slices x 20 epochs.
+    rated = np.ones((400, 3), bool)
+    rated[200:, 1] = False
+    data = made(n=400, size=(1, 1), rated=rated)
+    given = targets(data, "random", seed=9)
+    drawn = np.stack([given.raters(e) for e in range(20)])
+    three = np.bincount(drawn[:, :200].ravel(), minlength=3)
+    assert stats.chisquare(three).pvalue > 1e-3
+    two = np.bincount(drawn[:, 200:].ravel(), minlength=3)
+    assert two[1] == 0
+    assert stats.chisquare(two[[0, 2]]).pvalue > 1e-3
+    # Neither the slices of an epoch nor the epochs of a slice are tied to each other.
+    pairs = np.histogram2d(drawn[:-1, :200].ravel(), drawn[1:, :200].ravel(), bins=3)[0]
+    assert stats.chi2_contingency(pairs).pvalue > 1e-3
+    neighbours = np.histogram2d(drawn[:, :199].ravel(), drawn[:, 1:200].ravel(), bins=3)[0]
+    assert stats.chi2_contingency(neighbours).pvalue > 1e-3
+
+
+# --- refused ---------------------------------------------------------------------------------
+
+
+def test_a_slice_that_nobody_rated_is_no_target():
+    data = made(rated=[[1, 1, 1], [0, 0, 0], *[[1, 1, 1]] * 4])
+    for name in FUSIONS:
+        with pytest.raises(LabelError, match=r"1 of 6 slices were not rated by anybody.*s0"):
+            targets(data, name)
+    with pytest.raises(LabelError, match="anybody"):
+        vote(data)
+    assert np.isnan(soft(data)[1]).all()
+    assert not np.isnan(soft(data)[0]).any()
+    assert [place for place, _, _ in label_sets(data)] == [0, 2, 3, 4, 5]
+    assert rater_counts(data).tolist() == [3, 0, 3, 3, 3, 3]
+    kept = data.select(rater_counts(data) > 0)
+    assert len(targets(kept, "majority")(0)) == 5
+
+
+def test_a_rater_who_did_not_rate_everything_is_no_target_alone():
+    data = made(rated=[[1, 1, 1], [1, 0, 1], *[[1, 1, 1]] * 4])
+    with pytest.raises(LabelError, match=r"rater b.*images/0"):
+        targets(data, "rater:b")
+    assert targets(data, "rater:a")(0).shape == (6, 8, 10)
+
+
+def test_unknown_fusions_and_arguments_are_named():
+    data = made()
+    with pytest.raises(SettingsError, match="majority, random, staple, average"):
+        targets(data, "mean")
+    with pytest.raises(SettingsError, match="a, b, c"):
+        targets(data, "rater:z")
+    with pytest.raises(SettingsError, match="seed"):
+        targets(data, "random", seed=-1)
+    with pytest.raises(SettingsError, match="epoch"):
+        targets(data, "random")(1.5)
+    with pytest.raises(SettingsError, match="not drawn"):
+        targets(data, "majority").raters(0)
