@@ -1,0 +1,10 @@
+"""Executed notebooks → the book: pages with titles, interactive figures, formulas, provenance.
+
+`build` does it all; `publish` writes the source folder alone. ``mime`` and ``extension`` are
+loaded by Sphinx: plotly figures and TeX that need no other host and no npm.
+"""
+
+from .build import BuildError, build, build_html
+from .publish import Published, publish
+
+__all__ = ["BuildError", "Published", "build", "build_html", "publish"]

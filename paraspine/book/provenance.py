@@ -1,0 +1,181 @@
+"""The generated page that says where every number of the book comes from."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["Page", "parameter_lines", "provenance_page", "shown"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One executed notebook of the book.
+
+    Attributes
+    ----------
+    name : str
+        File name below ``executed/`` without suffix.
+    title : str
+        Its heading.
+    notebook : str
+        Name of the notebook's source without suffix, for example ``"03_train"``.
+    parameters : dict
+        What it was run with.
+    provenance : dict
+        Content of its run's ``provenance.json``; empty for a notebook without a run folder.
+    """
+
+    name: str
+    title: str
+    notebook: str
+    parameters: dict = field(default_factory=dict)
+    provenance: dict = field(default_factory=dict)
+
+
+def shown(value) -> str:
+    """A value as a reader wants it: no quotes, no brackets, short numbers."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
+            return f"{int(value)}"
+        return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(shown(v) for v in value) if value else "none"
+    return str(value) if str(value) else "none"
+
+
+def _code(text: str) -> str:
+    return f"<code>{html.escape(text)}</code>"
+
+
+def _table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
+    """An HTML table; cells are HTML already."""
+    head = "".join(f"<th>{h}</th>" for h in header)
+    body = "".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>\n" for row in rows)
+    return (
+        '```{raw} html\n<div class="pst-scrollable-table-container"><table class="table">\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n```\n"
+    )
+
+
+def parameter_lines(parameters: Mapping, important: Iterable[str] = ()) -> str:
+    """Markdown under a page's title: the important parameters, and all of them in a fold.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Name to value.
+    important : iterable of str
+        Names that stand in the line; all of them where they are few.
+    """
+    if not parameters:
+        return ""
+    names = [n for n in important if n in parameters]
+    if len(parameters) <= 6:
+        names = list(parameters)
+    line = " · ".join(f"{n.replace('_', ' ')}: `{shown(parameters[n])}`" for n in names)
+    if not line:
+        line = f"{len(parameters)} parameters"
+    block = f":::{{div}} paraspine-parameters\nRun with {line}\n:::"
+    if len(names) == len(parameters):
+        return block
+    rows = ((_code(n), html.escape(shown(v))) for n, v in parameters.items())
+    table = _table(rows, ("parameter", "value"))
+    return f"{block}\n\n::::{{dropdown}} All {len(parameters)} parameters\n{table}::::"
+
+
+def _flatten(block: Mapping, prefix: str = "") -> Iterable[tuple[str, object]]:
+    for key, value in block.items():
+        name = f"{prefix}{str(key).replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{name}: ")
+        else:
+            yield name, value
+
+
+def _seek(block: Mapping, *words: str):
+    """The first plain value whose name has one of the words."""
+    for word in words:
+        for name, value in _flatten(block):
+            if word in name.lower() and not isinstance(value, Mapping) and value not in (None, ""):
+                return value
+    return None
+
+
+def _duration(seconds) -> str:
+    if not isinstance(seconds, int | float):
+        return "" if seconds is None else str(seconds)
+    if seconds < 90:
+        return f"{seconds:.3g} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def provenance_page(
+    pages: Sequence[Page], *, left_out: Iterable[str] = (), notes: Iterable[str] = ()
+) -> str:
+    """Return the page as MyST markdown: a summary of all runs, then each with everything noted.
+
+    Parameters
+    ----------
+    pages : sequence of Page
+        In the order to show.
+    left_out : iterable of str
+        Pages that this book doesn't have.
+    notes : iterable of str
+        Sentences to show at the top, for example why an experiment was left out.
+    """
+    lines = [
+        "# Provenance of every number",
+        "",
+        "Each page of results is one notebook, executed with the parameters under its title. "
+        "This page is written from what the runs noted about themselves.",
+        "",
+    ]
+    lines += [f"- {note}" for note in notes]
+    if missing := sorted(set(left_out)):
+        lines += ["", "Not part of this book: " + ", ".join(f"`{m}`" for m in missing) + ".", ""]
+    rows = []
+    for number, page in enumerate(pages):
+        noted = page.provenance
+        revision = str(_seek(noted, "revision", "commit") or "")
+        dirty = _seek(noted, "dirty", "uncommitted")
+        memory = _seek(noted, "peak memory", "memory")
+        rows.append(
+            (
+                f'<a href="executed/{page.name}.html">{html.escape(page.title)}</a>',
+                f'<a href="#run-{number + 1}">all</a>',
+                _code(revision[:12]) + (" + changes" if dirty is True else "") if revision else "",
+                html.escape(shown(_seek(noted, "device name", "device") or "")),
+                _duration(_seek(noted, "duration", "seconds", "elapsed")),
+                f"{memory:,.0f} MiB" if isinstance(memory, int | float) else "",
+            )
+        )
+    header = ("run", "details", "revision", "device", "duration", "peak memory")
+    lines += ["", _table(rows, header)]
+    for number, page in enumerate(pages):
+        lines += ["", f"(run-{number + 1})=", f"## {page.title}", ""]
+        if not page.provenance:
+            lines += ["No run folder stands behind this notebook: nothing more is known.", ""]
+            continue
+        rows = [(html.escape(n), _code(shown(v))) for n, v in _flatten(page.provenance)]
+        lines += [_table(rows, ("noted", "value"))]
+    return "\n".join(lines) + "\n"
+
+
+def read_json(path: Path) -> dict:
+    """Content of a JSON file that holds an object; empty where there is none."""
+    if not path.is_file():
+        return {}
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,233 @@
+"""Executed notebooks of complete runs → a folder that jupyter-book can build."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from paraspine.arrays import RunError, SettingsError
+
+from .contents import fill_contents, read_contents
+from .notebook import clean, default_roots, read_executed, strip_paths, title_of
+from .provenance import Page, parameter_lines, provenance_page, read_json
+
+__all__ = ["Published", "publish"]
+
+#: Name of the executed notebook in a run folder.
+EXECUTED = "notebook.ipynb"
+#: Parameters that say where things lie; they tell a reader nothing.
+PLACES = ("run_folder",)
+#: Parameters that stand under a page's title where a run has them.
+IMPORTANT = ("profile", "manifest_path", "model", "fusion", "method", "loss", "fold", "seed")
+
+_SKIPPED = ("_build", "executed", "generated", "__pycache__", ".ipynb_checkpoints")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What `publish` wrote.
+
+    Attributes
+    ----------
+    folder : Path
+        Source folder of the book, to be built.
+    pages : tuple of Page
+        The executed notebooks in it.
+    left_out : tuple of str
+        Pages of the skeleton that this book doesn't have.
+    """
+
+    folder: Path
+    pages: tuple[Page, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Source:
+    path: Path
+    notebook: nbformat.NotebookNode
+    stem: str
+    folder: Path | None
+    parameters: dict
+    provenance: dict
+
+
+def publish(
+    runs: Iterable[Path | str],
+    book_source: Path | str,
+    output: Path | str,
+    *,
+    title: str | None = None,
+    toc: str = "_toc.yml",
+    notes: Sequence[str] = (),
+    root: Path | str | None = None,
+) -> Published:
+    """Write the source folder of a book: prose pages, executed notebooks, contents, provenance.
+
+    A run becomes ``executed/<notebook>.ipynb`` where it is the only run of its notebook, else
+    ``executed/<notebook>-<run>.ipynb`` with the parameters that tell it from the others in its
+    title.
+
+    Parameters
+    ----------
+    runs : iterable of path
+        Run folders (complete, with their ``notebook.ipynb``) or executed notebooks.
+    book_source : path
+        Folder with ``_config.yml``, a ``_toc.yml`` skeleton and the prose pages.
+    output : path
+        Folder to write; it must not exist, or be empty.
+    title : str, optional
+        Title of the book instead of the configuration's.
+    toc : str
+        File name of the skeleton in `book_source`; see `fill_contents` for what it may say.
+    notes : sequence of str
+        Sentences for the provenance page.
+    root : path, optional
+        Top folder of the project: paths below it are shown relative. The working directory if
+        left out.
+
+    Returns
+    -------
+    Published
+
+    Raises
+    ------
+    RunError
+        If a run is incomplete, failed, was not executed, or two would get the same name.
+    SettingsError
+        If the book's source lacks its configuration or contents, or `output` is not empty.
+    """
+    source, output = Path(book_source), Path(output)
+    if not (source / "_config.yml").is_file():
+        raise SettingsError(f"{source}: expected a book's source with a _config.yml.")
+    if output.is_dir() and any(output.iterdir()):
+        raise SettingsError(f"{output}: expected a new or empty folder to write the book to.")
+    if (source / "provenance.md").exists():
+        raise SettingsError(f"{source}/provenance.md: this name is taken by the generated page.")
+    skeleton = read_contents(source / toc)
+    roots = default_roots(root)
+    sources = [_open(Path(run)) for run in runs]
+    pages = _name(sources)
+
+    shutil.copytree(source, output, dirs_exist_ok=True, ignore=_ignore(output))
+    (output / "executed").mkdir(exist_ok=True)
+    for item, page in zip(sources, pages, strict=True):
+        introduction = parameter_lines(page.parameters, IMPORTANT)
+        cleaned = clean(item.notebook, title=page.title, introduction=introduction, roots=roots)
+        text = nbformat.writes(cleaned)
+        (output / "executed" / f"{page.name}.ipynb").write_text(text, encoding="utf-8")
+    contents = fill_contents(skeleton, [p.name for p in pages], generated=["provenance"])
+    (output / "_toc.yml").write_text(
+        "# Generated: the skeleton of the book with the runs that there are.\n"
+        + yaml.safe_dump(contents.toc, sort_keys=False, allow_unicode=True),
+        encoding="utf-8",
+    )
+    text = provenance_page(_strip(pages, roots), left_out=contents.left_out, notes=notes)
+    (output / "provenance.md").write_text(text, encoding="utf-8")
+    if title is not None:
+        _retitle(output / "_config.yml", title)
+    return Published(output, tuple(pages), contents.left_out)
+
+
+def _ignore(output: Path):
+    def ignore(folder: str, names: list[str]) -> set[str]:
+        here = Path(folder)
+        return {
+            n
+            for n in names
+            if n in _SKIPPED
+            or n.startswith(".")
+            or (here / n).resolve() in (output.resolve(), *output.resolve().parents)
+        }
+
+    return ignore
+
+
+def _open(path: Path) -> _Source:
+    """Read one run folder or executed notebook, refusing what is incomplete or failed."""
+    if path.is_dir():
+        folder: Path | None = path
+        notebook = path / EXECUTED
+        if not (path / "complete.json").is_file():
+            raise RunError(f"{path}: the run is incomplete (no complete.json); run it again.")
+        if not notebook.is_file():
+            raise RunError(f"{path}: the run has no executed {EXECUTED}; run it under papermill.")
+    elif path.suffix == ".ipynb":
+        notebook = path
+        folder = path.parent if (path.parent / "complete.json").is_file() else None
+        begun = any((path.parent / n).is_file() for n in ("parameters.json", "provenance.json"))
+        if path.name == EXECUTED and folder is None and begun:
+            raise RunError(f"{path.parent}: the run is incomplete (no complete.json).")
+    else:
+        raise RunError(f"{path}: expected a run folder or an executed notebook (.ipynb).")
+    content = read_executed(notebook)
+    noted = content.metadata.get("papermill", {})
+    inputs = read_json(folder / "inputs.json") if folder else {}
+    stem = Path(str(inputs.get("notebook") or noted.get("input_path") or "")).stem
+    if not stem or (path.suffix == ".ipynb" and path.name != EXECUTED):
+        stem = path.stem if path.suffix == ".ipynb" else path.name
+    parameters = read_json(folder / "parameters.json") if folder else {}
+    parameters = parameters or dict(noted.get("parameters") or {})
+    return _Source(
+        notebook,
+        content,
+        stem,
+        folder,
+        {k: v for k, v in parameters.items() if k not in PLACES},
+        read_json(folder / "provenance.json") if folder else {},
+    )
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.") or "run"
+
+
+def _name(sources: Sequence[_Source]) -> list[Page]:
+    """A name and a title of its own for each run."""
+    times = Counter(s.stem for s in sources)
+    pages = []
+    for item in sources:
+        name, title = _slug(item.stem), title_of(item.notebook) or item.stem.replace("_", " ")
+        if times[item.stem] > 1:
+            kin = [s.parameters for s in sources if s.stem == item.stem]
+            if item.folder is not None:
+                name = f"{name}-{_slug(item.folder.name)}"
+            if differing := _differing(item.parameters, kin):
+                title = f"{title.rstrip('.')} ({differing})"
+        pages.append(Page(name, title, item.stem, item.parameters, item.provenance))
+    twice = [n for n, count in Counter(p.name for p in pages).items() if count > 1]
+    if twice:
+        both = [str(s.path) for s, p in zip(sources, pages, strict=True) if p.name == twice[0]]
+        raise RunError(f"two runs would both become the page '{twice[0]}': {', '.join(both)}.")
+    return pages
+
+
+def _differing(own: Mapping, kin: Sequence[Mapping]) -> str:
+    def key(value) -> str:
+        return json.dumps(value, sort_keys=True, default=str)
+
+    names = [n for n in own if len({key(k.get(n)) for k in kin}) > 1]
+    words = [
+        f"{n.replace('_', ' ')} {own[n]}" if isinstance(own[n], int | float) else str(own[n])
+        for n in names
+        if not isinstance(own[n], list | dict)
+    ]
+    return ", ".join(words)
+
+
+def _strip(pages: Sequence[Page], roots: Mapping[str, str]) -> list[Page]:
+    return [replace(p, provenance=strip_paths(p.provenance, roots)) for p in pages]
+
+
+def _retitle(path: Path, title: str) -> None:
+    config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    config["title"] = title
+    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")

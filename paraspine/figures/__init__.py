@@ -1,0 +1,37 @@
+"""Figures: a frame, a curve or a map in, a plotly ``Figure`` out. No statistic is computed here.
+
+Every figure shows its `source` (for example ``"synthetic phantom"``) under its title, has its
+units on its axes, tells groups apart by colours that colour-blind readers can tell apart, and is
+drawn for a book page about 800 pixels wide, light or dark.
+"""
+
+from .agreement import (
+    agreement_by_level,
+    dice_by_class,
+    entropy_histogram,
+    entropy_scatter,
+    pairwise_dice,
+)
+from .calibration import accuracy_retention, intervals, precision_recall, reliability_diagram
+from .images import View, cohort_slices, slice_explorer, uncertainty_panels
+from .overview import split_overview, training_curves
+from .style import PALETTE
+
+__all__ = [
+    "PALETTE",
+    "View",
+    "accuracy_retention",
+    "agreement_by_level",
+    "cohort_slices",
+    "dice_by_class",
+    "entropy_histogram",
+    "entropy_scatter",
+    "intervals",
+    "pairwise_dice",
+    "precision_recall",
+    "reliability_diagram",
+    "slice_explorer",
+    "split_overview",
+    "training_curves",
+    "uncertainty_panels",
+]

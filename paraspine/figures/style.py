@@ -1,0 +1,185 @@
+"""What all figures share: template, colours, title with source, checks of frames."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from paraspine.arrays import SettingsError
+
+__all__ = [
+    "DASHES",
+    "NEUTRAL",
+    "PALETTE",
+    "TEMPLATE",
+    "check_columns",
+    "colours_for",
+    "estimate_text",
+    "finish",
+    "hover",
+    "note",
+    "place_legend",
+]
+
+#: Okabe and Ito's colours in an order that stays apart on white and on dark grey.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999", "#B8A800")
+#: For reference lines: readable on white and on dark grey.
+NEUTRAL = "#808890"
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+#: Pixels above the plot for title and source, and below for ticks and axis title.
+TOP, BOTTOM = 74, 56
+
+_AXIS = {
+    "showgrid": True,
+    "gridcolor": "#dfe3e8",
+    "zeroline": False,
+    "linecolor": "#8c959f",
+    "showline": True,
+    "ticks": "outside",
+    "ticklen": 4,
+    "tickcolor": "#8c959f",
+    "automargin": True,
+    "title": {"standoff": 8, "font": {"size": 13}},
+}
+
+#: Light by default; the book's script exchanges the colours when a reader chooses the dark theme.
+TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 13,
+                 "color": "#24292f"},
+        "colorway": PALETTE,
+        "paper_bgcolor": "#ffffff",
+        "plot_bgcolor": "#ffffff",
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+        "title": {
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "pad": {"l": 6},
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "font": {"size": 16},
+            "subtitle": {"font": {"size": 12.5, "color": "#57606a"}},
+        },
+        "legend": {"bgcolor": "rgba(0,0,0,0)", "itemsizing": "constant"},
+        "hoverlabel": {"align": "left", "font": {"size": 12.5}},
+        "hovermode": "closest",
+        "colorscale": {"sequential": "Inferno"},
+    }
+)  # fmt: skip
+
+
+def check_columns(frame: pd.DataFrame, columns: Iterable[str | None], *, name: str) -> None:
+    """Raise `SettingsError` naming the columns that a frame lacks and those it has."""
+    if missing := [c for c in columns if c is not None and c not in frame.columns]:
+        raise SettingsError(
+            f"{name}: no column {', '.join(map(repr, missing))}; there are "
+            f"{', '.join(map(str, frame.columns))}."
+        )
+
+
+def colours_for(names: Sequence[str], colours: Mapping[str, str] | None = None) -> dict[str, str]:
+    """One colour per name: the given ones, else `PALETTE` in order."""
+    chosen = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
+    return chosen | {n: c for n, c in (colours or {}).items() if n in chosen}
+
+
+def estimate_text(estimate, name: str = "", *, digits: int = 2) -> str:
+    """``'r = 0.59 [0.41, 0.72]'`` of something with ``value``, ``low`` and ``high``, or a number.
+
+    The interval is left out where it is undefined; an undefined value says so.
+    """
+    prefix = f"{name} = " if name else ""
+    value = float(getattr(estimate, "value", estimate))
+    if math.isnan(value):
+        return f"{name} undefined".strip()
+    low, high = getattr(estimate, "low", math.nan), getattr(estimate, "high", math.nan)
+    text = f"{prefix}{value:.{digits}f}"
+    if math.isnan(low) or math.isnan(high):
+        return text
+    return f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def hover(frame: pd.DataFrame, columns: Sequence[str], first: str = "") -> dict:
+    """``customdata`` and ``hovertemplate`` that show `columns` of a frame, one a line.
+
+    Columns that the frame lacks are passed over, so that the same call fits any cohort.
+    """
+    there = [c for c in columns if c in frame.columns]
+    lines = [first] if first else []
+    lines += [f"{c.replace('_', ' ')}: %{{customdata[{i}]}}" for i, c in enumerate(there)]
+    rows = frame[there].astype(object).where(frame[there].notna(), "–").to_numpy().tolist()
+    return {"customdata": rows or None, "hovertemplate": "<br>".join(lines) + "<extra></extra>"}
+
+
+def note(figure: go.Figure, words: str) -> go.Figure:
+    """Write words into the middle of an empty figure."""
+    figure.add_annotation(
+        text="<br>".join(textwrap.wrap(words, 60)), showarrow=False, xref="paper", yref="paper",
+        x=0.5, y=0.5, font={"size": 14},
+    )  # fmt: skip
+    return figure.update_xaxes(visible=False).update_yaxes(visible=False)
+
+
+def finish(
+    figure: go.Figure,
+    title: str,
+    source: str,
+    *,
+    height: int = 430,
+    detail: str = "",
+    legend: bool = True,
+    bottom: int = BOTTOM,
+) -> go.Figure:
+    """Give a figure its template, title, source line, height and a legend below the plot.
+
+    Parameters
+    ----------
+    figure : plotly Figure
+        Changed in place and returned.
+    title : str
+        One line, broken where it is longer than a book page is wide.
+    source : str
+        Where the data comes from, for example ``"synthetic phantom"``; stands under the title.
+    height : int
+        Pixels.
+    detail : str
+        Words after the source: what the interval is, how many images.
+    legend : bool
+        Show it, below the axis.
+    bottom : int
+        Pixels between plot and legend, for ticks and axis title.
+    """
+    if not str(source).strip():
+        raise SettingsError("source: expected words such as 'synthetic phantom', got none.")
+    lines = textwrap.wrap(title, 84)
+    words = "<br>".join(textwrap.wrap(" · ".join(w for w in (source, detail) if w), 112))
+    top = TOP + 20 * (len(lines) - 1) + 16 * words.count("<br>")
+    figure.update_layout(
+        template=TEMPLATE,
+        title={"text": "<br>".join(lines), "subtitle": {"text": words}, "pad": {"t": 12, "l": 6}},
+        height=height,
+        margin={"l": 62, "r": 18, "t": top, "b": bottom, "pad": 0},
+        showlegend=legend,
+    )
+    return place_legend(figure, height - top - bottom, bottom) if legend else figure
+
+
+def place_legend(figure: go.Figure, plot_height: float, distance: float) -> go.Figure:
+    """Put a horizontal legend `distance` pixels below the lowest axis."""
+    return figure.update_layout(
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": -distance / max(plot_height, 1),
+            "yanchor": "top",
+        }
+    )
