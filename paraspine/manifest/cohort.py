@@ -107,7 +107,7 @@ class Cohort:
     def _cell(self, row, column: str):
         if isinstance(row, tuple):  # from DataFrame.itertuples, which renames odd columns
             return row[self.table.columns.get_loc(column) + (hasattr(row, "Index"))]
-        return row[column] if hasattr(row, "keys") else self.table.at[row, column]
+        return row[column] if hasattr(row, "keys") else self.table.loc[row, column]
 
 
 def read(

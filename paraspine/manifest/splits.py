@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -112,9 +113,7 @@ def _deal(table, fractions, names, by, stratify, bins, seed) -> np.ndarray:
     groups = _groups(table, by)
     counts = _counts(fractions, len(groups), names, by)
     layers = strata(table, by, stratify, bins=bins)
-    keys = (
-        list(layers.itertuples(index=False, name=None)) if layers.shape[1] else [()] * len(groups)
-    )
+    keys = [tuple(row) for row in layers.to_numpy()]
     side = deal(groups, keys, counts, seed)
     return np.array([side[g] for g in table[by]], dtype=np.int64)
 
@@ -264,7 +263,7 @@ def _bin(values: pd.Series, bins) -> pd.Series:
     names = ["all"]
     if len(cuts):
         names = [f"below {cuts[0]:g}"]
-        names += [f"{a:g} to {b:g}" for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        names += [f"{a:g} to {b:g}" for a, b in itertools.pairwise(cuts)]
         names += [f"{cuts[-1]:g} and above"]
     places = np.searchsorted(cuts, values.fillna(0), side="right")
     named = pd.Series([names[p] for p in places], values.index, dtype=object)

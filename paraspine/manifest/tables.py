@@ -174,18 +174,18 @@ def check_paths(table: pd.DataFrame, source: Source) -> list[Problem]:
         for place, value in enumerate(table[column]):
             if pd.isna(value) or is_inside(value):
                 continue
-            climbs = value.replace("\\", "/").split("/")[0] == ".." or ".." in value
-            problem = (
-                f"the path leaves {folder}"
-                if climbs
-                else f"an absolute path; expected one relative to {folder}"
-            )
+            problem = f"the path leaves {folder}"
+            if _is_absolute(value):
+                problem = f"an absolute path; expected one relative to {folder}"
             found.append(Problem(source.rows[place], column, value, problem, remedy))
     return found
 
 
 def is_inside(value: str) -> bool:
     """Whether a path is relative and does not climb out of its folder."""
-    if os.path.isabs(value) or re.match(r"[A-Za-z]:[\\/]", value):
-        return False
-    return os.path.normpath(value.replace("\\", "/")).split("/")[0] != ".."
+    climbs = os.path.normpath(value.replace("\\", "/")).split("/")[0] == ".."
+    return not climbs and not _is_absolute(value)
+
+
+def _is_absolute(value: str) -> bool:
+    return os.path.isabs(value) or re.match(r"[A-Za-z]:[\\/]", value) is not None
