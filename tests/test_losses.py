@@ -1,0 +1,253 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from paraspine import losses
+from paraspine.arrays import SettingsError, ShapeError
+
+#: Two voxels, two classes; p = (0.75, 0.25) and (0.25, 0.75).
+LOGITS = torch.log(torch.tensor([[[0.75, 0.25], [0.25, 0.75]]]))
+TARGET = torch.tensor([[0, 0]])
+
+
+@pytest.fixture(scope="module")
+def batch():
+    generator = torch.Generator().manual_seed(3)
+    logits = 2 * torch.randn(2, 3, 5, 4, generator=generator)
+    hard = torch.randint(0, 3, (2, 5, 4), generator=generator)
+    hard[0][hard[0] == 2] = 1  # a class that one image does not have
+    soft = torch.rand(2, 3, 5, 4, generator=generator)
+    return logits, hard, soft / soft.sum(1, keepdim=True)
+
+
+@pytest.fixture(scope="module")
+def monai_losses():
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import monai.losses
+    return monai.losses
+
+
+def test_dice_by_hand():
+    # class 0: overlap 0.75 + 0.25 = 1, sums 1 and 2: 1 - 2/3; class 1: overlap 0, sums 1 and 0: 1
+    assert losses.dice(LOGITS, TARGET, smooth=1e-9) == pytest.approx((1 / 3 + 1) / 2)
+    foreground = losses.dice(LOGITS, TARGET, smooth=1e-9, include_background=False)
+    assert foreground == pytest.approx(1.0)
+    one = torch.tensor([[0, 1]])  # each class: overlap 0.75, sums 1 and 1
+    assert losses.dice(LOGITS, one, smooth=1e-9) == pytest.approx(0.25)
+
+
+def test_batch_dice_by_hand():
+    # The second image has class 0 in both voxels, the first both classes.
+    logits, target = torch.cat([LOGITS, LOGITS]), torch.tensor([[0, 1], [0, 0]])
+    alone = (0.25 + (1 / 3 + 1) / 2) / 2
+    assert losses.dice(logits, target, smooth=1e-9, batch=False) == pytest.approx(alone)
+    # together: class 0 overlap 0.75 + 1, sums 2 and 3; class 1 overlap 0.75, sums 2 and 1
+    together = ((1 - 3.5 / 5) + (1 - 1.5 / 3)) / 2
+    assert losses.dice(logits, target, smooth=1e-9) == pytest.approx(together)
+
+
+def test_absent_class_that_is_not_predicted_costs_nothing():
+    logits = torch.tensor([[[60.0, 60.0], [-60.0, -60.0]]])
+    assert losses.dice(logits, TARGET) == pytest.approx(0, abs=1e-6)
+
+
+def test_cross_entropy_by_hand():
+    expected = -(math.log(0.75) + math.log(0.25)) / 2
+    assert losses.cross_entropy(LOGITS, TARGET) == pytest.approx(expected)
+    soft = torch.full((1, 2, 2), 0.5)
+    assert losses.cross_entropy(LOGITS, soft) == pytest.approx(expected)
+    target = torch.tensor([[0, 1]])
+    weighted = losses.cross_entropy(
+        torch.log(torch.tensor([[[0.75, 0.5], [0.25, 0.5]]])), target, class_weights=(1, 3)
+    )
+    assert weighted == pytest.approx(-(math.log(0.75) + 3 * math.log(0.5)) / 4)
+
+
+def test_dice_ce_is_the_weighted_sum(batch):
+    logits, hard, soft = batch
+    for target in (hard, soft):
+        value = losses.dice_ce(logits, target, dice_weight=0.4, ce_weight=0.6)
+        parts = 0.4 * losses.dice(logits, target) + 0.6 * losses.cross_entropy(logits, target)
+        torch.testing.assert_close(value, parts)
+
+
+def test_focal_by_hand():
+    expected = -(0.25**2 * math.log(0.75) + 0.75**2 * math.log(0.25)) / 2
+    value = losses.dice_focal(LOGITS, TARGET, dice_weight=0)
+    assert value == pytest.approx(expected)
+    value = losses.dice_focal(LOGITS, TARGET, dice_weight=0, class_weights=(3, 1))
+    assert value == pytest.approx(3 * expected)
+
+
+def test_focal_with_gamma_zero_is_dice_ce(batch):
+    logits, hard, _ = batch
+    torch.testing.assert_close(
+        losses.dice_focal(logits, hard, gamma=0.0), losses.dice_ce(logits, hard)
+    )
+
+
+def test_cross_entropy_equals_torch(batch):
+    logits, hard, soft = batch
+    torch.testing.assert_close(losses.cross_entropy(logits, hard), F.cross_entropy(logits, hard))
+    torch.testing.assert_close(losses.cross_entropy(logits, soft), F.cross_entropy(logits, soft))
+    weights = (0.5, 1.0, 2.0)
+    torch.testing.assert_close(
+        losses.cross_entropy(logits, hard, class_weights=weights),
+        F.cross_entropy(logits, hard, weight=torch.tensor(weights)),
+    )
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("background", [True, False])
+def test_dice_ce_equals_monai(batch, monai_losses, together, background):
+    logits, hard, soft = batch
+    options = {"include_background": background, "softmax": True, "batch": together}
+    reference = monai_losses.DiceCELoss(to_onehot_y=True, **options)
+    ours = losses.dice_ce(logits, hard, batch=together, include_background=background)
+    torch.testing.assert_close(ours, reference(logits, hard[:, None]))
+    reference = monai_losses.DiceCELoss(**options)
+    ours = losses.dice_ce(logits, soft, batch=together, include_background=background)
+    torch.testing.assert_close(ours, reference(logits, soft))
+
+
+def test_minimum_equals_monai_soft_label(batch, monai_losses):
+    logits, hard, soft = batch
+    reference = monai_losses.DiceLoss(softmax=True, soft_label=True, batch=True)
+    torch.testing.assert_close(
+        losses.dice(logits, soft, soft_overlap="minimum"), reference(logits, soft)
+    )
+    torch.testing.assert_close(
+        losses.dice(logits, hard, soft_overlap="minimum"), losses.dice(logits, hard)
+    )
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_dice_focal_equals_monai(batch, monai_losses, gamma):
+    logits, hard, _ = batch
+    overlap = monai_losses.DiceLoss(to_onehot_y=True, softmax=True, batch=True)
+    focal = monai_losses.FocalLoss(to_onehot_y=True, use_softmax=True, gamma=gamma)
+    expected = overlap(logits, hard[:, None]) + 3 * focal(logits, hard[:, None])  # 3 classes
+    torch.testing.assert_close(losses.dice_focal(logits, hard, gamma=gamma), expected)
+    # MONAI's DiceFocalLoss differs in its focal part only: one sigmoid per class there
+    whole = monai_losses.DiceFocalLoss(to_onehot_y=True, softmax=True, batch=True, gamma=gamma)
+    sigmoid = monai_losses.FocalLoss(to_onehot_y=True, gamma=gamma)
+    torch.testing.assert_close(
+        losses.dice_focal(logits, hard, gamma=gamma, focal_weight=0),
+        whole(logits, hard[:, None]) - sigmoid(logits, hard[:, None]),
+    )
+
+
+def awing(p, g, omega=8.0, theta=0.5, epsilon=1.0, alpha=2.1):
+    """The definition, number by number."""
+    d = abs(g - p)
+    if d < theta:
+        return omega * math.log(1 + (d / epsilon) ** (alpha - g))
+    a = omega / (1 + (theta / epsilon) ** (alpha - g)) * (alpha - g)
+    a *= (theta / epsilon) ** (alpha - g - 1) / epsilon
+    return a * d - (theta * a - omega * math.log(1 + (theta / epsilon) ** (alpha - g)))
+
+
+def test_adaptive_wing_by_hand():
+    p = torch.tensor([[[0.9, 0.2, 0.75], [0.1, 0.8, 0.25]]])
+    g = torch.tensor([[[1.0, 1.0, 0.5], [0.0, 0.0, 0.5]]])
+    expected = [awing(float(a), float(b)) for a, b in zip(p.flatten(), g.flatten(), strict=True)]
+    value = losses.adaptive_wing(p, g, activation="none")
+    assert value == pytest.approx(sum(expected) / 6, rel=1e-6)
+    # p = 0.5, g = 1, by hand: 8 ln(1 + 0.5^1.1) = 8 ln 1.466517 = 3.0630
+    half = torch.tensor([[[0.5]]])
+    value = losses.adaptive_wing(half, torch.ones(1, 1, 1), activation="none")
+    assert value == pytest.approx(3.0630, abs=2e-4)
+    assert losses.adaptive_wing(g, g, activation="none") == pytest.approx(0, abs=1e-9)
+
+
+def test_adaptive_wing_is_continuous_with_its_slope():
+    for shift in (-1e-4, 1e-4):
+        p = torch.tensor([[[0.5 + shift]]], dtype=torch.float32, requires_grad=True)
+        value = losses.adaptive_wing(p, torch.zeros(1, 1, 1), activation="none")
+        value.backward()
+        # slope at d = theta: 8 * 2.1 * 0.5^1.1 / (1 + 0.5^2.1)
+        assert p.grad.item() == pytest.approx(8 * 2.1 * 0.5**1.1 / (1 + 0.5**2.1), rel=1e-3)
+        assert value.item() == pytest.approx(8 * math.log(1 + 0.5**2.1), abs=2e-3)
+
+
+def test_normalised_relu_by_hand():
+    scores = torch.tensor([[[4.0, 2.0, -1.0], [-1.0, 3.0, 0.0]]])
+    # divided by the maxima 4 and 3: (1, 0.5, 0) and (0, 1, 0); the last voxel has no positive score
+    expected = torch.tensor([[[1.0, 1 / 3, 0.5], [0.0, 2 / 3, 0.5]]])
+    torch.testing.assert_close(losses.normalised_relu(scores), expected)
+
+
+def test_multitask_by_hand():
+    variances = torch.tensor([[[0.01, 0.02]]])
+    predicted = torch.tensor([[[0.7, 1.0]]])
+    drawn = 0.4 * losses.dice(LOGITS, TARGET) + 0.6 * losses.cross_entropy(LOGITS, TARGET)
+    # 70 V = (0.7, 1.4): squared errors 0 and 0.16, absolute errors 0 and 0.4
+    value = losses.multitask((LOGITS, predicted), (TARGET, variances))
+    torch.testing.assert_close(value, 0.4 * drawn + 0.6 * torch.tensor(0.08))
+    value = losses.multitask((LOGITS, predicted), (TARGET, variances), variance_loss="l1")
+    torch.testing.assert_close(value, 0.4 * drawn + 0.6 * torch.tensor(0.2))
+
+
+@given(
+    hnp.arrays(np.float32, (2, 3, 2, 2), elements=st.floats(-80, 80, width=32)),
+    hnp.arrays(np.int64, (2, 2, 2), elements=st.integers(0, 2)),
+    st.sampled_from(["dice", "cross_entropy", "dice_ce", "dice_focal", "adaptive_wing"]),
+)
+@settings(deadline=None, max_examples=80)
+def test_any_loss_is_finite_not_negative_and_has_a_finite_gradient(scores, target, name):
+    logits = torch.from_numpy(scores).requires_grad_()
+    value = losses.build(name)(logits, torch.from_numpy(target))
+    value.backward()
+    assert value.item() >= -1e-6
+    assert torch.isfinite(value)
+    assert torch.isfinite(logits.grad).all()
+
+
+@given(st.permutations(range(3)), st.sampled_from(["dice_ce", "dice_focal", "adaptive_wing"]))
+@settings(deadline=None, max_examples=20)
+def test_renaming_the_classes_changes_nothing(order, name):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 4, 3, generator=generator)
+    soft = torch.rand(2, 3, 4, 3, generator=generator).softmax(1)
+    loss = losses.build(name)
+    torch.testing.assert_close(loss(logits[:, order], soft[:, order]), loss(logits, soft))
+
+
+def test_one_hot_targets_as_numbers_or_soft_and_bf16_logits(batch):
+    logits, hard, _ = batch
+    soft = F.one_hot(hard, 3).movedim(-1, 1).float()
+    for name in ("dice_ce", "dice_focal", "adaptive_wing"):
+        loss = losses.build(name)
+        torch.testing.assert_close(loss(logits, hard), loss(logits, soft))
+        assert torch.equal(loss(logits, hard.to(torch.uint8)), loss(logits, hard))
+        assert loss(logits.bfloat16(), hard).dtype == torch.float32
+
+
+def test_refusals(batch):
+    logits, hard, _ = batch
+    with pytest.raises(SettingsError, match=r"expected one of dice, .*got 'jaccard'"):
+        losses.build("jaccard")
+    with pytest.raises(SettingsError, match=r"unknown option gama; known: .*gamma"):
+        losses.build("dice_focal", gama=2)
+    with pytest.raises(SettingsError, match="class_weights: expected 3"):
+        losses.dice_ce(logits, hard, class_weights=(1, 2))
+    with pytest.raises(SettingsError, match="soft_overlap"):
+        losses.dice(logits, hard, soft_overlap="maximum")
+    with pytest.raises(SettingsError, match="activation"):
+        losses.adaptive_wing(logits, hard, activation="tanh")
+    with pytest.raises(ShapeError, match="class numbers"):
+        losses.dice_ce(logits, hard[:, :2])
+    with pytest.raises(ShapeError, match="class numbers"):
+        losses.dice_ce(logits, hard.float())
+    with pytest.raises(ShapeError, match="variance maps"):
+        losses.multitask((logits, logits[:, 1:]), (hard, logits))
+    losses.build("multitask", include_background=False)
