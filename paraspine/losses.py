@@ -232,7 +232,7 @@ def dice_focal(
 
     Notes
     -----
-    MONAI's ``FocalLoss(use_softmax=True)`` is the mean over classes too, so ``C`` times smaller; its
+    MONAI's ``FocalLoss(use_softmax=True)`` averages over classes too: ``C`` times smaller; its
     ``DiceFocalLoss(softmax=True)`` takes one sigmoid per class in the focal part.
     """
     if not gamma >= 0:
