@@ -1,0 +1,249 @@
+"""The ``paraspine`` command: check a manifest, make one from BIDS, make the phantom.
+
+Rooms are imported inside the commands, so that ``paraspine --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paraspine import __version__
+
+app = typer.Typer(
+    name="paraspine",
+    help="Rater disagreement and network uncertainty in paraspinal muscle segmentation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_SHOWN = 30  # problems in the table unless all are asked for
+
+
+def plainly(command: Callable) -> Callable:
+    """Let a command end with a message in place of a traceback where the user can help it."""
+
+    @functools.wraps(command)
+    def wrapped(*args, **kwargs):
+        from paraspine.arrays import ParaspineError
+
+        try:
+            return command(*args, **kwargs)
+        except ParaspineError as error:
+            message = str(error)
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            message = f"{place}{error.strerror or error}"
+        except KeyboardInterrupt:
+            message = "stopped"
+        typer.echo(f"Error: {message}", err=True)
+        raise typer.Exit(1)
+
+    return wrapped
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"paraspine {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Rater disagreement and network uncertainty in paraspinal muscle segmentation."""
+
+
+@app.command()
+@plainly
+def check(
+    manifest: Annotated[Path, typer.Argument(help="The manifest, a CSV.")],
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder that the paths start from, if not the manifest's.")
+    ] = None,
+    files: Annotated[bool, typer.Option(help="Open the images and label maps.")] = True,
+    sums: Annotated[bool, typer.Option(help="Compare checksums.")] = True,
+    everything: Annotated[bool, typer.Option("--all", help="Show every problem.")] = False,
+) -> None:
+    """Check a manifest and every file that it names; say all that is wrong at once."""
+    from paraspine import manifest as room
+    from paraspine.arrays import ManifestError
+
+    if data_root is not None and not data_root.is_dir():
+        raise ManifestError(f"{data_root}: there is no such folder; name the data's top folder.")
+    try:
+        cohort = room.read(manifest, data_root=data_root, check_files=files, check_sums=sums)
+    except ManifestError as error:
+        if not error.problems:
+            raise
+        _show_problems(manifest, error.problems, everything)
+        raise typer.Exit(1) from None
+    _show_cohort(cohort, files)
+
+
+@app.command("from-bids")
+@plainly
+def from_bids(
+    folder: Annotated[Path, typer.Argument(help="Top folder of the BIDS data set.")],
+    output: Annotated[
+        Path | None,
+        typer.Argument(help="The manifest to write; data_manifest.csv in FOLDER if left out."),
+    ] = None,
+    derivatives: Annotated[
+        list[str] | None, typer.Option(help="A derivative to take; repeatable. All if left out.")
+    ] = None,
+    suffix: Annotated[str, typer.Option(help="The images' suffix.")] = "T2w",
+) -> None:
+    """Write a manifest for a BIDS data set with raters' label maps among its derivatives."""
+    from paraspine import manifest as room
+
+    path = room.from_bids(folder, output, derivatives or None, suffix=suffix)
+    cohort = room.read(path, check_files=False)
+    typer.echo(f"Wrote {path} and {path.with_suffix('.json').name}.")
+    _show_cohort(cohort, files=False)
+    typer.echo(
+        f"Look at the class names in {path.with_suffix('.json').name}, then: paraspine check {path}"
+    )
+
+
+@app.command()
+@plainly
+def phantom(
+    target: Annotated[
+        Path, typer.Argument(help="Folder to make a cohort in, or a phantom's manifest (CSV).")
+    ] = Path("data_manifest.csv"),
+    subjects: Annotated[int, typer.Option(min=1, help="How many subjects.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other subjects.")] = 0,
+    raters: Annotated[int, typer.Option(min=1, help="How many raters.")] = 3,
+    size: Annotated[int, typer.Option(min=32, help="Rows and columns of an image.")] = 256,
+    spacing: Annotated[float, typer.Option(min=0.01, help="Pixel size in mm.")] = 0.7,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that make images.")] = 1,
+    knob: Annotated[
+        list[str] | None,
+        typer.Option(help="Another setting of phantom.make_cohort, NAME=VALUE; repeatable."),
+    ] = None,
+) -> None:
+    """Make a synthetic cohort in a folder, or the missing images of a phantom's manifest."""
+    from paraspine import phantom as room
+
+    if target.suffix.lower() == ".csv":
+        _materialise(room, target, workers)
+        return
+    path = room.make_cohort(
+        target,
+        subjects=subjects,
+        seed=seed,
+        raters=raters,
+        size=(size, size),
+        spacing=(spacing, spacing),
+        workers=workers,
+        progress=sys.stderr.isatty(),
+        **_knobs(knob or []),
+    )
+    typer.echo(f"Wrote {path}, a synthetic cohort. Next: paraspine check {path}")
+
+
+def _materialise(room, manifest: Path, workers: int) -> None:
+    from paraspine.arrays import ManifestError
+
+    if not manifest.is_file():
+        raise ManifestError(
+            f"{manifest}: there is no such manifest; name a phantom's manifest to make its images, "
+            "or a folder to make a new cohort in."
+        )
+    made = room.materialise(manifest, workers=workers, progress=sys.stderr.isatty())
+    typer.echo(f"{manifest}: {len(made)} files made." if made else f"{manifest}: nothing to make.")
+
+
+def _knobs(given: list[str]) -> dict:
+    """NAME=VALUE words as keyword arguments; values are read as JSON where they are JSON."""
+    import json
+
+    from paraspine.arrays import SettingsError
+
+    knobs = {}
+    for word in given:
+        name, equals, text = word.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name.isidentifier():
+            raise SettingsError(f"--knob: expected NAME=VALUE, got {word!r}.")
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        knobs[name] = tuple(value) if isinstance(value, list) else value
+    return knobs
+
+
+def _console():
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=120)
+
+
+def _show_problems(manifest: Path, problems, everything: bool) -> None:
+    """The problems as a table, one row each."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from paraspine.text import count
+
+    shown = problems if everything else problems[:_SHOWN]
+    console = _console()
+    title = Text(f"{manifest}: {count(len(problems), 'problem')}", style="bold")
+    table = Table(title=title, show_lines=True)
+    table.add_column("row", justify="right", no_wrap=True)
+    for name, share in (("column", 2), ("value", 4), ("problem", 5), ("what to do", 5)):
+        table.add_column(name, ratio=share, overflow="fold")
+    for p in shown:
+        cells = ("" if p.row is None else str(p.row), p.column or "", p.value or "")
+        table.add_row(*(Text(c) for c in (*cells, p.problem, p.remedy)))
+    console.print(table)
+    if len(shown) < len(problems):
+        rest = len(problems) - len(shown)
+        console.print(f"... and {rest} more; --all shows every problem.", markup=False)
+
+
+def _show_cohort(cohort, files: bool) -> None:
+    """What is in a good cohort."""
+    from rich.table import Table
+    from rich.text import Text
+
+    rated = cohort.rated()
+    raters = ", ".join(f"{r} ({int(rated[r].sum())} images)" for r in cohort.raters) or "none"
+    classes = ", ".join(f"{i} {n}" for i, n in enumerate(cohort.classes.names))
+    pairs = ", ".join(f"{a} / {b}" for a, b in cohort.classes.pairs) or "none"
+    words = {
+        "source": cohort.source + (" (synthetic)" if cohort.synthetic else ""),
+        "subjects": str(len(cohort.subjects)),
+        "images": str(len(cohort)),
+        "raters": raters,
+        "classes": classes,
+        "mirror pairs": pairs,
+        "intensities": cohort.intensity["kind"],
+        "columns": ", ".join(map(str, cohort.table.columns)),
+    }
+    if not files:
+        words["files"] = "not opened"
+    table = Table(title=Text(str(cohort.path), style="bold"), show_header=False)
+    for name, text in words.items():
+        table.add_row(Text(name), Text(text))
+    console = _console()
+    console.print(table)
+    for note in cohort.notes:
+        console.print(Text(f"Note: {note}"))
+    console.print("No problems." if files else "No problems in the manifest's text.")
+
+
+if __name__ == "__main__":
+    app()
