@@ -1,0 +1,13 @@
+"""Segmentation networks by name: `build`, `save` and `load`.
+
+A network computes logits ``(B, C, H, W)`` from images ``(B, channels, H, W)`` in two steps,
+``decode(encode(images))``, so that test-time dropout, which lives in the decoder only, needs the
+encoder once for any number of samples.
+"""
+
+from paraspine.models.files import load, save
+from paraspine.models.network import Network
+from paraspine.models.registry import build, names, options, parameter_count
+from paraspine.models.unet import UNet
+
+__all__ = ["Network", "UNet", "build", "load", "names", "options", "parameter_count", "save"]

@@ -1,0 +1,101 @@
+"""What all networks have in common."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from paraspine.arrays import ModelError
+from paraspine.models.replay import Drop, Replay
+
+__all__ = ["Features", "Network"]
+
+#: The deepest features, then the skips from deep to shallow.
+Features = tuple[torch.Tensor, ...]
+
+
+class Network(nn.Module):
+    """A segmentation network: an encoder without dropout samples, and a decoder.
+
+    Attributes
+    ----------
+    settings : dict
+        Name, channels, classes and all options: ``build(**settings)`` makes the network again,
+        untrained.
+    divisor : int
+        Height and width of the images must be multiples of it.
+    activation : str
+        What makes logits into probabilities.
+    decoder : Decoder
+        Where the dropout layers are.
+    """
+
+    activation = "softmax"
+
+    def __init__(self, settings: dict, divisor: int):
+        super().__init__()
+        self.settings = settings
+        self.divisor = divisor
+
+    def features(self, images: torch.Tensor) -> Features:
+        """Compute the encoder's features of images that fit; networks define this."""
+        raise NotImplementedError
+
+    def encode(self, images: torch.Tensor) -> Features:
+        """Compute the deepest features and the skips of images ``(B, in_channels, H, W)``.
+
+        Raises
+        ------
+        ModelError
+            If the images have the wrong number of axes or channels, or a side that is not a
+            multiple of `divisor`.
+        """
+        self.check_images(images)
+        return self.features(images)
+
+    def decode(self, features: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Compute logits ``(B, C, H, W)`` from what `encode` gave."""
+        return self.decoder(features)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Compute logits ``(B, C, H, W)`` of images ``(B, in_channels, H, W)``."""
+        return self.decode(self.encode(images))
+
+    def check_images(self, images: torch.Tensor) -> None:
+        """Raise `ModelError` unless the images fit the network."""
+        name, channels = self.settings["name"], self.settings["in_channels"]
+        shape = tuple(images.shape)
+        if len(shape) != 4 or shape[1] != channels:
+            raise ModelError(f"{name}: expected images (batch, {channels}, H, W), got {shape}.")
+        sides = shape[2:]
+        if min(sides) < 1 or any(side % self.divisor for side in sides):
+            padded = tuple(max(1, -(-side // self.divisor)) * self.divisor for side in sides)
+            raise ModelError(
+                f"{name}: expected height and width in multiples of {self.divisor}, got "
+                f"{sides[0]} x {sides[1]}; pad or resample the images to "
+                f"{padded[0]} x {padded[1]}."
+            )
+
+    def sampled_dropout(self) -> list[nn.Module]:
+        """Return the dropout layers that test-time dropout samples: the decoder's, in order."""
+        return [m for m in self.decoder.modules() if isinstance(m, nn.Dropout) and m.p > 0]
+
+    def replay(self, features: Sequence[torch.Tensor]) -> Callable[[Drop], torch.Tensor]:
+        """Prepare to run the decoder many times with different dropout; see `Replay`."""
+        return Replay(self.decoder, features)
+
+    def for_inference(
+        self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> Network:
+        """Return a private copy made for speed: evaluation mode, fixed norms folded, channels last.
+
+        The network itself stays as it is. Images must be cast to `dtype` by the caller.
+        """
+        network = copy.deepcopy(self).eval().requires_grad_(False)
+        for module in list(network.modules()):
+            if hasattr(module, "fold"):
+                module.fold()
+        return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)

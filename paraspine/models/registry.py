@@ -1,0 +1,80 @@
+"""Networks by name."""
+
+from __future__ import annotations
+
+import inspect
+
+import torch
+from torch import nn
+
+from paraspine.arrays import SettingsError
+from paraspine.models.network import Network
+from paraspine.models.unet import UNet
+
+__all__ = ["build", "names", "options", "parameter_count"]
+
+NETWORKS: dict[str, type[Network]] = {"unet": UNet}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names that `build` takes."""
+    return tuple(NETWORKS)
+
+
+def options(name: str) -> dict[str, object]:
+    """Return the options of a network and their defaults.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such network.
+    """
+    if name not in NETWORKS:
+        raise SettingsError(f"model: expected one of {', '.join(NETWORKS)}, got {name!r}.")
+    parameters = inspect.signature(NETWORKS[name].__init__).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def build(name: str, in_channels: int, num_classes: int, *, seed: int = 0, **settings) -> Network:
+    """Build a network with weights drawn from a seed.
+
+    The global random state is neither read nor changed, so equal arguments give equal weights.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    in_channels, num_classes : int
+        Channels of the images; classes including background.
+    seed : int
+        Of the initial weights.
+    **settings
+        The network's options, see `options`.
+
+    Returns
+    -------
+    Network
+        In training mode, on the CPU.
+
+    Raises
+    ------
+    SettingsError
+        If the name or an option is unknown, or an option is of the wrong type or out of range.
+    """
+    known = options(name)
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise SettingsError(
+            f"{name}: unknown option {', '.join(map(repr, unknown))}; it has {', '.join(known)}."
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise SettingsError(f"seed: expected a whole number, got {seed!r}.")
+    # Seeding through torch.manual_seed would reach the generators of other devices too.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return NETWORKS[name](in_channels, num_classes, **settings)
+
+
+def parameter_count(model: nn.Module, *, trainable: bool = False) -> int:
+    """Count the parameters of a network; those that training changes only, if asked."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable)

@@ -1,0 +1,91 @@
+"""The 2D U-Net of roshanzamir2023."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from paraspine.arrays import SettingsError
+from paraspine.models.blocks import ConvBlock, Decoder, Level, initialise
+from paraspine.models.network import Features, Network
+from paraspine.models.options import check_count, check_counts, check_rate
+
+__all__ = ["UNet"]
+
+
+class UNet(Network):
+    """2D U-Net (Ronneberger et al. 2015) with same padding and normalisation.
+
+    Two conv-norm-ReLU blocks at each resolution, max pooling down, transposed convolutions up,
+    and dropout in each decoder block. With the default widths there are 4 resolution steps, so 8
+    dropout layers, as in roshanzamir2023.
+
+    Parameters
+    ----------
+    in_channels, num_classes : int
+        Channels of the images; classes including background.
+    width : int
+        Channels of the first level, doubled at each of 4 steps; 64 if neither is given.
+    widths : sequence of int, optional
+        Channels of every level, instead of `width`; one more than there are steps.
+    dropout : float
+        Rate in each decoder block.
+    norm : str
+        "batch", "instance" or "group".
+
+    Raises
+    ------
+    SettingsError
+        If an option is of the wrong type or out of range.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        *,
+        width: int | None = None,
+        widths: Sequence[int] | None = None,
+        dropout: float = 0.18,
+        norm: str = "batch",
+    ):
+        if widths is None:
+            width = check_count("width", 64 if width is None else width)
+            widths = [width * 2**step for step in range(5)]
+        elif width is not None:
+            raise SettingsError("width: give either width or widths, not both.")
+        widths = check_counts("widths", widths, at_least=2)
+        rate = check_rate("dropout", dropout)
+        settings = {
+            "name": "unet",
+            "in_channels": check_count("in_channels", in_channels),
+            "num_classes": check_count("num_classes", num_classes, at_least=2),
+            "widths": widths,
+            "dropout": rate,
+            "norm": norm,
+        }
+        super().__init__(settings, divisor=2 ** (len(widths) - 1))
+        self.encoder = nn.ModuleList(
+            nn.Sequential(ConvBlock(before, after, norm), ConvBlock(after, after, norm))
+            for before, after in zip([in_channels, *widths], widths, strict=False)
+        )
+        levels = [
+            Level(nn.ConvTranspose2d(deep, width, 2, stride=2), width, width, width, norm, rate)
+            for deep, width in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        ]
+        self.decoder = Decoder(nn.Identity(), levels, nn.Conv2d(widths[0], num_classes, 1))
+        # The head keeps PyTorch's own start, smaller than one for ReLU.
+        initialise(self.encoder)
+        initialise(self.decoder.levels)
+
+    def features(self, images: torch.Tensor) -> Features:
+        """Compute the features of every level, deepest first."""
+        values = self.encoder[0](images)
+        found = [values]
+        for blocks in self.encoder[1:]:
+            values = blocks(F.max_pool2d(values, 2))
+            found.insert(0, values)
+        return tuple(found)
