@@ -101,8 +101,8 @@ class Preprocessing:
     def for_cohort(cls, metadata: Mapping, **options) -> Preprocessing:
         """Make settings for a cohort from wishes that were made for any cohort.
 
-        What makes no sense for its kind of intensities is left out: bias correction and the
-        Rician correction are for MR only. The manifest's window scales where it names one.
+        What makes no sense for its kind of intensities is left out: bias correction in CT, the
+        Rician correction in anything but MR. The manifest's window scales where it names one.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class Preprocessing:
             As for the class.
         """
         kind, window = intensity_kind(metadata)
-        if kind != "MR":
+        if kind == "CT":
             options["bias_correction"] = False
         return cls(**options).suited(kind, window)
 
@@ -155,13 +155,13 @@ def intensity_kind(metadata: Mapping) -> tuple[str, tuple[float, float] | None]:
     Returns
     -------
     kind : str
-        "MR" where nothing is said.
+        "MR", "CT" or "other"; "other" where nothing is said.
     window : (float, float) or None
         Low and high.
     """
     block = metadata.get("intensity") or {}
     window = block.get("window")
-    return str(block.get("kind") or "MR"), None if window is None else _pair("window", window)
+    return str(block.get("kind") or "other"), None if window is None else _pair("window", window)
 
 
 def _number(name: str, value) -> float:

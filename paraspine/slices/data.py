@@ -30,7 +30,8 @@ class Slices:
         One row per slice, in the same order, numbered from 0: `subject`, `image` (path as in the
         manifest), `slice` (place in the volume, inferior to superior; 0 in a single slice),
         `row` (the manifest's row), `thickness` (distance of slices, mm) and the manifest's other
-        columns, such as `level`, `sex`, `age`, `center`, `fat`.
+        columns, such as `level`, `sex`, `age`, `center`, `fat` (one that is itself called `slice`,
+        `row` or `thickness` is here `manifest_slice` and so on).
     classes : ClassTable
         What the numbers mean.
     raters : tuple of str

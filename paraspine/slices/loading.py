@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from paraspine import preprocess, volumes
@@ -175,10 +174,11 @@ def _join(cohort, rows: list, items: list) -> Slices:
         places += item.places.tolist()
         start = part.stop
         items[i] = None  # its arrays are copied: let them go
-    kept = [
-        c for c in cohort.table.columns if not c.startswith(("rater_", "sha256_")) and c != "slice"
-    ]
+    kept = [c for c in cohort.table.columns if not c.startswith(("rater_", "sha256_"))]
     table = cohort.table.loc[np.repeat(rows, counts), kept].reset_index(drop=True)
+    table = table.rename(
+        columns={name: f"manifest_{name}" for name in ("slice", "row", "thickness")}
+    )
     table.insert(list(table.columns).index("image") + 1, "slice", places)
     table["row"] = np.repeat(rows, counts)
     table["thickness"] = thickness
@@ -186,7 +186,7 @@ def _join(cohort, rows: list, items: list) -> Slices:
         images=images,
         labels=labels,
         rated=rated,
-        table=pd.DataFrame(table),
+        table=table,
         classes=cohort.classes,
         raters=cohort.raters,
         spacing=spacing,

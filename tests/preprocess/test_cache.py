@@ -262,7 +262,8 @@ def test_wishes_for_any_cohort_are_fitted_to_its_kind():
     assert Preprocessing.for_cohort({"intensity": {"kind": "MR"}}, bias_correction=True) == (
         Preprocessing(bias_correction=True)
     )
-    assert Preprocessing.for_cohort({}, denoise=True) == Preprocessing(denoise=True)
+    unsaid = Preprocessing.for_cohort({}, denoise=True, bias_correction=True)
+    assert unsaid == Preprocessing(denoise=True, bias_correction=True, rician=False)
     with pytest.raises(SettingsError, match="window"):
         Preprocessing.for_cohort({"intensity": {"kind": "CT", "window": [5, 1]}})
 
