@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 __all__ = ["Page", "parameter_lines", "provenance_page", "shown"]
 
@@ -63,7 +62,7 @@ def _table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
     head = "".join(f"<th>{h}</th>" for h in header)
     body = "".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>\n" for row in rows)
     return (
-        '```{raw} html\n<div class="pst-scrollable-table-container"><table class="table">\n'
+        '```{raw} html\n<div class="paraspine-table"><table class="table">\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n```\n"
     )
 
@@ -94,31 +93,44 @@ def parameter_lines(parameters: Mapping, important: Iterable[str] = ()) -> str:
     return f"{block}\n\n::::{{dropdown}} All {len(parameters)} parameters\n{table}::::"
 
 
-def _flatten(block: Mapping, prefix: str = "") -> Iterable[tuple[str, object]]:
-    for key, value in block.items():
-        name = f"{prefix}{str(key).replace('_', ' ')}"
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{name}: ")
-        else:
-            yield name, value
-
-
-def _seek(block: Mapping, *words: str):
-    """The first plain value whose name has one of the words."""
-    for word in words:
-        for name, value in _flatten(block):
-            if word in name.lower() and not isinstance(value, Mapping) and value not in (None, ""):
-                return value
-    return None
-
-
 def _duration(seconds) -> str:
     if not isinstance(seconds, int | float):
-        return "" if seconds is None else str(seconds)
+        return ""
     if seconds < 90:
         return f"{seconds:.3g} s"
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def _summary(page: Page, number: int) -> tuple[str, ...]:
+    """One row of the table at the top."""
+    noted = page.provenance
+    git = noted.get("git") or {}
+    revision = _code(str(git["revision"])[:12]) if git.get("revision") else ""
+    memory = noted.get("peak_memory_mib")
+    return (
+        f'<a href="executed/{page.name}.html">{html.escape(page.title)}</a>',
+        f'<a href="#run-{number}">details</a>',
+        revision + (" with changes" if revision and git.get("dirty") else ""),
+        html.escape(str(noted.get("device") or "")),
+        _duration((noted.get("durations") or {}).get("total_seconds")),
+        f"{memory:,.0f} MiB" if isinstance(memory, int | float) else "",
+    )
+
+
+def _details(noted: Mapping) -> list[tuple[str, str]]:
+    """Rows of one run: every noted thing, with inputs by their checksums."""
+    rows = []
+    for key, value in noted.items():
+        name = html.escape(str(key).replace("_", " "))
+        if key == "inputs" and isinstance(value, Mapping):
+            rows += [(f"input {_code(str(n))}", _code(f"sha256 {v}")) for n, v in value.items()]
+        elif isinstance(value, Mapping):
+            words = ", ".join(f"{k.replace('_', ' ')} {shown(v)}" for k, v in value.items())
+            rows.append((name, html.escape(words)))
+        else:
+            rows.append((name, html.escape(shown(value))))
+    return rows
 
 
 def provenance_page(
@@ -139,43 +151,20 @@ def provenance_page(
         "# Provenance of every number",
         "",
         "Each page of results is one notebook, executed with the parameters under its title. "
-        "This page is written from what the runs noted about themselves.",
+        "This page is written from what the runs noted about themselves: the revision of the code, "
+        "the versions of the packages, the checksums of what they read, where and how long they "
+        "ran, and the most memory they held.",
         "",
+        *(f"- {note}" for note in notes),
     ]
-    lines += [f"- {note}" for note in notes]
     if missing := sorted(set(left_out)):
         lines += ["", "Not part of this book: " + ", ".join(f"`{m}`" for m in missing) + ".", ""]
-    rows = []
-    for number, page in enumerate(pages):
-        noted = page.provenance
-        revision = str(_seek(noted, "revision", "commit") or "")
-        dirty = _seek(noted, "dirty", "uncommitted")
-        memory = _seek(noted, "peak memory", "memory")
-        rows.append(
-            (
-                f'<a href="executed/{page.name}.html">{html.escape(page.title)}</a>',
-                f'<a href="#run-{number + 1}">all</a>',
-                _code(revision[:12]) + (" + changes" if dirty is True else "") if revision else "",
-                html.escape(shown(_seek(noted, "device name", "device") or "")),
-                _duration(_seek(noted, "duration", "seconds", "elapsed")),
-                f"{memory:,.0f} MiB" if isinstance(memory, int | float) else "",
-            )
-        )
-    header = ("run", "details", "revision", "device", "duration", "peak memory")
-    lines += ["", _table(rows, header)]
-    for number, page in enumerate(pages):
-        lines += ["", f"(run-{number + 1})=", f"## {page.title}", ""]
-        if not page.provenance:
-            lines += ["No run folder stands behind this notebook: nothing more is known.", ""]
-            continue
-        rows = [(html.escape(n), _code(shown(v))) for n, v in _flatten(page.provenance)]
-        lines += [_table(rows, ("noted", "value"))]
+    header = ("run", "", "revision", "device", "duration", "peak memory")
+    lines += ["", _table((_summary(p, i) for i, p in enumerate(pages, 1)), header)]
+    for number, page in enumerate(pages, 1):
+        lines += ["", f"(run-{number})=", f"## {page.title}", ""]
+        if page.provenance:
+            lines.append(_table(_details(page.provenance), ("noted", "value")))
+        else:
+            lines.append("No run folder stands behind this notebook: nothing more is known.")
     return "\n".join(lines) + "\n"
-
-
-def read_json(path: Path) -> dict:
-    """Content of a JSON file that holds an object; empty where there is none."""
-    if not path.is_file():
-        return {}
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return content if isinstance(content, dict) else {}

@@ -13,11 +13,12 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from paraspine import runs as runs_room
 from paraspine.arrays import RunError, SettingsError
 
 from .contents import fill_contents, read_contents
 from .notebook import clean, default_roots, read_executed, strip_paths, title_of
-from .provenance import Page, parameter_lines, provenance_page, read_json
+from .provenance import Page, parameter_lines, provenance_page
 
 __all__ = ["Published", "publish"]
 
@@ -28,6 +29,7 @@ PLACES = ("run_folder",)
 #: Parameters that stand under a page's title where a run has them.
 IMPORTANT = ("profile", "manifest_path", "model", "fusion", "method", "loss", "fold", "seed")
 
+_OF_A_RUN = ("complete.json", "parameters.json")
 _SKIPPED = ("_build", "executed", "generated", "__pycache__", ".ipynb_checkpoints")
 
 
@@ -153,37 +155,31 @@ def _ignore(output: Path):
 
 def _open(path: Path) -> _Source:
     """Read one run folder or executed notebook, refusing what is incomplete or failed."""
-    if path.is_dir():
-        folder: Path | None = path
-        notebook = path / EXECUTED
-        if not (path / "complete.json").is_file():
-            raise RunError(f"{path}: the run is incomplete (no complete.json); run it again.")
-        if not notebook.is_file():
-            raise RunError(f"{path}: the run has no executed {EXECUTED}; run it under papermill.")
-    elif path.suffix == ".ipynb":
-        notebook = path
-        folder = path.parent if (path.parent / "complete.json").is_file() else None
-        begun = any((path.parent / n).is_file() for n in ("parameters.json", "provenance.json"))
-        if path.name == EXECUTED and folder is None and begun:
-            raise RunError(f"{path.parent}: the run is incomplete (no complete.json).")
+    if path.suffix == ".ipynb" and not path.is_dir():
+        notebook, folder = path, path.parent if path.name == EXECUTED else None
+        if folder is not None and not any((folder / n).is_file() for n in _OF_A_RUN):
+            folder = None
+    elif path.is_dir() or not path.suffix:
+        notebook, folder = path / EXECUTED, path
     else:
         raise RunError(f"{path}: expected a run folder or an executed notebook (.ipynb).")
+    run = None if folder is None else runs_room.read(folder)
+    if not notebook.is_file():
+        raise RunError(f"{notebook}: expected the executed notebook; run it under papermill.")
     content = read_executed(notebook)
     noted = content.metadata.get("papermill", {})
-    inputs = read_json(folder / "inputs.json") if folder else {}
-    stem = Path(str(inputs.get("notebook") or noted.get("input_path") or "")).stem
-    if not stem or (path.suffix == ".ipynb" and path.name != EXECUTED):
-        stem = path.stem if path.suffix == ".ipynb" else path.name
-    parameters = read_json(folder / "parameters.json") if folder else {}
-    parameters = parameters or dict(noted.get("parameters") or {})
+    if run is None:
+        parameters = dict(noted.get("parameters") or {})
+        return _Source(notebook, content, path.stem, None, _telling(parameters), {})
+    inputs = run.read_json("inputs.json") if "inputs.json" in run.checksums else {}
+    stem = Path(str(inputs.get("notebook") or noted.get("input_path") or path.name)).stem
     return _Source(
-        notebook,
-        content,
-        stem,
-        folder,
-        {k: v for k, v in parameters.items() if k not in PLACES},
-        read_json(folder / "provenance.json") if folder else {},
+        notebook, content, stem, folder, _telling(run.parameters), run.read_json("provenance.json")
     )
+
+
+def _telling(parameters: Mapping) -> dict:
+    return {k: v for k, v in parameters.items() if k not in PLACES}
 
 
 def _slug(text: str) -> str:

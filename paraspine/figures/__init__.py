@@ -5,14 +5,9 @@ units on its axes, tells groups apart by colours that colour-blind readers can t
 drawn for a book page about 800 pixels wide, light or dark.
 """
 
-from .agreement import (
-    agreement_by_level,
-    dice_by_class,
-    entropy_histogram,
-    entropy_scatter,
-    pairwise_dice,
-)
+from .agreement import agreement_by_level, dice_by_class, pairwise_dice
 from .calibration import accuracy_retention, intervals, precision_recall, reliability_diagram
+from .entropies import entropy_histogram, entropy_scatter
 from .images import View, cohort_slices, slice_explorer, uncertainty_panels
 from .overview import split_overview, training_curves
 from .style import PALETTE

@@ -13,6 +13,7 @@ from paraspine.arrays import SettingsError
 
 __all__ = [
     "DASHES",
+    "HOVER",
     "NEUTRAL",
     "PALETTE",
     "TEMPLATE",
@@ -20,6 +21,7 @@ __all__ = [
     "colours_for",
     "estimate_text",
     "finish",
+    "groups_of",
     "hover",
     "note",
     "place_legend",
@@ -30,6 +32,9 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#9
 #: For reference lines: readable on white and on dark grey.
 NEUTRAL = "#808890"
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+#: Columns that a point's label shows where the frame has them.
+HOVER = ("subject", "image", "slice", "level")
 
 #: Pixels above the plot for title and source, and below for ticks and axis title.
 TOP, BOTTOM = 74, 56
@@ -83,6 +88,19 @@ def check_columns(frame: pd.DataFrame, columns: Iterable[str | None], *, name: s
             f"{name}: no column {', '.join(map(repr, missing))}; there are "
             f"{', '.join(map(str, frame.columns))}."
         )
+
+
+def groups_of(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
+    """Rows of each value of a column, in order of appearance (or of its categories)."""
+    values = frame[column]
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        order = [v for v in values.cat.categories if (values == v).any()]
+    else:
+        order = list(dict.fromkeys(values.dropna()))
+    groups = {str(v): frame[values == v] for v in order}
+    if values.isna().any():
+        groups["not given"] = frame[values.isna()]
+    return groups
 
 
 def colours_for(names: Sequence[str], colours: Mapping[str, str] | None = None) -> dict[str, str]:

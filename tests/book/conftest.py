@@ -3,11 +3,14 @@
 import importlib.util
 import json
 import shutil
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from paraspine import runs
 
 HERE = Path(__file__).parent
 
@@ -91,25 +94,11 @@ def make():
 
 def run(folder: Path, content, *, name="05_measure", parameters=None, complete=True) -> Path:
     """A run folder with its executed notebook, as the runner leaves it."""
-    folder.mkdir(parents=True)
-    nbformat.write(content, folder / "notebook.ipynb")
-    noted = {
-        "versions": {"python": "3.11.2", "torch": "2.13.0"},
-        "revision": "0123456789abcdef0123",
-        "inputs": {"data_manifest.csv": "ab" * 32},
-        "device": {"name": "CPU", "threads": 2},
-        "duration_seconds": 83.2,
-        "peak_memory_mib": 1234.5,
-    }
-    files = {
-        "parameters.json": parameters or {"model": "unet", "run_folder": "x"},
-        "provenance.json": noted,
-        "inputs.json": {"notebook": f"{name}.ipynb"},
-    }
+    opened = runs.start(folder, parameters or {"model": "unet", "run_folder": "x"})
+    opened.write_json("inputs.json", {"notebook": f"{name}.ipynb", "inputs": {}})
     if complete:
-        files["complete.json"] = {"files": {}}
-    for file, block in files.items():
-        (folder / file).write_text(json.dumps(block), encoding="utf-8")
+        opened.finish({"data_manifest.csv": "ab" * 32}, started=time.time() - 83)
+    nbformat.write(content, folder / "notebook.ipynb")
     return folder
 
 

@@ -1,0 +1,183 @@
+"""Parts of the figures that show slices: views, traces, axes, colour bars, choices, layout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import plotly.graph_objects as go
+
+from paraspine.anatomy import ClassTable
+from paraspine.arrays import SettingsError, check_label_map, check_same_shape
+
+from .encode import TOP_CODE, encode_map, outlines, picture
+
+#: Raters' colours: bright on grey images, and none of them a colour of the default classes.
+RATER_COLOURS = ("#E8D900", "#00C896", "#F781BF", "#B497FF", "#FF6347", "#8FD14F", "#5AD2F4")
+
+
+@dataclass(frozen=True)
+class View:
+    """One slice to show.
+
+    Attributes
+    ----------
+    image : (H, W)
+        Row 0 is anterior, column 0 the patient's right.
+    title : str
+        Names it in the choice of slices: subject and level.
+    labels : (R, H, W) integers, optional
+        The raters' label maps.
+    rated : (R,) bool, optional
+        Which raters rated it; all if left out.
+    prediction : (H, W) integers, optional
+        The classes predicted.
+    maps : mapping of str to (H, W)
+        Uncertainty in nats, by the name of the panel; NaN where nothing was seen.
+    """
+
+    image: np.ndarray
+    title: str
+    labels: np.ndarray | None = None
+    rated: np.ndarray | None = None
+    prediction: np.ndarray | None = None
+    maps: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def check(self, classes: ClassTable) -> None:
+        """Raise `ShapeError` or `LabelError` where the arrays don't fit each other."""
+        shape = np.shape(self.image)
+        names = f"'{self.title}' image"
+        for name, array in self.maps.items():
+            check_same_shape(self.image, array, names=(names, f"map '{name}'"))
+        if self.prediction is not None:
+            check_same_shape(self.image, self.prediction, names=(names, "prediction"))
+            check_label_map(self.prediction, classes.num_classes, name="prediction")
+        if self.labels is not None:
+            labels = np.asarray(self.labels)
+            check_same_shape(
+                np.empty(shape), labels[0] if len(labels) else labels, names=(names, "a rater")
+            )
+            check_label_map(labels, classes.num_classes, name="labels")
+
+    def raters(self) -> list[int]:
+        """Indices of the raters who rated it."""
+        if self.labels is None:
+            return []
+        count = len(self.labels)
+        rated = np.ones(count, bool) if self.rated is None else np.asarray(self.rated, bool)
+        if rated.shape != (count,):
+            raise SettingsError(f"rated: expected {count} values, got shape {rated.shape}.")
+        return [int(r) for r in np.flatnonzero(rated)]
+
+
+def shown_window(view: View, spacing, crop: float | None) -> tuple[float, float, float, float]:
+    """Left, right, top and bottom in mm of what is shown."""
+    height, width = np.shape(view.image)
+    whole = (-0.5, width - 0.5, -0.5, height - 0.5)
+    if crop is not None:
+        marked = np.zeros((height, width), bool)
+        for array in (*(view.labels[r] for r in view.raters()), view.prediction):
+            if array is not None:
+                marked |= np.asarray(array) > 0
+        if marked.any():
+            rows, cols = np.flatnonzero(marked.any(1)), np.flatnonzero(marked.any(0))
+            y, x = crop / spacing[0], crop / spacing[1]
+            whole = (
+                max(whole[0], cols[0] - x), min(whole[1], cols[-1] + x),
+                max(whole[2], rows[0] - y), min(whole[3], rows[-1] + y),
+            )  # fmt: skip
+    left, right, top, bottom = whole
+    return left * spacing[1], right * spacing[1], top * spacing[0], bottom * spacing[0]
+
+
+def picture_trace(source: str, spacing) -> go.Image:
+    """A grey picture with its pixels in mm."""
+    return go.Image(
+        source=source, x0=0, y0=0, dx=spacing[1], dy=spacing[0], name="image",
+        hovertemplate="%{x:.1f} mm, %{y:.1f} mm<extra></extra>",
+    )  # fmt: skip
+
+
+def outline_trace(
+    x, y, name: str, colour: str, *, legend: str, width: float = 1.6, listed: bool = True
+) -> go.Scatter:
+    """Outlines in mm, as `outlines` returns them."""
+    return go.Scatter(
+        x=x or [None], y=y or [None], mode="lines", name=name, hoverinfo="skip",
+        showlegend=listed, legend=legend, legendgroup=name, line={"color": colour, "width": width},
+    )  # fmt: skip
+
+
+def all_outlines(labels: np.ndarray, spacing) -> tuple[list, list]:
+    """Outlines of all classes of one label map in one line."""
+    x: list = []
+    y: list = []
+    for number in np.unique(labels[labels > 0]):
+        more = outlines(labels == number, spacing)
+        x += [None, *more[0]] if x else more[0]
+        y += [None, *more[1]] if y else more[1]
+    return x, y
+
+
+def view_traces(
+    view, panels, grey, spacing, classes, raters, limits, axes, unit, window
+) -> Iterable[tuple[int, object]]:
+    """Panel and trace of everything that one view shows."""
+    for place, panel in enumerate(panels):
+        if panel in limits:
+            if panel in view.maps:
+                yield place, map_trace(view.maps[panel], limits[panel], axes, spacing, panel, unit)
+            continue
+        yield place, picture_trace(picture(grey, exact=panel == "image"), spacing)
+        if panel == "image":
+            for trace in scale_bars(window):
+                yield place, trace
+        elif panel == "raters":
+            for r in view.raters():
+                x, y = all_outlines(np.asarray(view.labels[r]), spacing)
+                colour = RATER_COLOURS[r % len(RATER_COLOURS)]
+                yield place, outline_trace(x, y, raters[r], colour, legend="legend")
+        elif view.prediction is not None:
+            for number, name in enumerate(classes.foreground, start=1):
+                x, y = outlines(np.asarray(view.prediction) == number, spacing)
+                yield (
+                    place,
+                    outline_trace(x, y, name, classes.colours[number - 1], legend="legend2"),
+                )
+
+
+def map_trace(values, limit, axes, spacing, name, unit) -> go.Heatmap:
+    """A map as bytes; ``meta`` tells the book's script what a byte stands for."""
+    codes, missing = encode_map(values, limit)
+    place = axes.index(limit)
+    words = f"{name}<br>%{{x:.1f}} mm, %{{y:.1f}} mm<br>"
+    code = {
+        "step": limit / TOP_CODE,
+        "top": TOP_CODE,
+        "missing": missing,
+        "hover": f"{words}%{{z:.3f}} {unit}<extra></extra>",
+    }
+    return go.Heatmap(
+        z=codes, x0=0, y0=0, dx=spacing[1], dy=spacing[0], name=name, meta={"paraspine": code},
+        coloraxis="coloraxis" if place == 0 else f"coloraxis{place + 1}",
+        hovertemplate=f"{words}%{{z}} / {TOP_CODE} of {limit:.3g} {unit}<extra></extra>",
+    )  # fmt: skip
+
+
+def scale_bars(window) -> list[go.Scatter]:
+    """A white line of a round length at the lower left, edged in black to stand out anywhere."""
+    left, right, top, bottom = window
+    wanted = (right - left) / 4
+    unit = 10 ** math.floor(math.log10(wanted))
+    length = max(s * unit for s in (1, 2, 5) if s * unit <= wanted)
+    x, y = left + (right - left) * 0.04, bottom - (bottom - top) * 0.07
+    line = {"x": [x, x + length], "y": [y, y], "hoverinfo": "skip", "showlegend": False}
+    edge = go.Scatter(mode="lines", line={"color": "black", "width": 6}, **line)
+    font = {"color": "white", "size": 12, "shadow": "0 0 3px black, 0 0 2px black"}
+    bar = go.Scatter(
+        mode="lines+text", text=["", f" {length:g} mm"], textposition="middle right",
+        textfont=font, line={"color": "white", "width": 3}, **line,
+    )  # fmt: skip
+    return [edge, bar]
