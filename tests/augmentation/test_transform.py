@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from paraspine import fusion
 from paraspine.arrays import SettingsError, ShapeError
 from paraspine.augmentation import (
     Augmentation,
@@ -448,3 +449,43 @@ def test_a_deformation_moves_labels_as_it_moves_images():
     unmoved = dataclasses.replace(some, elastic=0.0)
     without = apply_labels(draw(unmoved, 3, generator=seeded(4)), labels)
     assert not torch.equal(without, moved)
+
+
+# --- targets made before or after ------------------------------------------------------------
+
+
+def raters_blobs(size=72):
+    rows, columns = np.mgrid[:size, :size]
+    maps = []
+    for rater in range(3):
+        left = np.hypot(rows - 30 - rater, columns - 22) < 9 + rater
+        right = np.hypot(rows - 38, (columns - 50 + rater) / 0.7) < 10
+        maps.append(1 * left + 2 * right)
+    return np.stack(maps).astype(np.uint8)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_variance_maps_may_be_made_before_or_after(mirrored):
+    labels = raters_blobs()
+    swap = (0, 2, 1)
+    moved = fixed(1, rotation=0.35, translation=(0.05, -0.08), mirror=mirrored)
+    before = torch.from_numpy(fusion.variance_map(labels, 3))[None].float()
+    then = apply_maps(moved, before, mirror_classes=swap)[0].numpy()
+    of_each = [
+        apply_labels(moved, torch.from_numpy(one)[None], mirror_classes=swap)[0].numpy()
+        for one in labels
+    ]
+    after = fusion.variance_map(np.stack(of_each), 3)
+    assert after.max() > 0.05
+    # Labels are moved to whole pixels, so their distances differ by up to about a pixel.
+    assert np.abs(then - after).mean() < 0.1 * after[after > 0.01].mean()
+    assert np.corrcoef(then.ravel(), after.ravel())[0, 1] > 0.95
+
+
+def test_soft_labels_may_be_made_before_or_after():
+    labels = raters_blobs()
+    moved = fixed(1, rotation=0.35, translation=(0.05, -0.08))
+    then = apply_soft(moved, torch.from_numpy(fusion.soft_labels(labels, 3))[None])[0].numpy()
+    of_each = [apply_labels(moved, torch.from_numpy(one)[None])[0].numpy() for one in labels]
+    after = fusion.soft_labels(np.stack(of_each), 3)
+    assert np.abs(then - after).mean() < 0.02
