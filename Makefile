@@ -4,12 +4,14 @@
 #
 # make book PROFILE=paper                     full-size networks (a GPU is advised)
 # make book MANIFEST=my/data_manifest.csv     your own cohort, a book of its own
+# make book SET='epochs=50 seeds=[0,1]'       other values for parameters of the profile
 
 PYTHON   ?= python3
 VENV     ?= .venv
 PROFILE  ?= quick
 MANIFEST ?= data_manifest.csv
 CORES    ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+SET      ?=
 TESTS    ?=
 BIN       = $(VENV)/bin
 STAMP     = $(VENV)/.installed
@@ -34,7 +36,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 book: env
 	@$(BIN)/snakemake --cores $(CORES) --quiet rules progress --rerun-incomplete \
-	  --config profile=$(PROFILE) manifest='$(MANIFEST)'
+	  --config profile=$(PROFILE) manifest='$(MANIFEST)' $(SET)
 
 test: env lint
 	@$(BIN)/python -m pytest $(TESTS)

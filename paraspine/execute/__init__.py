@@ -12,6 +12,7 @@ from paraspine.execute.parameters import (
     parse_assignment,
 )
 from paraspine.execute.plan import Job, Plan, make_plan
+from paraspine.execute.publishing import build_book, summary_table, write_table
 from paraspine.execute.runner import need, need_each, run_notebook
 from paraspine.execute.session import Session, begin, is_fresh, staleness
 from paraspine.execute.sources import cohort_digest, fingerprint, project_root, sources
@@ -21,6 +22,7 @@ __all__ = [
     "Plan",
     "Session",
     "begin",
+    "build_book",
     "check_parameters",
     "cohort_digest",
     "declared_parameters",
@@ -35,4 +37,6 @@ __all__ = [
     "run_notebook",
     "sources",
     "staleness",
+    "summary_table",
+    "write_table",
 ]

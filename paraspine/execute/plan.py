@@ -120,7 +120,8 @@ def make_plan(
     root : path, optional
         Top folder of the checkout.
     **changes
-        Parameters that go before the profile's.
+        Parameters that go before the cohort's own (``"parameters"`` in its sidecar), which go
+        before the profile's.
 
     Raises
     ------
@@ -130,8 +131,9 @@ def make_plan(
         If there is no such manifest.
     """
     root = Path(root or project_root())
-    values = load_profile(root / "profiles" / f"{profile}.yaml") | changes
-    raters, name = _cohort(root / manifest)
+    values = load_profile(root / "profiles" / f"{profile}.yaml")
+    raters, name, own = _cohort(root / manifest)
+    values |= own | changes
     default = (root / manifest).resolve() == (root / "data_manifest.csv").resolve()
     workspace = profile if default else f"{profile}-{name}"
     notes = []
@@ -189,18 +191,17 @@ def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) 
         )
 
 
-def _cohort(path: Path) -> tuple[int, str]:
+def _cohort(path: Path) -> tuple[int, str, dict]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file), [])
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read as a manifest ({error}).") from error
-    name = ""
     sidecar = path.with_suffix(".json")
-    if sidecar.is_file():
-        try:
-            name = str(json.loads(sidecar.read_text(encoding="utf-8")).get("name", ""))
-        except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
-            name = ""  # `paraspine check` reports what is wrong with the sidecar
+    try:
+        block = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.is_file() else {}
+        name, own = str(block.get("name", "")), dict(block.get("parameters", {}))
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, ValueError):
+        name, own = "", {}  # `paraspine check` reports what is wrong with the sidecar
     slug = re.sub(r"[^a-z0-9]+", "-", (name or path.parent.name).lower()).strip("-") or "cohort"
-    return sum(c.startswith("rater_") for c in header), slug
+    return sum(c.startswith("rater_") for c in header), slug, own

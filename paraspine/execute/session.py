@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from paraspine import manifest, phantom, runs
+import numpy as np
+
+from paraspine import manifest, phantom, preprocess, runs, slices
 from paraspine.arrays import RunError
 from paraspine.execute.parameters import check_parameters, declared_parameters
 from paraspine.execute.sources import cohort_digest, fingerprint, project_root
@@ -20,8 +21,10 @@ __all__ = ["Session", "begin", "is_fresh", "results_digest", "staleness"]
 
 #: Parameters that say where a result lies, not what it is.
 PLACES = ("run_folder",)
+#: File that holds the fingerprint of the code that began a run.
+STAMP = "fingerprint.txt"
 #: Files of a run that tell of the circumstances, not of the result.
-CIRCUMSTANCES = ("provenance.json", "inputs.json", "parameters.json", "times.json")
+CIRCUMSTANCES = ("provenance.json", "inputs.json", "parameters.json", "times.json", STAMP)
 
 
 @dataclass
@@ -31,9 +34,7 @@ class Session:
     Attributes
     ----------
     run : runs.Run
-        The folder that the notebook writes to; it takes its final name in `finish`.
-    folder : Path
-        That final name.
+        The folder that the notebook writes to; it takes its final place in `finish`.
     root : Path
         Top folder of the checkout; relative paths start there.
     notebook : Path
@@ -45,7 +46,6 @@ class Session:
     """
 
     run: runs.Run
-    folder: Path
     root: Path
     notebook: Path
     parameters: dict
@@ -65,6 +65,27 @@ class Session:
         self.inputs[self._relative(path)] = {"kind": "cohort", "sha256": cohort_digest(path)}
         return cohort
 
+    def slices(self, cohort: manifest.Cohort) -> slices.Slices:
+        """Load the cohort's slices as the parameters say: grid, denoising, bias correction."""
+        wanted = self.parameters
+        settings = preprocess.Preprocessing(
+            denoise=wanted["denoise"], bias_correction=wanted["bias_correction"]
+        )
+        grid = slices.common_grid(cohort, wanted["max_size"], multiple=16)
+        cache = self.path(".cache/preprocess")
+        return slices.load(cohort, **grid, preprocessing=settings, cache=cache)
+
+    def sides(self, data: slices.Slices) -> np.ndarray:
+        """Side of each slice: ``"train"``, ``"validation"`` or ``"test"``."""
+        wanted = self.parameters
+        train, validation = wanted["train_fraction"], wanted["validation_fraction"]
+        table = data.table
+        if wanted["split_by"] == "slice":  # places in a volume repeat over volumes
+            table = table.assign(slice=np.arange(len(table)))
+        fractions = (train, validation, 1 - train - validation)
+        sides = manifest.split(table, fractions, by=wanted["split_by"], seed=wanted["split_seed"])
+        return sides.to_numpy()
+
     def upstream(self, folder: Path | str) -> runs.Run:
         """Open a run that this one builds on; refuse one that is incomplete, damaged or stale."""
         path = self.path(folder)
@@ -77,7 +98,7 @@ class Session:
         return run
 
     def finish(self) -> Path:
-        """Complete the run and give it its final name; an earlier result stands until then."""
+        """Complete the run; an earlier result in the same folder stands until then."""
         self.run.write_json(
             "inputs.json",
             {
@@ -88,14 +109,7 @@ class Session:
         )
         hashes = {name: entry["sha256"] for name, entry in self.inputs.items()}
         self.run.finish(hashes, started=self.started)
-        old = self.folder.with_name(self.folder.name + ".old")
-        shutil.rmtree(old, ignore_errors=True)
-        if self.folder.exists():
-            os.replace(self.folder, old)
-        os.replace(self.run.folder, self.folder)
-        shutil.rmtree(old, ignore_errors=True)
-        self.run = runs.read(self.folder)
-        return self.folder
+        return self.run.folder
 
     def _relative(self, path: Path) -> str:
         path = path.resolve()
@@ -139,18 +153,14 @@ def begin(name: str, namespace: Mapping) -> Session:
     values = {key: namespace[key] for key in declared_parameters(notebook)}
     parameters = check_parameters(notebook, values)
     folder = _folder(root, name, parameters)
-    partial = folder.with_name(folder.name + ".partial")
-    stamp = partial / "fingerprint.txt"
-    code = fingerprint(notebook)
-    if partial.exists() and not (stamp.is_file() and stamp.read_text() == code):
-        shutil.rmtree(partial)
-    try:
-        run = runs.start(partial, _result_parameters(parameters))
-    except RunError:
-        shutil.rmtree(partial)
-        run = runs.start(partial, _result_parameters(parameters))
-    run.write_bytes("fingerprint.txt", code.encode())
-    return Session(run=run, folder=folder, root=root, notebook=notebook, parameters=parameters)
+    code = fingerprint(notebook).encode()
+    run = runs.start(folder, _result_parameters(parameters), overwrite=True)
+    stamp = run.folder / STAMP
+    if stamp.is_file() and stamp.read_bytes() != code:  # begun with other code: not to be resumed
+        shutil.rmtree(run.folder)
+        run = runs.start(folder, _result_parameters(parameters), overwrite=True)
+    run.write_bytes(STAMP, code)
+    return Session(run=run, root=root, notebook=notebook, parameters=parameters)
 
 
 def _folder(root: Path, name: str, parameters: Mapping) -> Path:

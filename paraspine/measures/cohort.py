@@ -1,0 +1,142 @@
+"""Tables and sentences about who is in a cohort and who is on which side of a split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from paraspine import text
+
+__all__ = [
+    "cohort_sentence",
+    "cohort_summary",
+    "split_sentence",
+    "split_table",
+    "spread",
+    "with_sides",
+]
+
+SIDES = ("train", "validation", "test")
+
+
+def cohort_summary(cohort) -> pd.DataFrame:
+    """What is in a cohort, as a table of two columns, `what` and `value`.
+
+    Parameters
+    ----------
+    cohort : manifest.Cohort
+        As `manifest.read` returns it.
+    """
+    table = cohort.table
+    rated = table[[f"rater_{r}" for r in cohort.raters]].notna()
+    lines = [
+        ("images", f"{len(table):,}"),
+        ("subjects", f"{table['subject'].nunique():,}"),
+        ("classes", text.listing(cohort.classes.foreground)),
+        ("raters", text.listing(cohort.raters)),
+        ("images that every rater rated", f"{int(rated.all(axis=1).sum()):,}"),
+    ]
+    if "level" in table:
+        counts = table["level"].value_counts(sort=False)
+        lines.append(("levels", ", ".join(f"{k} ({v})" for k, v in counts.items())))
+    people = table.drop_duplicates("subject")
+    if "sex" in table:
+        counts = people["sex"].value_counts().sort_index()
+        lines.append(("sex", ", ".join(f"{k} {v}" for k, v in counts.items())))
+    if "age" in table:
+        age = people["age"].astype(float)
+        lines.append(("age, years", f"{age.min():.0f} to {age.max():.0f}, mean {age.mean():.1f}"))
+    if "center" in table:
+        counts = people["center"].value_counts().sort_index()
+        lines.append(("centers (subjects)", ", ".join(f"{k} ({v})" for k, v in counts.items())))
+    lines.append(("source", cohort.source))
+    return pd.DataFrame(lines, columns=["what", "value"])
+
+
+def cohort_sentence(cohort) -> str:
+    """Say in words who is in the cohort and what to keep in mind about it."""
+    table = cohort.table
+    words = (
+        f"**{text.count(table['subject'].nunique(), 'subject')}** with "
+        f"**{text.count(len(table), 'image')}**, outlined by "
+        f"**{text.count(len(cohort.raters), 'rater')}**."
+    )
+    if cohort.synthetic:
+        words += " The cohort is synthetic: nothing measured on it is a claim about patients."
+    if cohort.notes:
+        words += " To keep in mind: " + " ".join(str(n).rstrip(".") + "." for n in cohort.notes)
+    return words
+
+
+def spread(data, count: int) -> np.ndarray:
+    """Indices of images to show: different subjects and levels, every rater's where possible.
+
+    Parameters
+    ----------
+    data : slices.Slices
+        The images to choose from.
+    count : int
+        How many, at most.
+
+    Returns
+    -------
+    numpy.ndarray of int
+        In the order of the table; the same for the same cohort.
+    """
+    table = data.table.reset_index(drop=True)
+    marked = (data.labels > 0).any(axis=(1, 2, 3))
+    order = np.lexsort((np.arange(len(table)), -data.rated.sum(axis=1), ~marked))
+    subjects = list(dict.fromkeys(table["subject"].iloc[order]))
+    level = table["level"] if "level" in table else pd.Series("", index=table.index)
+    levels = list(dict.fromkeys(level))
+    chosen: list[int] = []
+    for turn in range(count * max(len(levels), 1) * max(len(subjects), 1)):
+        if len(chosen) == min(count, len(table)):
+            break
+        subject = subjects[turn % len(subjects)]
+        wanted = levels[(turn + turn // max(len(subjects), 1)) % len(levels)]
+        fits = [
+            i
+            for i in order
+            if i not in chosen and table["subject"].iloc[i] == subject and level.iloc[i] == wanted
+        ]
+        if fits:
+            chosen.append(int(fits[len(fits) // 2]))
+    return np.array(sorted(chosen), dtype=int)
+
+
+def with_sides(data, sides) -> pd.DataFrame:
+    """Table of the images with the column `side`."""
+    return data.table.reset_index(drop=True).assign(side=np.asarray(sides))
+
+
+def split_table(data, sides) -> pd.DataFrame:
+    """Subjects, slices and raters' outlines on each side, with sex and age where they are known."""
+    table = with_sides(data, sides)
+    lines = []
+    for side in SIDES:
+        part = table[table["side"] == side]
+        people = part.drop_duplicates("subject")
+        line = {"side": side, "subjects": len(people), "slices": len(part)}
+        line["outlines"] = int(data.rated[np.asarray(sides) == side].sum())
+        if "sex" in table:
+            for sex in sorted(table["sex"].dropna().unique()):
+                line[f"sex {sex}"] = int((people["sex"] == sex).sum())
+        if "age" in table:
+            line["mean age"] = round(float(people["age"].astype(float).mean()), 1)
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def split_sentence(data, sides, by: str) -> str:
+    """Say what the split keeps apart, and warn where it lets one subject stand on two sides."""
+    table = with_sides(data, sides)
+    shared = table.groupby("subject")["side"].nunique()
+    torn = int((shared > 1).sum())
+    if not torn:
+        return f"No subject stands on two sides (split by {by})."
+    return (
+        f"**{text.count(torn, 'subject')} of {len(shared)} stand on more than one side**, because "
+        f"the split goes by {by}. Neighbouring slices of one person resemble each other, so the "
+        "test results flatter the network; they say nothing about people it has not seen."
+    )

@@ -1,0 +1,287 @@
+"""Slices and samples → tidy frames, one row per image, class and measure.
+
+Every frame has the identifying columns of the images (`subject`, `image`, `slice` and those of
+`level`, `sex`, `age`, `center` that the cohort has), `class` (a class's name, or ``"all"``),
+`measure` and `value` (NaN where undefined).
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import distance_transform_edt
+
+from paraspine import fusion, maps, metrics
+from paraspine.arrays import ShapeError
+
+__all__ = [
+    "IDENTITY",
+    "error_arrays",
+    "error_detectors",
+    "pairwise_frame",
+    "prediction_frame",
+    "rater_frame",
+    "reliability_frame",
+    "rows",
+    "uncertainties",
+]
+
+#: Columns that say which image a row is about.
+IDENTITY = ("subject", "image", "slice", "level", "sex", "age", "center", "fat")
+#: Voxels this far (pixels) from what any rater marked still count as near a structure.
+NEAR = 5
+
+
+def rater_frame(data) -> pd.DataFrame:
+    """Disagreement of the raters of each image.
+
+    Parameters
+    ----------
+    data : slices.Slices
+        Images with the label maps of their raters.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Measures: ``raters`` (how many rated), ``gt_entropy`` (nats, mean over voxels; NaN with
+        fewer than two raters), ``tie_rate`` (share of voxels; NaN with fewer than two raters) for
+        class ``"all"``; ``pairwise_dice`` (mean over pairs of raters) per class.
+    """
+    found = []
+    for item in range(len(data)):
+        labels = data.labels[item][data.rated[item]]
+        several = len(labels) > 1
+        entropy = fusion.ground_truth_entropy(labels, _classes(data)).mean() if several else np.nan
+        ties = fusion.tie_rate(labels, _classes(data)) if several else np.nan
+        found += [
+            (item, "all", "raters", len(labels)),
+            (item, "all", "gt_entropy", entropy),
+            (item, "all", "tie_rate", ties),
+        ]
+        dice = _pairwise(labels, data)
+        for name, values in zip(data.classes.foreground, dice.T, strict=True):
+            known = values[~np.isnan(values)]
+            found.append((item, name, "pairwise_dice", known.mean() if known.size else np.nan))
+    return _identified(data, found)
+
+
+def pairwise_frame(data) -> pd.DataFrame:
+    """Dice of every two raters of every image; as `rater_frame`, with the column `pair`."""
+    found, pairs = [], []
+    for item in range(len(data)):
+        who = np.flatnonzero(data.rated[item])
+        dice = _pairwise(data.labels[item][who], data)
+        for (a, b), values in zip(combinations(who, 2), dice, strict=True):
+            for name, value in zip(data.classes.foreground, values, strict=True):
+                found.append((item, name, "dice", value))
+                pairs.append(f"{data.raters[a]} and {data.raters[b]}")
+    return _identified(data, found).assign(pair=pairs)
+
+
+def prediction_frame(data, moments) -> pd.DataFrame:
+    """Quality and uncertainty of the predictions for each image.
+
+    Parameters
+    ----------
+    data : slices.Slices
+        The images and labels that `moments` were sampled for, in the same order.
+    moments : sampling.SampleMoments
+        Mean probabilities ``(N, C, H, W)`` and expected entropy ``(N, H, W)``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per class: ``dice``, ``iou``, ``precision``, ``recall`` of the most probable class against
+        the majority vote; ``brier`` against the soft label (background too). For class ``"all"``:
+        ``gt_entropy`` (NaN with fewer than two raters), ``entropy``, ``expected_entropy``,
+        ``mutual_information`` (nats; NaN for a single pass) and ``error_rate`` (share of
+        misclassified voxels). Voxels that no sample saw are left out.
+    """
+    _check(data, moments)
+    classes = data.classes
+    overlap = {name: getattr(metrics, name) for name in ("dice", "iou", "precision", "recall")}
+    found = []
+    for item in range(len(data)):
+        mean = moments.mean[item].astype(np.float64)
+        labels = data.labels[item][data.rated[item]]
+        maps_ = uncertainties(mean, moments.expected_entropy[item], moments.samples)
+        found += [(item, "all", name, _mean(values)) for name, values in maps_.items()]
+        if not len(labels):
+            continue
+        seen = ~np.isnan(mean).any(axis=0)
+        vote = fusion.majority_vote(labels, classes.num_classes)
+        predicted = np.where(seen, np.nan_to_num(mean).argmax(axis=0), vote)
+        found.append((item, "all", "error_rate", (predicted != vote)[seen].mean()))
+        several = len(labels) > 1
+        entropy = fusion.ground_truth_entropy(labels, classes.num_classes)
+        found.append((item, "all", "gt_entropy", entropy[seen].mean() if several else np.nan))
+        for name, function in overlap.items():
+            values = function(predicted, vote, classes.num_classes)
+            found += [(item, c, name, v) for c, v in zip(classes.foreground, values, strict=True)]
+        soft = fusion.soft_labels(labels, classes.num_classes)
+        brier = metrics.brier(mean[:, seen], soft[:, seen])
+        found += [(item, c, "brier", v) for c, v in zip(classes.names, brier, strict=True)]
+    return _identified(data, found)
+
+
+def reliability_frame(data, moments, bins: int = 10) -> pd.DataFrame:
+    """Counts behind reliability diagrams: one row per image, region and confidence bin.
+
+    Parameters
+    ----------
+    data, moments
+        As `prediction_frame`.
+    bins : int
+        Equal bins of the largest probability.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Identifying columns, `region` (``"all"`` voxels, or those ``"near"`` a structure: within 5
+        pixels of what any rater marked), `bin`, `count`, `confidence` (sum) and `correct` (count).
+    """
+    _check(data, moments)
+    lines = []
+    for item in range(len(data)):
+        labels = data.labels[item][data.rated[item]]
+        if not len(labels):
+            continue
+        vote = fusion.majority_vote(labels, _classes(data))
+        marked = (labels > 0).any(axis=0)
+        for region, mask in (("all", np.ones_like(marked)), ("near", _around(marked))):
+            found = metrics.reliability(moments.mean[item], vote, bins, where=mask)
+            count = found.count
+            lines.append(
+                pd.DataFrame(
+                    {
+                        "item": item,
+                        "region": region,
+                        "bin": np.arange(bins),
+                        "count": count,
+                        "confidence": np.where(count > 0, found.confidence, 0) * count,
+                        "correct": np.where(count > 0, found.accuracy, 0) * count,
+                    }
+                )
+            )
+    frame = pd.concat(lines, ignore_index=True)
+    identity = _identity(data).loc[frame.pop("item")].reset_index(drop=True)
+    return pd.concat([identity, frame], axis=1)
+
+
+def error_arrays(data, moments) -> dict[str, np.ndarray]:
+    """Counts behind error detection, one `metrics.ErrorDetection` per uncertainty and subject.
+
+    Parameters
+    ----------
+    data, moments
+        As `prediction_frame`.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Arrays for an ``.npz`` file, named ``<uncertainty>/<subject>/<array>``; `error_detectors`
+        reads them. Uncertainties that are undefined for a single pass are left out.
+    """
+    _check(data, moments)
+    found: dict[tuple[str, str], metrics.ErrorDetection] = {}
+    for item, subject in enumerate(data.table["subject"].astype(str)):
+        labels = data.labels[item][data.rated[item]]
+        if not len(labels):
+            continue
+        mean = moments.mean[item]
+        vote = fusion.majority_vote(labels, _classes(data))
+        wrong = np.nan_to_num(mean).argmax(axis=0) != vote
+        scores = uncertainties(mean, moments.expected_entropy[item], moments.samples)
+        for name, values in scores.items():
+            if not np.isnan(values).all():
+                detector = found.setdefault((name, subject), metrics.ErrorDetection())
+                detector.update(values, wrong)
+    return {
+        f"{name}/{subject}/{key}": array
+        for (name, subject), detector in found.items()
+        for key, array in detector.to_arrays().items()
+    }
+
+
+def error_detectors(arrays) -> dict[str, dict[str, metrics.ErrorDetection]]:
+    """Read what `error_arrays` gave: uncertainty to subject to its accumulator."""
+    grouped: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+    for name, array in arrays.items():
+        score, subject, key = name.split("/", 1)[0], *name.split("/", 1)[1].rsplit("/", 1)
+        grouped.setdefault((score, subject), {})[key] = array
+    found: dict[str, dict[str, metrics.ErrorDetection]] = {}
+    for (score, subject), parts in grouped.items():
+        found.setdefault(score, {})[subject] = metrics.ErrorDetection.from_arrays(parts)
+    return found
+
+
+def rows(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Rows of one measure."""
+    return frame[frame["measure"] == measure]
+
+
+def uncertainties(mean, expected, samples: int) -> dict[str, np.ndarray]:
+    """Predictive entropy, expected entropy and mutual information of one image, in nats.
+
+    Parameters
+    ----------
+    mean : array-like of float, (C, H, W)
+        Mean probabilities over the samples.
+    expected : array-like of float, (H, W)
+        Mean entropy over the samples.
+    samples : int
+        How many; of a single pass the last two maps are NaN, having nothing to disagree with.
+    """
+    entropy = maps.entropy(np.asarray(mean, dtype=np.float64))
+    if samples < 2:  # nothing to disagree with
+        nothing = np.full_like(entropy, np.nan)
+        return {"entropy": entropy, "expected_entropy": nothing, "mutual_information": nothing}
+    expected = np.asarray(expected, dtype=np.float64)
+    return {
+        "entropy": entropy,
+        "expected_entropy": expected,
+        "mutual_information": maps.mutual_information_from_moments(mean, expected),
+    }
+
+
+def _around(marked: np.ndarray) -> np.ndarray:
+    if not marked.any():
+        return marked
+    return distance_transform_edt(~marked) <= NEAR
+
+
+def _pairwise(labels, data) -> np.ndarray:
+    if len(labels) < 2:
+        return np.empty((0, _classes(data) - 1))
+    return metrics.pairwise_dice(labels, _classes(data))
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _classes(data) -> int:
+    return data.classes.num_classes
+
+
+def _check(data, moments) -> None:
+    expected = (len(data), _classes(data), *data.images.shape[2:])
+    if moments.mean.shape != expected:
+        raise ShapeError(
+            f"samples: expected one prediction per image, {expected}, got {moments.mean.shape}; "
+            "select the same images for both."
+        )
+
+
+def _identity(data) -> pd.DataFrame:
+    table = data.table
+    return table[[c for c in IDENTITY if c in table]].reset_index(drop=True)
+
+
+def _identified(data, found: list[tuple]) -> pd.DataFrame:
+    frame = pd.DataFrame(found, columns=["item", "class", "measure", "value"])
+    identity = _identity(data).loc[frame.pop("item")].reset_index(drop=True)
+    return pd.concat([identity, frame.astype({"value": float})], axis=1)

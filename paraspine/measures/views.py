@@ -1,0 +1,71 @@
+"""Slices, predictions and uncertainties as the views that figures draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from paraspine import fusion
+from paraspine.figures import View
+from paraspine.measures.frames import uncertainties
+
+__all__ = ["name_of", "views"]
+
+NAMES = {
+    "entropy": "predictive entropy",
+    "expected_entropy": "expected entropy",
+    "mutual_information": "mutual information",
+}
+
+
+def views(data, shown: Iterable[int], moments=None) -> list[View]:
+    """Views of some slices, with predictions and uncertainty maps where there are samples.
+
+    Parameters
+    ----------
+    data : slices.Slices
+        The images and raters.
+    shown : iterable of int
+        Which of them.
+    moments : sampling.SampleMoments, optional
+        Samples of the same images.
+
+    Returns
+    -------
+    list of figures.View
+        With the GT entropy (left out with fewer than two raters) and the uncertainty maps.
+    """
+    found = []
+    for item in shown:
+        rated = data.rated[item]
+        labels = data.labels[item][rated]
+        panels, prediction = {}, None
+        if moments is not None:
+            if len(labels) > 1:
+                entropy = fusion.ground_truth_entropy(labels, data.classes.num_classes)
+                panels["GT entropy"] = entropy
+            mean = moments.mean[item]
+            prediction = np.nan_to_num(mean).argmax(axis=0)
+            scores = uncertainties(mean, moments.expected_entropy[item], moments.samples)
+            panels |= {NAMES[k]: v for k, v in scores.items() if not np.isnan(v).all()}
+        found.append(
+            View(
+                image=data.images[item, 0],
+                title=name_of(data, item),
+                labels=data.labels[item] if rated.any() else None,
+                rated=rated if rated.any() else None,
+                prediction=prediction,
+                maps=panels,
+            )
+        )
+    return found
+
+
+def name_of(data, item: int) -> str:
+    """Subject and level of a slice, or its place in the volume."""
+    row = data.table.iloc[item]
+    where = row["level"] if "level" in row and isinstance(row["level"], str) else ""
+    several = (data.table["image"] == row["image"]).sum() > 1
+    parts = [str(row["subject"]), where, f"slice {row['slice']}" if several else ""]
+    return ", ".join(p for p in parts if p)
