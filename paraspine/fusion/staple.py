@@ -118,17 +118,18 @@ def staple(
         Stop when no entry of a confusion matrix changes by more than this.
     max_iterations : int
         Stop after so many steps in any case; `Staple.converged` says which it was.
-    start : {"shares", "majority"}
-        The estimation climbs to the nearest maximum of the likelihood, and voxels whose raters
-        all differ often have several. ``"shares"`` starts from the share of votes, which tells
-        no class from another without a reason. ``"majority"`` starts from the majority vote with
-        tied voxels left out, as SimpleITK's MultiLabelSTAPLE does, and gives that filter's
-        labels for three raters and more; the likelihood it ends at is often lower.
+    start : {"shares", "simpleitk"}
+        The estimation climbs to the nearest maximum of the likelihood, and voxels whose vote is
+        tied often have several. ``"shares"`` starts from the share of votes, which prefers no
+        class without a reason, as SimpleITK's two-class STAPLE does. ``"simpleitk"`` starts as
+        its MultiLabelSTAPLE does, miscount of tied voxels and all, and so gives that filter's
+        labels; the likelihood it ends at is often lower.
     extent : {"image", "foreground"}
-        Which voxels take part. Background on which everybody agrees makes every rater look
-        specific, so the same outlines in a larger picture get larger consensus regions;
-        ``"foreground"`` takes the union of the raters' foregrounds, widened by `margin`, and
-        makes the answer independent of how much empty background surrounds it.
+        Which voxels take part. Background on which everybody agrees lowers the foreground's
+        prior and makes every rater look specific, so the whole image's answer depends on how
+        much background the picture shows. ``"foreground"`` takes the union of the raters'
+        foregrounds, widened by `margin`, and its answer depends on the outlines alone; without a
+        margin raters look unspecific and the consensus comes out larger.
     margin : float
         Euclidean distance by which ``"foreground"`` is widened, in voxels, or in mm where
         `spacing` is given.
@@ -218,8 +219,8 @@ class _Options:
                 f"max_iterations: expected a whole number of at least 1, "
                 f"got {self.max_iterations!r}."
             )
-        if self.start not in ("shares", "majority"):
-            raise SettingsError(f"start: expected 'shares' or 'majority', got {self.start!r}.")
+        if self.start not in ("shares", "simpleitk"):
+            raise SettingsError(f"start: expected 'shares' or 'simpleitk', got {self.start!r}.")
         if self.extent not in ("image", "foreground"):
             raise SettingsError(
                 f"extent: expected 'image' or 'foreground' (the union of the raters' foregrounds "
