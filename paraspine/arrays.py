@@ -183,14 +183,16 @@ def check_probabilities(
     if array.ndim < 1 or not -array.ndim <= axis < array.ndim:
         raise ShapeError(f"{name}: expected a class axis {axis}, got shape {array.shape}.")
     if array.size:
-        low, high = float(np.nanmin(array)), float(np.nanmax(array))
+        # fmin and fmax leave NaN out, also where there is nothing else, without a warning
+        low = float(np.fmin.reduce(array, axis=None))
+        high = float(np.fmax.reduce(array, axis=None))
         if low < -tolerance or high > 1 + tolerance:
             raise ProbabilityError(
                 f"{name}: expected values in [0, 1], got {low:.6g} to {high:.6g}; logits must go "
                 "through softmax first."
             )
         sums = array.sum(axis=axis, dtype=np.float64)
-        worst = float(np.nanmax(np.abs(sums - 1)))
+        worst = float(np.fmax.reduce(np.abs(sums - 1), axis=None))
         if worst > tolerance:
             raise ProbabilityError(
                 f"{name}: expected a sum of 1 over axis {axis}, got a deviation of {worst:.3g}; "

@@ -66,7 +66,7 @@ def mean_probabilities(samples) -> np.ndarray:
     ShapeError, ProbabilityError
         If the array is no stack of probabilities.
     """
-    return _mean(_check_samples(samples))
+    return _mean_seen(_check_samples(samples))
 
 
 def expected_entropy(samples) -> np.ndarray:
@@ -110,7 +110,7 @@ def mutual_information(samples) -> np.ndarray:
         If the array is no stack of probabilities.
     """
     samples = _check_samples(samples)
-    return np.maximum(_entropy(_mean(samples), 0) - _expected(samples), 0.0)
+    return np.maximum(_entropy(_mean_seen(samples), 0) - _expected(samples), 0.0)
 
 
 def mutual_information_from_moments(mean, expected, axis: int = 0) -> np.ndarray:
@@ -152,10 +152,6 @@ def _check_samples(samples) -> np.ndarray:
 
 def _entropy(probabilities: np.ndarray, axis: int) -> np.ndarray:
     return entr(np.clip(probabilities, 0.0, 1.0)).sum(axis=axis)
-
-
-def _mean(samples: np.ndarray) -> np.ndarray:
-    return _mean_seen(samples)
 
 
 def _expected(samples: np.ndarray) -> np.ndarray:

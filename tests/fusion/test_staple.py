@@ -166,9 +166,9 @@ def test_same_labels_as_simpleitk_multilabel_staple(seed):
 
 @pytest.mark.parametrize("case", ["three raters", "four raters", "two raters"])
 def test_where_simpleitk_multilabel_staple_differs_and_why(case):
-    # Where votes are tied the likelihood has several maxima. The plain estimation from SimpleITK's first
-    # matrices gives SimpleITK's labels, so the start is all that differs, and its likelihood is
-    # the lower one.
+    # Where votes are tied the likelihood has several maxima. The plain estimation from
+    # SimpleITK's first matrices gives SimpleITK's labels, so the start is all that differs, and
+    # its likelihood is the lower one.
     count = {"two raters": 2, "three raters": 3, "four raters": 4}[case]
     seen = 0
     for seed in range(40):
