@@ -13,7 +13,12 @@ _ROUNDING = 1e-9
 
 
 def deal(
-    groups: Sequence[Hashable], keys: Sequence[tuple], counts: Sequence[int], seed: int
+    groups: Sequence[Hashable],
+    keys: Sequence[tuple],
+    counts: Sequence[int],
+    seed: int,
+    *,
+    equal: bool = False,
 ) -> dict[Hashable, int]:
     """Number of the side that each group goes to.
 
@@ -27,12 +32,15 @@ def deal(
         Groups that each side gets; they sum to the number of groups.
     seed : int
         Within a stratum, groups are taken in the order of a hash of seed and name.
+    equal : bool
+        Whether every side's share of a stratum is the same, although `counts` may differ by one;
+        else it is in proportion to `counts`.
     """
     cells = sorted(set(keys))
     members: dict[tuple, list] = {c: [] for c in cells}
     for group, key in zip(groups, keys, strict=True):
         members[key].append(group)
-    quota = _round([len(members[c]) for c in cells], cells, counts, seed)
+    quota = _round([len(members[c]) for c in cells], cells, counts, seed, equal)
     side: dict[Hashable, int] = {}
     for cell, row in zip(cells, quota, strict=True):
         drawn = sorted(members[cell], key=lambda g: (_draw(seed, "group", g), str(g)))
@@ -40,7 +48,9 @@ def deal(
     return side
 
 
-def _round(sizes: list[int], cells: list[tuple], counts: Sequence[int], seed: int) -> np.ndarray:
+def _round(
+    sizes: list[int], cells: list[tuple], counts: Sequence[int], seed: int, equal: bool
+) -> np.ndarray:
     """Whole numbers of groups per stratum and side, ``(strata, sides)``.
 
     Rows sum to `sizes`, columns to `counts`, and every number is the exact share rounded up or
@@ -53,7 +63,8 @@ def _round(sizes: list[int], cells: list[tuple], counts: Sequence[int], seed: in
     from scipy.optimize import linprog
     from scipy.sparse import csr_matrix
 
-    exact = np.outer(sizes, counts) / sum(counts)
+    shares = np.full(len(counts), 1 / len(counts)) if equal else np.array(counts) / sum(counts)
+    exact = np.outer(sizes, shares)
     low = np.floor(exact + _ROUNDING)
     up = np.ceil(exact - _ROUNDING) - low  # 1 where rounding up is possible, else 0
     noise = np.array([[_draw(seed, *cell, k) for k in range(len(counts))] for cell in cells])

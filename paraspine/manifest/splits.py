@@ -104,17 +104,17 @@ def folds(
         raise SettingsError(f"folds: expected a whole number of at least 2, got {k!r}.")
     table = _table(cohort)
     names = [f"fold {i}" for i in range(k)]
-    numbers = _deal(table, [1 / k] * k, names, by, stratify, bins, seed)
+    numbers = _deal(table, [1 / k] * k, names, by, stratify, bins, seed, equal=True)
     return pd.Series(numbers, table.index, name="fold")
 
 
-def _deal(table, fractions, names, by, stratify, bins, seed) -> np.ndarray:
+def _deal(table, fractions, names, by, stratify, bins, seed, equal=False) -> np.ndarray:
     """Number of each row's side."""
     groups = _groups(table, by)
     counts = _counts(fractions, len(groups), names, by)
     layers = strata(table, by, stratify, bins=bins)
     keys = [tuple(row) for row in layers.to_numpy()]
-    side = deal(groups, keys, counts, seed)
+    side = deal(groups, keys, counts, seed, equal=equal)
     return np.array([side[g] for g in table[by]], dtype=np.int64)
 
 

@@ -1,0 +1,177 @@
+"""A manifest from a BIDS folder."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paraspine import manifest, volumes
+from paraspine.arrays import ManifestError, SettingsError
+
+
+def put(path, seed, labels=False):
+    rng = np.random.default_rng(seed)
+    array = rng.integers(0, 3, (1, 5, 6)).astype(np.uint8)
+    if not labels:
+        array = rng.integers(0, 900, (1, 5, 6)).astype(np.int16)
+    else:
+        array[0, 0, 0] = 2
+    return volumes.write(path, volumes.from_array(array, (4, 0.5, 0.5)))
+
+
+@pytest.fixture
+def bids(tmp_path):
+    folder = tmp_path / "study"
+    for i, sub in enumerate(("01", "02", "03")):
+        put(folder / f"sub-{sub}/anat/sub-{sub}_T2w.nii.gz", i)
+        put(folder / f"sub-{sub}/anat/sub-{sub}_T1w.nii.gz", 50 + i)
+        for r, rater in enumerate(("anna", "ben")):
+            if (sub, rater) != ("02", "ben"):
+                name = f"sub-{sub}_desc-{rater}_dseg.nii.gz"
+                put(folder / f"derivatives/manual/sub-{sub}/anat/{name}", 10 * i + r + 100, True)
+    (folder / "derivatives/manual/dseg.tsv").write_text(
+        "index\tname\tcolor\n1\tright multifidus\t#f00\n2\tleft multifidus\t#0f0\n"
+    )
+    (folder / "participants.tsv").write_text(
+        "participant_id\tage\tsex\tsite\nsub-01\t34\tF\tMontreal\nsub-02\t89+\tM\tn/a\n"
+    )
+    (folder / "dataset_description.json").write_text('{"Name": "Back study"}')
+    return folder
+
+
+def test_a_data_set(bids):
+    path = manifest.from_bids(bids)
+    assert path == bids / "data_manifest.csv"
+    cohort = manifest.read(path)
+    assert cohort.raters == ("anna", "ben")
+    assert cohort.subjects == ("sub-01", "sub-02", "sub-03")
+    assert cohort.table["image"][0] == "sub-01/anat/sub-01_T2w.nii.gz"
+    assert cohort.label_path(1, "ben") is None
+    assert cohort.label_path(2, "ben").name == "sub-03_desc-ben_dseg.nii.gz"
+    assert cohort.table["age"].tolist()[:2] == [34, 89]
+    assert cohort.table["age"].isna().tolist() == [False, False, True]
+    assert cohort.table["sex"].tolist()[:2] == ["F", "M"]
+    assert cohort.table["center"][0] == "Montreal"
+    assert cohort.classes.names == ("background", "right multifidus", "left multifidus")
+    assert cohort.classes.pairs == (("right multifidus", "left multifidus"),)
+    assert (cohort.name, cohort.synthetic) == ("Back study", False)
+    assert cohort.table["sha256_image"].notna().all()
+    first = path.read_bytes()
+    assert manifest.from_bids(bids).read_bytes() == first
+
+
+def test_sessions_runs_and_other_entities(tmp_path):
+    folder = tmp_path / "study"
+    seed = 0
+    for ses in ("1", "2"):
+        for run in ("1", "2"):
+            stem = f"sub-01_ses-{ses}_run-{run}"
+            put(folder / f"sub-01/ses-{ses}/anat/{stem}_T2w.nii.gz", seed := seed + 1)
+            label = f"{stem}_space-orig_desc-A_dseg.nii"
+            put(folder / f"derivatives/x/sub-01/ses-{ses}/anat/{label}", seed + 90, True)
+    (folder / "derivatives/x/dseg.json").write_text(json.dumps({"1": "MF", "2": "ES"}))
+    cohort = manifest.read(manifest.from_bids(folder))
+    assert cohort.table["session"].tolist() == ["1", "1", "2", "2"]
+    for row in cohort.table.itertuples():
+        image, label = cohort.image_path(row).name, cohort.label_path(row, "A").name
+        assert label.startswith(image.removesuffix("_T2w.nii.gz"))
+    assert cohort.classes.names == ("background", "MF", "ES")
+
+
+def test_derivative_names_rater_without_desc(bids):
+    for sub in ("01", "03"):
+        name = f"sub-{sub}_T2w_dseg.nii.gz"
+        put(bids / f"derivatives/second/sub-{sub}/anat/{name}", 300 + int(sub), True)
+    cohort = manifest.read(manifest.from_bids(bids))
+    assert cohort.raters == ("anna", "ben", "second")
+    assert cohort.rated()["second"].tolist() == [True, False, True]
+    only = manifest.read(manifest.from_bids(bids, derivatives="second"))
+    assert only.raters == ("second",)
+
+
+def test_same_rater_name_in_two_derivatives(bids):
+    name = "sub-01_desc-anna_dseg.nii.gz"
+    put(bids / f"derivatives/second/sub-01/anat/{name}", 300, True)
+    cohort = manifest.read(manifest.from_bids(bids))
+    assert set(cohort.raters) == {"manual-anna", "ben", "second-anna"}
+
+
+def test_class_names_where_no_table_is(bids):
+    (bids / "derivatives/manual/dseg.tsv").unlink()
+    cohort = manifest.read(manifest.from_bids(bids))
+    assert cohort.classes.names == ("background", "class 1", "class 2")
+
+
+def test_output_elsewhere(bids, tmp_path):
+    path = manifest.from_bids(bids, tmp_path / "cohort.csv")
+    assert pd.read_csv(path)["image"][0] == "study/sub-01/anat/sub-01_T2w.nii.gz"
+    assert len(manifest.read(path)) == 3
+    assert manifest.from_bids(bids, tmp_path) == tmp_path / "data_manifest.csv"
+    with pytest.raises(SettingsError, match=r"may not leave its folder.*write to .*study"):
+        manifest.from_bids(bids, tmp_path / "other" / "cohort.csv")
+    with pytest.raises(SettingsError, match=r"ends in \.csv"):
+        manifest.from_bids(bids, bids / "cohort.tsv")
+
+
+def test_other_suffix(bids):
+    path = manifest.from_bids(bids, suffix="T1w")
+    assert pd.read_csv(path)["image"][0].endswith("_T1w.nii.gz")
+
+
+def test_nothing_found(bids, tmp_path):
+    with pytest.raises(SettingsError, match="no such folder"):
+        manifest.from_bids(tmp_path / "none")
+    with pytest.raises(ManifestError, match=r"no image sub-\*/anat.*end in _T1w, _T2w.*suffix"):
+        manifest.from_bids(bids, suffix="FLAIR")
+    with pytest.raises(ManifestError, match="no image"):
+        manifest.from_bids(bids / "derivatives")
+    with pytest.raises(SettingsError, match=r"no folder .*nobody.*there are: manual"):
+        manifest.from_bids(bids, derivatives="nobody")
+    (bids / "derivatives").rename(bids / "labels")
+    with pytest.raises(ManifestError, match=r"found 3 images but no label map derivatives"):
+        manifest.from_bids(bids)
+
+
+def test_names_that_do_not_match(bids):
+    anat = bids / "derivatives/manual/sub-01/anat"
+    put(anat / "sub-09_desc-anna_dseg.nii.gz", 1, True)
+    put(anat / "sub-01_run-2_desc-anna_dseg.nii.gz", 2, True)
+    put(bids / "sub-03/anat/sub-03_run-2_T2w.nii.gz", 3)
+    put(bids / "sub-02/anat/sub-02_acq-x_run-1_T2w.nii.gz", 4)
+    put(bids / "sub-02/anat/sub-02_acq-x_run-2_T2w.nii.gz", 5)
+    put(bids / "derivatives/manual/sub-02/anat/sub-02_acq-x_desc-ben_dseg.nii.gz", 6, True)
+    with pytest.raises(ManifestError) as caught:
+        manifest.from_bids(bids)
+    text = "\n".join(map(str, caught.value.problems))
+    assert len(caught.value.problems) == 3
+    assert "sub-09_desc-anna_dseg.nii.gz: no image has the same entities" in text
+    assert "sub-01_run-2_desc-anna_dseg.nii.gz: no image" in text
+    assert "sub-02_acq-x_desc-ben_dseg.nii.gz: fits 2 images" in text
+
+
+def test_two_label_maps_of_one_rater(bids):
+    anat = bids / "derivatives/manual/sub-01/anat"
+    put(anat / "sub-01_space-orig_desc-anna_dseg.nii.gz", 1, True)
+    with pytest.raises(ManifestError, match="rater anna has two label maps"):
+        manifest.from_bids(bids)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("index\tname\n1\tMF\n5\tES\n", "without a gap"),
+        ("number\tlabel\n1\tMF\n", "'index'"),
+        ("index\tname\n1\tMF\n2\tMF\n", "different names"),
+    ],
+)
+def test_bad_class_tables(bids, text, words):
+    (bids / "derivatives/manual/dseg.tsv").write_text(text)
+    with pytest.raises(ManifestError, match=words):
+        manifest.from_bids(bids)
+
+
+def test_bad_participants(bids):
+    (bids / "participants.tsv").write_text("participant_id,age\nsub-01,3\n")
+    with pytest.raises(ManifestError, match="parted by tabs"):
+        manifest.from_bids(bids)
