@@ -149,11 +149,10 @@ class Targets:
         else:
             self._keys = slices.keys
         if self._fixed is not None:
-            self._fixed.flags.writeable = False
             self._labels = self._rated = None
 
     def __call__(self, epoch: int = 0) -> np.ndarray:
-        """Return the targets of an epoch; the same read-only array where they never change."""
+        """Return the targets of an epoch: the same array, not a copy, where they never change."""
         if self._fixed is not None:
             return self._fixed
         return self._labels[np.arange(len(self._labels)), self.raters(epoch)]
