@@ -1,0 +1,75 @@
+"""What a prediction is worth: overlap, borders, calibration, error detection, agreement.
+
+Label maps are ``(*spatial)`` integers, probabilities ``(C, *spatial)``; results per class leave
+background out, but `brier` has it first. NaN means undefined: leave it out of means, and count it.
+Everything runs on NumPy and SciPy and takes what `numpy.asarray` takes.
+"""
+
+from .agreement import generalised_energy_distance, matched_iou, pairwise_dice, rater_pairs
+from .calibration import Calibration, expected_calibration_error, reliability
+from .diagram import (
+    CalibrationError,
+    Reliability,
+    average_reliability,
+    calibration_error,
+    pool_reliability,
+)
+from .errors import ErrorDetection, average_precision
+from .overlap import (
+    OVERLAP_MEASURES,
+    absolute_volume_difference,
+    conformity,
+    confusion,
+    confusions,
+    dice,
+    iou,
+    overlap_measures,
+    precision,
+    recall,
+    relative_volume_difference,
+    true_negative_rate,
+    volume_ratio,
+)
+from .resampling import resample_detection
+from .soft import brier, entropy_error, image_value
+from .surface import average_surface_distance, hausdorff, surface_dice, surface_distances
+from .thresholds import Thresholds
+
+__all__ = [
+    "OVERLAP_MEASURES",
+    "Calibration",
+    "CalibrationError",
+    "ErrorDetection",
+    "Reliability",
+    "Thresholds",
+    "absolute_volume_difference",
+    "average_precision",
+    "average_reliability",
+    "average_surface_distance",
+    "brier",
+    "calibration_error",
+    "confusion",
+    "confusions",
+    "conformity",
+    "dice",
+    "entropy_error",
+    "expected_calibration_error",
+    "generalised_energy_distance",
+    "hausdorff",
+    "image_value",
+    "iou",
+    "matched_iou",
+    "overlap_measures",
+    "pairwise_dice",
+    "pool_reliability",
+    "precision",
+    "rater_pairs",
+    "recall",
+    "relative_volume_difference",
+    "reliability",
+    "resample_detection",
+    "surface_dice",
+    "surface_distances",
+    "true_negative_rate",
+    "volume_ratio",
+]
