@@ -1,0 +1,23 @@
+"""A synthetic cohort of axial T2w lumbar images with simulated raters and a known truth.
+
+`make_cohort` writes it, `materialise` brings back the images of a committed manifest, `simulate`
+draws one image in memory and `true_probabilities` tells what infinitely many raters would say.
+"""
+
+from paraspine.phantom.cohort import Materialised, make_cohort, materialise, settings_of
+from paraspine.phantom.settings import PSOAS, Knobs
+from paraspine.phantom.simulate import Case, simulate
+from paraspine.phantom.truth import TrueProbabilities, true_probabilities
+
+__all__ = [
+    "PSOAS",
+    "Case",
+    "Knobs",
+    "Materialised",
+    "TrueProbabilities",
+    "make_cohort",
+    "materialise",
+    "settings_of",
+    "simulate",
+    "true_probabilities",
+]
