@@ -46,7 +46,7 @@ def _one_hot(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         )
     numbers = torch.arange(classes, device=target.device)
     numbers = numbers.view(1, classes, *(1 for _ in logits.shape[2:]))
-    return (target.unsqueeze(1).to(numbers.dtype) == numbers).float()
+    return (target.unsqueeze(1) == numbers).float()
 
 
 def _dice(p, g, *, batch: bool, include_background: bool, soft_overlap: str, smooth: float):

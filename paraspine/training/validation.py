@@ -1,0 +1,91 @@
+"""Loss and Dice on the validation images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+__all__ = ["mean_dice", "overlaps", "validate"]
+
+
+def overlaps(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Count what Dice needs, per image and foreground class.
+
+    Parameters
+    ----------
+    logits : torch.Tensor, ``(B, C, *spatial)``
+        The class of the largest counts as predicted.
+    target : torch.Tensor
+        Class numbers ``(B, *spatial)``, or soft labels ``(B, C, *spatial)`` of which the class of
+        the largest counts.
+
+    Returns
+    -------
+    torch.Tensor of int64, ``(B, C - 1, 2)``
+        Voxels in both, and the sum of voxels in each.
+    """
+    predicted = logits.argmax(1)
+    reference = target.argmax(1) if target.is_floating_point() else target
+    counts = []
+    for number in range(1, logits.shape[1]):
+        p, g = (predicted == number).flatten(1), (reference == number).flatten(1)
+        counts.append(torch.stack([(p & g).sum(1), p.sum(1) + g.sum(1)], dim=1))
+    return torch.stack(counts, dim=1)
+
+
+def mean_dice(counts) -> float:
+    """Mean over classes of the mean over images of ``2 both / sum``.
+
+    An image in which a class is neither there nor predicted is left out of that class's mean, and a
+    class without any image out of the mean over classes; NaN if nothing is left.
+
+    Parameters
+    ----------
+    counts : array-like of int, ``(N, C - 1, 2)``
+        From `overlaps`.
+    """
+    both, total = np.moveaxis(np.asarray(counts, dtype=np.float64), -1, 0)
+    defined = total > 0
+    dice = np.where(defined, 2 * both / np.maximum(total, 1), 0)
+    images = defined.sum(axis=0)
+    per_class = dice.sum(axis=0)[images > 0] / images[images > 0]
+    return float(per_class.mean()) if per_class.size else float("nan")
+
+
+@torch.no_grad()
+def validate(
+    model: nn.Module,
+    images: torch.Tensor,
+    targets: torch.Tensor,
+    loss: Callable,
+    batch_size: int,
+    network: Callable,
+) -> tuple[float, float]:
+    """Mean loss over images and mean Dice, in evaluation mode.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Comes back in the mode that it had.
+    images, targets : torch.Tensor
+        On the device.
+    loss : callable
+        Of (logits, target).
+    batch_size : int
+        Losses that sum over the batch are those of these batches, in order.
+    network : callable
+        Runs the model on a batch of images with the training's precision.
+    """
+    training = model.training
+    model.eval()
+    sums, counts = [], []
+    for first in range(0, len(images), batch_size):
+        chosen = slice(first, first + batch_size)
+        logits, target = network(images[chosen]), targets[chosen]
+        sums.append(loss(logits, target).double() * len(logits))
+        counts.append(overlaps(logits, target))
+    model.train(training)
+    return float(torch.stack(sums).sum()) / len(images), mean_dice(torch.cat(counts).cpu())
