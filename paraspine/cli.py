@@ -162,6 +162,8 @@ def _materialise(room, manifest: Path, workers: int) -> None:
         )
     made = room.materialise(manifest, workers=workers, progress=sys.stderr.isatty())
     typer.echo(f"{manifest}: {len(made)} files made." if made else f"{manifest}: nothing to make.")
+    for note in getattr(made, "notes", ()):
+        typer.echo(f"Note: {note}")
 
 
 def _knobs(given: list[str]) -> dict:
@@ -219,15 +221,17 @@ def _show_cohort(cohort, files: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from paraspine.text import count
+
     rated = cohort.rated()
-    raters = ", ".join(f"{r} ({int(rated[r].sum())} images)" for r in cohort.raters) or "none"
+    raters = ", ".join(f"{r} ({count(int(rated[r].sum()), 'image')})" for r in cohort.raters)
     classes = ", ".join(f"{i} {n}" for i, n in enumerate(cohort.classes.names))
     pairs = ", ".join(f"{a} / {b}" for a, b in cohort.classes.pairs) or "none"
     words = {
         "source": cohort.source + (" (synthetic)" if cohort.synthetic else ""),
         "subjects": str(len(cohort.subjects)),
         "images": str(len(cohort)),
-        "raters": raters,
+        "raters": raters or "none",
         "classes": classes,
         "mirror pairs": pairs,
         "intensities": cohort.intensity["kind"],

@@ -105,7 +105,7 @@ def test_from_bids(tmp_path):
     volumes.write(tmp_path / "derivatives/m/sub-1/anat/sub-1_desc-anna_dseg.nii.gz", labels)
     code, text = invoke("from-bids", tmp_path)
     assert code == 0, text
-    assert "anna (1 images)" in text
+    assert "anna (1 image)" in text
     assert "paraspine check" in text
     assert invoke("check", tmp_path / "data_manifest.csv")[0] == 0
     assert invoke("from-bids", tmp_path / "none")[0] == 1
@@ -161,7 +161,11 @@ def test_help_is_fast_and_light():
         "assert not heavy, heavy"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-X", "utf8", "-c", code],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     for name in ("check", "from-bids", "phantom"):

@@ -65,7 +65,7 @@ def from_bids(folder, output=None, derivatives=None, *, suffix: str = "T2w") -> 
         raise SettingsError(f"{output}: expected a name that ends in .csv for the manifest.")
     places = _derivatives(folder, derivatives)
     for place in (folder, *places):
-        if not place.resolve().is_relative_to(output.parent.resolve()):
+        if not _absolute(place).is_relative_to(_absolute(output.parent)):
             raise SettingsError(
                 f"{output}: paths in a manifest may not leave its folder, and {place} lies outside "
                 f"of it; write to {folder / output.name}, or to a folder that holds both."
@@ -212,10 +212,10 @@ def _participants(folder: Path) -> tuple[dict[str, dict[str, str]], dict[str, st
 
 
 def _row(entities, path, labels, people, columns, output: Path) -> dict[str, str]:
-    root = output.parent.resolve()
+    root = _absolute(output.parent)
 
     def relative(file: Path) -> str:
-        return file.resolve().relative_to(root).as_posix()
+        return _absolute(file).relative_to(root).as_posix()
 
     row = {"subject": f"sub-{entities['sub']}"}
     if "ses" in entities:
@@ -227,8 +227,14 @@ def _row(entities, path, labels, people, columns, output: Path) -> dict[str, str
         value = (person.get(theirs) or "").strip()
         value = value.rstrip("+") if ours == "age" else value  # BIDS hides ages above 89 as 89+
         row[ours] = "" if value.lower() in ("n/a", "na") else value
-    row["sha256_image"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    there = path.is_file()  # annexed files may be links to what is not here yet
+    row["sha256_image"] = hashlib.sha256(path.read_bytes()).hexdigest() if there else ""
     return row
+
+
+def _absolute(path: Path) -> Path:
+    """Without following links: in annexed data sets every file is one."""
+    return Path(os.path.abspath(path))
 
 
 def _classes(places: list[Path], labels: list[Path]) -> ClassTable:

@@ -134,6 +134,9 @@ def _check_header(header: list[str]) -> list[Problem]:
     if "rater_" in header:
         remedy = "Write rater_<name>, for example rater_A."
         found.append(Problem(1, "rater_", None, "this rater has no name", remedy))
+    if "rater_image" in header:
+        remedy = "Give the rater another name, so that sha256_image stays the image's."
+        found.append(Problem(1, "rater_image", None, "a rater called 'image'", remedy))
     if "" in header:
         place = header.index("") + 1
         found.append(Problem(1, None, None, f"column {place} has no name", "Name or remove it."))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ __all__ = ["load_file", "load_folder"]
 
 _POSITION, _ORIENTATION = "0020|0032", "0020|0037"
 _DESCRIPTION, _NUMBER = "0008|103e", "0020|0011"
+
+_LOCK = threading.Lock()
 
 
 def load_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +34,8 @@ def load_folder(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     import SimpleITK as sitk
 
-    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(path))
+    with _quiet():
+        series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(path))
     if not series:
         raise ImageError(
             f"{path}: the folder holds no DICOM series; name the folder in which the slices lie, "
@@ -53,6 +58,20 @@ def load_folder(path: Path) -> tuple[np.ndarray, np.ndarray]:
     affine[:3, 2] = step * (-1, -1, 1)
     affine[:3, 3] = _numbers(first, _POSITION, 3) * (-1, -1, 1)
     return array, affine
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without ITK's own words on the terminal, for what is reported as an error anyway."""
+    import SimpleITK as sitk
+
+    with _LOCK:
+        before = sitk.ProcessObject.GetGlobalWarningDisplay()
+        sitk.ProcessObject.SetGlobalWarningDisplay(False)
+        try:
+            yield
+        finally:
+            sitk.ProcessObject.SetGlobalWarningDisplay(before)
 
 
 def _sort(path: Path, names: list[str]) -> tuple[list[str], np.ndarray]:

@@ -127,7 +127,7 @@ def checksum(volume: Volume) -> str:
     return digest.hexdigest()
 
 
-def geometry_difference(first, second, tolerance: float = 1e-3) -> str | None:
+def geometry_difference(first, second, tolerance: float = 1e-2) -> str | None:
     """Say how the grids of two volumes differ, or None where they are the same.
 
     Parameters
@@ -136,6 +136,7 @@ def geometry_difference(first, second, tolerance: float = 1e-3) -> str | None:
         What to compare.
     tolerance : float
         How far apart a corner of the two grids may lie, as a fraction of the smallest voxel side.
+        A hundredth forgives what file formats round off, and no more.
 
     Returns
     -------

@@ -129,7 +129,10 @@ def _load_nibabel(path: Path) -> tuple[np.ndarray, np.ndarray]:
     array = np.asanyarray(image.dataobj)
     if array.dtype.fields or array.dtype.kind == "c":
         raise ImageError(_components(path, "a colour or complex number", "in each voxel"))
-    return _squeeze(array, path), np.array(image.affine, dtype=np.float64)
+    affine = np.array(image.affine, dtype=np.float64)
+    units = getattr(image.header, "get_xyzt_units", lambda: ("unknown",))()[0]
+    affine[:3] *= {"meter": 1000.0, "micron": 0.001}.get(units, 1.0)
+    return _squeeze(array, path), affine
 
 
 def _load_simpleitk(path: Path) -> tuple[np.ndarray, np.ndarray]:

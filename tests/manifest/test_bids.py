@@ -114,6 +114,18 @@ def test_output_elsewhere(bids, tmp_path):
         manifest.from_bids(bids, bids / "cohort.tsv")
 
 
+def test_annexed_files_are_links(bids, tmp_path):
+    image = bids / "sub-01/anat/sub-01_T2w.nii.gz"
+    image.rename(tmp_path / "object")
+    image.symlink_to(tmp_path / "object")
+    table = pd.read_csv(manifest.from_bids(bids))
+    assert table["image"][0] == "sub-01/anat/sub-01_T2w.nii.gz"
+    (tmp_path / "object").unlink()  # not fetched yet
+    path = manifest.from_bids(bids)
+    [problem] = manifest.problems(path)
+    assert (problem.row, problem.problem) == (2, "no such file")
+
+
 def test_other_suffix(bids):
     path = manifest.from_bids(bids, suffix="T1w")
     assert pd.read_csv(path)["image"][0].endswith("_T1w.nii.gz")

@@ -1,5 +1,7 @@
 """DICOM series, written slice by slice with SimpleITK as its own example does."""
 
+import locale
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -31,7 +33,9 @@ def write_slice(path, array, position, orientation=EAST, series="1.2.3", **tags)
     writer = sitk.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
     writer.SetFileName(str(path))
-    writer.Execute(image)
+    before = locale.setlocale(locale.LC_ALL)
+    writer.Execute(image)  # SimpleITK's DICOM writer leaves the process in the C locale
+    locale.setlocale(locale.LC_ALL, before)
     return path
 
 

@@ -130,6 +130,15 @@ def test_raw_slope_is_applied(tmp_path):
     assert volumes.read(path).array.ravel().tolist() == [5, 7, 9]
 
 
+def test_units_other_than_millimetres(tmp_path):
+    for unit, factor in (("meter", 1000), ("micron", 0.001), ("mm", 1)):
+        image = nibabel.Nifti1Image(numbered((2, 2, 2)), np.diag([0.5, 0.7, 2, 1]))
+        image.header.set_xyzt_units(unit)
+        nibabel.save(image, tmp_path / "a.nii")
+        spacing = volumes.read(tmp_path / "a.nii").spacing
+        assert spacing == pytest.approx((2 * factor, 0.7 * factor, 0.5 * factor))
+
+
 def test_two_dimensional_files(tmp_path):
     affine = np.diag([0.5, 0.5, 3, 1])
     save(tmp_path / "a.nii", numbered((4, 5)), affine)
