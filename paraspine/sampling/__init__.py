@@ -1,0 +1,11 @@
+"""Predictions sampled from networks: once, with dropout, augmented, by an ensemble.
+
+Every method returns `SampleMoments`: the mean probabilities, the mean entropy of the samples and
+how many samples saw each pixel. Samples are not kept, so memory does not grow with their number.
+"""
+
+from paraspine.sampling.choice import sample
+from paraspine.sampling.methods import augmented, dropout, ensemble, single
+from paraspine.sampling.moments import SampleMoments
+
+__all__ = ["SampleMoments", "augmented", "dropout", "ensemble", "sample", "single"]

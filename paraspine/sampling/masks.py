@@ -1,0 +1,144 @@
+"""Dropout whose masks are a function of seed, image and sample, and of nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+from paraspine.arrays import ModelError
+
+__all__ = ["Masks", "dropping", "sampled_layers"]
+
+_WHOLE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+_BY_CHANNEL = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+
+
+def sampled_layers(model: nn.Module) -> list[nn.Module]:
+    """Return the dropout layers that are sampled: the model's choice, or all with a rate above 0.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or one of a kind that does not set values to 0.
+    """
+    if hasattr(model, "sampled_dropout"):
+        layers = list(model.sampled_dropout())
+    else:
+        kinds = (nn.Dropout, *_BY_CHANNEL, nn.AlphaDropout, nn.FeatureAlphaDropout)
+        layers = [m for m in model.modules() if isinstance(m, kinds) and m.p > 0]
+    for layer in layers:
+        if isinstance(layer, (nn.AlphaDropout, nn.FeatureAlphaDropout)):
+            raise ModelError(
+                f"model: {type(layer).__name__} cannot be sampled; use Dropout or Dropout2d."
+            )
+    if not layers:
+        raise ModelError(
+            "model: no dropout layer with a rate above 0, so every sample would be the same; "
+            "build and train it with dropout, or use sampling.single or sampling.ensemble."
+        )
+    return layers
+
+
+class Masks:
+    """The dropout of one sample of a batch.
+
+    Every item has a random stream of its own, seeded by `seed`, its image's number and the
+    sample's, and the dropout layers take from it in the order in which they run. So a mask does
+    not depend on how images are cut into batches, nor on how much of the network is run again.
+
+    Parameters
+    ----------
+    seed : int
+        Of all samples.
+    images : sequence of int
+        Numbers of the batch's images.
+    sample : int
+        Number of the sample.
+    device : torch.device
+        Where the values are; streams of different kinds of devices differ.
+    """
+
+    def __init__(self, seed: int, images: Sequence[int], sample: int, device: torch.device):
+        self.generators = []
+        for image in images:
+            state = np.random.SeedSequence((seed, image, sample)).generate_state(1, np.uint64)
+            generator = torch.Generator(device=device)
+            generator.manual_seed(int(state[0] >> np.uint64(1)))
+            self.generators.append(generator)
+
+    def __call__(
+        self,
+        rate: float,
+        values: torch.Tensor,
+        in_place: bool = False,
+        by_channel: bool = False,
+    ) -> torch.Tensor:
+        """Set a share of the values to 0 and scale the others up.
+
+        Parameters
+        ----------
+        rate : float
+            Share that is set to 0, in steps of 2^-16.
+        values : torch.Tensor, ``(B, ...)``
+            Floating-point, one entry per item.
+        in_place : bool
+            Whether `values` may be overwritten.
+        by_channel : bool
+            Whether whole channels are dropped.
+
+        Returns
+        -------
+        torch.Tensor
+            Of the shape and dtype of `values`.
+        """
+        threshold = min(round(rate * 2**16), 2**16)
+        if threshold == 2**16:
+            return torch.zeros_like(values)
+        keep = self._keep(values, threshold, by_channel)
+        # All bits of a kept value are kept and those of a dropped one are cleared: the same as a
+        # product with 0 and 1, in a fraction of the time.
+        whole = _WHOLE[values.element_size()]
+        bits, keep = values.view(whole), keep.to(whole)
+        bits = bits.bitwise_and_(keep) if in_place else bits.bitwise_and(keep)
+        return bits.view(values.dtype).mul_(1 / (1 - threshold / 2**16))
+
+    def _keep(self, values: torch.Tensor, threshold: int, by_channel: bool) -> torch.Tensor:
+        """Return -1 (all bits set) where a value is kept, else 0."""
+        items = len(self.generators)
+        if values.ndim < 2 or values.shape[0] % items:
+            raise ModelError(
+                f"model: expected dropout on (batch, ...) values of {items} images, got shape "
+                f"{tuple(values.shape)}."
+            )
+        shape = [values.shape[0] // items, *values.shape[1:]]
+        if by_channel:
+            shape[2:] = [1] * len(shape[2:])
+        # Pixels first, as channels-last memory has them.
+        shape = [shape[0], *shape[2:], shape[1]]
+        count = math.prod(shape)
+        draws = torch.empty(items, -(-count // 4), dtype=torch.int64, device=values.device)
+        for row, generator in zip(draws, self.generators, strict=True):
+            row.random_(-(2**63), None, generator=generator)
+        keep = draws.view(torch.int16)[:, :count].ge_(threshold - 2**15).neg_()
+        keep = keep.unflatten(1, shape).movedim(-1, 2)
+        return keep.flatten(0, 1) if shape[0] > 1 else keep[:, 0]
+
+
+@contextmanager
+def dropping(layers: Sequence[nn.Module], drop: Masks) -> Iterator[None]:
+    """Let dropout layers, which are and stay in evaluation mode, drop values by given masks."""
+
+    def hook(layer, _, output):
+        return drop(layer.p, output, by_channel=isinstance(layer, _BY_CHANNEL))
+
+    handles = [layer.register_forward_hook(hook) for layer in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
