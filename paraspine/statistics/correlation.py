@@ -80,18 +80,18 @@ def spearman(
 
 def _correlate(x, y, codes, by_image, resamples, seed, confidence, to_rank=None) -> Estimate:
     """Pearson of x and y; with `to_rank` the resamples are ranked anew."""
-    if len(x) < 3 or _constant(x) or _constant(y):
+    if len(x) < 3 or any(_constant(v) for v in (x, y, *(to_rank or ()))):
         return Estimate(NAN)
     x, y = _standard(x), _standard(y)
     clusters = int(codes.max()) + 1
-    sums = cluster_sums(codes, clusters, _products(x, y))
-    value = float(_from_sums(sums.sum(axis=0)))
+    products = _products(x, y)
+    value = float(_from_sums([column.sum() for column in products]))
     p = _student_p(value, len(x)) if by_image else NAN
     if clusters < 2:
         return Estimate(value, p=p)
     weights = draw_weights(clusters, resamples, seed)
     if to_rank is None:
-        replicates = _from_sums(weights @ sums)
+        replicates = _from_sums(weights @ cluster_sums(codes, clusters, products))
     else:
         step = max(1, _BUDGET // len(x))
         replicates = np.concatenate(

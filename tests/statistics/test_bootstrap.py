@@ -1,0 +1,120 @@
+"""Cluster bootstrap of means, differences and any statistic."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from paraspine import statistics
+from paraspine.arrays import SettingsError, ShapeError
+
+NAN, INF = np.nan, np.inf
+
+
+def test_weights_stand_for_draws_of_whole_clusters():
+    draws = statistics.cluster_weights(["b", "a", "b", "c"], resamples=500, seed=1)
+    assert draws.labels.tolist() == ["b", "a", "c"]
+    assert draws.codes.tolist() == [0, 1, 0, 2]
+    assert draws.weights.shape == (500, 3)
+    assert (draws.weights.sum(axis=1) == 3).all()
+    assert draws.weights.mean(axis=0) == pytest.approx([1, 1, 1], abs=0.15)
+    again = statistics.cluster_weights(["b", "a", "b", "c"], resamples=500, seed=1)
+    assert (again.weights == draws.weights).all()
+
+
+def test_mean_by_hand():
+    found = statistics.mean_interval([1, 2, NAN, 6])
+    assert found.value == 3
+    assert 1 <= found.low < 3 < found.high <= 6
+    assert np.isnan(found.p)
+
+
+def test_mean_equals_the_general_bootstrap():
+    generator = np.random.default_rng(0)
+    values, groups = generator.normal(5, 1, 60), np.repeat(np.arange(12), 5)
+    fast = statistics.mean_interval(values, groups, 300, 2, null=5.0)
+    plain = statistics.cluster_bootstrap(values, groups, np.mean, 300, 2, null=5.0)
+    assert (fast.value, fast.low, fast.high, fast.p) == pytest.approx(
+        (plain.value, plain.low, plain.high, plain.p)
+    )
+
+
+def test_mean_against_scipy_bootstrap():
+    values = np.random.default_rng(1).gamma(2, size=80)
+    found = statistics.mean_interval(values, resamples=20_000)
+    other = stats.bootstrap(
+        (values,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    assert (found.low, found.high) == pytest.approx((other.low, other.high), abs=0.02)
+
+
+def test_general_bootstrap_of_a_frame():
+    frame = pd.DataFrame({"subject": list("aabbcc"), "v": [1.0, 2, 3, 4, 5, 6]})
+    found = statistics.cluster_bootstrap(frame, "subject", lambda rows: rows["v"].median(), 200)
+    assert found.value == 3.5
+    assert found.low == 1.5
+    assert found.high == 5.5
+    by_row = statistics.cluster_bootstrap(frame["v"], None, np.median, 200)
+    assert by_row.value == 3.5
+
+
+def test_difference_is_paired():
+    generator = np.random.default_rng(2)
+    level = np.repeat(generator.normal(0, 10, 20), 3)
+    a = level + generator.normal(0.5, 0.2, 60)
+    b = level + generator.normal(0, 0.2, 60)
+    groups = np.repeat(np.arange(20), 3)
+    found = statistics.difference_interval(a, b, groups)
+    assert found.value == pytest.approx((a - b).mean())
+    assert 0.4 < found.low < found.high < 0.6
+    assert found.p == pytest.approx(2 / 2001)
+    swapped = statistics.difference_interval(b, a, groups)
+    assert (swapped.value, swapped.low, swapped.high) == pytest.approx(
+        (-found.value, -found.high, -found.low)
+    )
+
+
+def test_p_agrees_with_the_interval():
+    for seed in range(30):
+        values = np.random.default_rng(seed).normal(0.3, 1, 40)
+        found = statistics.mean_interval(values, seed=seed, null=0.0)
+        assert (found.p < 0.05) == (not found.low <= 0 <= found.high) or 0.045 < found.p < 0.055
+
+
+def test_infinite_values_make_the_mean_infinite():
+    found = statistics.mean_interval([1, 2, 3, INF], resamples=400)
+    assert found.value == INF
+    assert found.high == INF
+    assert np.isfinite(found.low)
+    assert np.isnan(statistics.mean_interval([INF, -INF]).value)
+
+
+def test_too_little_to_resample():
+    assert np.isnan(statistics.mean_interval([]).value)
+    assert np.isnan(statistics.mean_interval([NAN]).value)
+    for found in (
+        statistics.mean_interval([4.0]),
+        statistics.mean_interval([3, 5], ["a", "a"]),
+        statistics.cluster_bootstrap([3, 5], ["a", "a"], np.mean),
+    ):
+        assert found.value == 4
+        assert np.isnan([found.low, found.high, found.p]).all()
+
+
+def test_undefined_replicates():
+    assert statistics.percentile_interval([1, 2, 3, NAN]) == pytest.approx((1.05, 2.95))
+    assert np.isnan(statistics.percentile_interval([1, NAN, NAN])).all()
+
+
+def test_bad_input():
+    frame = pd.DataFrame({"v": [1.0, 2]})
+    with pytest.raises(SettingsError, match="groups: no column 'subject' in the frame"):
+        statistics.cluster_bootstrap(frame, "subject", len)
+    with pytest.raises(ShapeError, match="one per row"):
+        statistics.cluster_bootstrap(frame, [1, 2, 3], len)
+    with pytest.raises(SettingsError, match="missing"):
+        statistics.cluster_weights(["a", None])
+    with pytest.raises(SettingsError, match="resamples"):
+        statistics.mean_interval([1, 2], resamples=0.5)
+    with pytest.raises(SettingsError, match="infinite"):
+        statistics.difference_interval([1, INF], [1, 2])
