@@ -17,6 +17,8 @@ from .publish import publish
 __all__ = ["BuildError", "build", "build_html"]
 
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+#: Ending of a folder that is about to be replaced.
+ASIDE = "-aside"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -140,25 +142,30 @@ def _explain(log: str) -> str:
     return "the book could not be built; Sphinx says:\n" + "\n".join(f"  {line}" for line in told)
 
 
-def _replace(new: Path, old: Path) -> None:
+def _replace(new: Path, place: Path) -> None:
     """Put a folder in another's place; the old one is gone only after the new one stands."""
-    aside = new.with_name(f"{new.name}-old")
-    if old.exists():
-        os.replace(old, aside)
+    aside = new.with_name(f"{place.name}{ASIDE}")
+    if place.exists():
+        os.replace(place, aside)
     try:
-        os.replace(new, old)
+        os.replace(new, place)
     except OSError:
         if aside.exists():
-            os.replace(aside, old)
+            os.replace(aside, place)
         raise
 
 
 def _sweep(output: Path) -> None:
-    """Remove what builds left that were killed."""
-    for folder in output.glob(".new-*"):
-        number = folder.name.removeprefix(".new-")
-        if not number.isdigit() or int(number) == os.getpid() or not _alive(int(number)):
-            shutil.rmtree(folder, ignore_errors=True)
+    """Remove what killed builds left; put back a book that one had set aside."""
+    for scratch in output.glob(".new-*"):
+        number = scratch.name.removeprefix(".new-")
+        if number.isdigit() and int(number) != os.getpid() and _alive(int(number)):
+            continue
+        for aside in scratch.glob(f"*{ASIDE}"):
+            place = output / aside.name.removesuffix(ASIDE)
+            if not place.exists():
+                os.replace(aside, place)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _alive(process: int) -> bool:

@@ -18,16 +18,39 @@ logger = logging.getLogger(__name__)
 
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _BRACE = re.compile(r"(?<!\\)[{}]")
-_ENVIRONMENTS = {  # Sphinx sets the numbers; inner environments by their outer kin
+#: What the converter knows, and what stands for its kin; Sphinx sets the numbers of equations.
+_ENVIRONMENTS = {
+    name: name
+    for name in (
+        *("align*", "split", "cases", "array", "substack", "smallmatrix", "matrix", "pmatrix"),
+        *("bmatrix", "Bmatrix", "vmatrix", "Vmatrix"),
+    )
+} | {
     "align": "align*",
     "aligned": "align*",
-    "equation": "equation*",
-    "gather": "gather*",
-    "gathered": "gather*",
     "eqnarray": "align*",
     "eqnarray*": "align*",
+    "gather": "matrix",
+    "gather*": "matrix",
+    "gathered": "matrix",
+    "multline": "matrix",
+    "multline*": "matrix",
+    "dcases": "cases",
+    "equation": "",
+    "equation*": "",
 }
-_ENVIRONMENT = re.compile(r"\\(begin|end)\{([a-z]+\*?)\}")
+#: How many parts a construction must have.
+_PARTS = {
+    "mfrac": 2,
+    "mover": 2,
+    "mroot": 2,
+    "msub": 2,
+    "msubsup": 3,
+    "msup": 2,
+    "munder": 2,
+    "munderover": 3,
+}
+_ENVIRONMENT = re.compile(r"\\(begin|end)\{([A-Za-z]+\*?)\}")
 _ARGUMENT = ((re.compile(r"\\arg\s*\\(max|min)\b"), r"\\arg\1"),)
 _FUNCTIONS = frozenset(
     (
@@ -47,13 +70,20 @@ def _prepare(tex: str, display: bool) -> str:
     for pattern, replacement in _ARGUMENT:
         tex = pattern.sub(replacement, tex)
     tex = re.sub(r"\\arg(?![A-Za-z])", r"\\operatorname{arg}", tex)
-    tex = _ENVIRONMENT.sub(lambda m: rf"\{m[1]}{{{_ENVIRONMENTS.get(m[2], m[2])}}}", tex)
+    tex = _ENVIRONMENT.sub(_known_environment, tex)
     if not display:
         return tex
     tex = r" \\ ".join(part.strip() for part in _BLANK_LINE.split(tex) if part.strip())
     if r"\\" in tex and r"\begin{" not in tex:
         return rf"\begin{{align*}}{tex}\end{{align*}}"
     return tex
+
+
+def _known_environment(match: re.Match) -> str:
+    name = _ENVIRONMENTS.get(match[2])
+    if name is None:
+        raise MathError(f"unknown environment '{match[2]}'")
+    return rf"\{match[1]}{{{name}}}" if name else ""
 
 
 def _check_braces(tex: str) -> None:
@@ -137,6 +167,8 @@ def to_mathml(tex: str, *, display: bool = False) -> str:
         tree = Converter(display="block" if display else "inline").convert_to_element(
             _prepare(tex, display)
         )
+    except MathError as error:
+        raise MathError(f"{error} in the formula {tex.strip()!r}") from None
     except Exception as error:  # the converter raises many types, some without words
         problem = str(error) or type(error).__name__
         raise MathError(f"cannot read the formula {tex.strip()!r}: {problem}") from error
@@ -145,7 +177,10 @@ def to_mathml(tex: str, *, display: bool = False) -> str:
         word = (element.text or "").strip()
         if element.tag != "mtext" and (word == "&" or re.match(r"\\[A-Za-z]", word)):
             raise MathError(f"unknown command {word} in the formula {tex.strip()!r}")
+        if len(element) != _PARTS.get(element.tag, len(element)):
+            raise MathError(f"a part is missing in the formula {tex.strip()!r}")
     _tidy(tree)
+    tree.set("alttext", " ".join(tex.split()))
     return tostring(tree, encoding="unicode", short_empty_elements=False)
 
 

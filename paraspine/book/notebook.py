@@ -121,7 +121,7 @@ def _path_replacer(roots: Mapping[str, str]):
         return lambda text: text
     words = {r.rstrip("/\\"): w for r, w in roots.items()}
     body = "|".join(map(re.escape, ordered))
-    pattern = re.compile(rf"(?<![\w.~/-])(?:file://)?({body})(?![\w.-])(/)?")
+    pattern = re.compile(rf"(?<![\w.~/-])(?:file://)?({body})(?![\w-]|\.\w)(/)?")
 
     def replace(match: re.Match) -> str:
         word, slash = words[match[1]], match[2] or ""

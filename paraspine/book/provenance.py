@@ -122,8 +122,15 @@ def _details(noted: Mapping) -> list[tuple[str, str]]:
     """Rows of one run: every noted thing, with inputs by their checksums."""
     rows = []
     for key, value in noted.items():
-        name = html.escape(str(key).replace("_", " "))
-        if key == "inputs" and isinstance(value, Mapping):
+        name = html.escape(str(key).replace("_", " ").replace(" mib", " (MiB)"))
+        if key == "git" and isinstance(value, Mapping):
+            revision = _code(str(value.get("revision") or "not a git checkout"))
+            rows.append(("revision", revision + (" with changes" if value.get("dirty") else "")))
+        elif key == "durations" and isinstance(value, Mapping):
+            words = (f"{k.removesuffix('_seconds').replace('_', ' ')} {_duration(v)}"
+                     for k, v in value.items())  # fmt: skip
+            rows.append((name, html.escape(", ".join(words))))
+        elif key == "inputs" and isinstance(value, Mapping):
             rows += [(f"input {_code(str(n))}", _code(f"sha256 {v}")) for n, v in value.items()]
         elif isinstance(value, Mapping):
             words = ", ".join(f"{k.replace('_', ' ')} {shown(v)}" for k, v in value.items())

@@ -287,7 +287,7 @@ def intervals(
         )  # fmt: skip
         for name in rows.loc[rows["value"].isna(), "name"].astype(str):
             figure.add_annotation(
-                text="undefined", x=0.01, xref="x domain", xanchor="left", showarrow=False,
+                text="undefined", x=0.99, xref="x domain", xanchor="right", showarrow=False,
                 y=order.index(name) + shift, font={"size": 11},
             )  # fmt: skip
     if reference is not None:

@@ -1,0 +1,549 @@
+"""Figures hold what they were given, say where it comes from, and stay small."""
+
+import base64
+import io
+import json
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+from skimage.color import rgb2lab
+
+from paraspine import figures
+from paraspine.anatomy import LEVELS, PARASPINAL, ClassTable
+from paraspine.arrays import LabelError, SettingsError, ShapeError
+from paraspine.figures.encode import encode_map, grey_levels, outlines, picture, scale_ticks
+from paraspine.figures.style import NEUTRAL, TEMPLATE, estimate_text
+
+SOURCE = "synthetic phantom"
+TWO = ClassTable(("background", "nodule"))
+
+
+def estimate(value, low=math.nan, high=math.nan):
+    return SimpleNamespace(value=value, low=low, high=high, p=0.01)
+
+
+def entropies() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "subject": ["a", "a", "b", "b"],
+            "level": [LEVELS[0], LEVELS[1], LEVELS[0], None],
+            "gt_entropy": [0.01, 0.02, np.nan, 0.04],
+            "entropy": [0.02, 0.02, 0.03, 0.05],
+            "method": ["single", "single", "dropout", "dropout"],
+        }
+    )
+
+
+def view(title="sub-001", raters=2, size=(12, 20), **changes) -> figures.View:
+    labels = np.zeros((raters, *size), np.uint8)
+    for r in range(raters):
+        labels[r, 3 : 6 + r, 4:9] = 1
+    image = np.linspace(0, 1, size[0] * size[1]).reshape(size)
+    maps = {"GT entropy": labels.mean(0) * math.log(2), "predictive entropy": labels[0] * 0.5}
+    given = {"labels": labels, "prediction": labels[0], "maps": maps} | changes
+    return figures.View(image, title, **given)
+
+
+def all_figures() -> dict[str, go.Figure]:
+    frame = entropies()
+    tidy = pd.DataFrame(
+        [
+            {"subject": s, "class": c, "level": v, "value": 0.9, "who": w, "a": "anna", "b": w}
+            for s in "xyz" for c in PARASPINAL.foreground for w in ("ben", "carl")
+            for v in LEVELS[:2]
+        ]
+    )  # fmt: skip
+    table = pd.DataFrame(
+        {"subject": list("abcd"), "split": ["train", "train", "validation", "test"],
+         "sex": list("FMFM"), "age": [30.0, 40, 50, 60]}
+    )  # fmt: skip
+    bins = np.linspace(0.1, 0.9, 5)
+    curve = SimpleNamespace(confidence=bins, accuracy=bins**2, count=np.arange(5) * 10)
+    history = pd.DataFrame(
+        {"epoch": [1, 2], "train_loss": [1.0, 0.5], "validation_loss": [1.1, 0.7],
+         "validation_dice": [0.5, 0.8]}
+    )  # fmt: skip
+    line = (np.linspace(0, 1, 50), np.linspace(1, 0.5, 50))
+    own = {"source": SOURCE}
+    return {
+        "scatter": figures.entropy_scatter(frame, estimate=estimate(0.6, 0.4, 0.7), **own),
+        "reliability": figures.reliability_diagram({"unet": curve}, ece={"unet": 0.02}, **own),
+        "precision": figures.precision_recall({"entropy": line}, 0.01, **own),
+        "retention": figures.accuracy_retention({"entropy": line}, **own),
+        "intervals": figures.intervals(
+            {"a": estimate(0.5, 0.4, 0.6)}, x_title="r", title="t", **own
+        ),
+        "dice": figures.dice_by_class(tidy, group="who", classes=PARASPINAL.foreground, **own),
+        "pairs": figures.pairwise_dice(tidy, pair=("a", "b"), **own),
+        "levels": figures.agreement_by_level(tidy, levels=LEVELS, **own),
+        "histogram": figures.entropy_histogram({"GT": [0.1, 0.2, np.nan]}, **own),
+        "training": figures.training_curves(history, best=2, **own),
+        "split": figures.split_overview(table, **own),
+        "explorer": figures.slice_explorer([view(), view("sub-002")], classes=TWO, **own),
+        "panels": figures.uncertainty_panels(view(), classes=TWO, **own),
+        "gallery": figures.cohort_slices([view(), view("sub-002")], classes=TWO, **own),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, go.Figure]:
+    return all_figures()
+
+
+def test_every_figure_says_its_source_and_loads_nothing(drawn):
+    for name, figure in drawn.items():
+        text = figure.to_json()
+        assert SOURCE in figure.layout.title.subtitle.text, name
+        assert figure.layout.title.text, name
+        assert figure.layout.height >= 250, name
+        assert "http" not in text.replace("data:image", ""), name
+        assert json.loads(text)["layout"]["template"]["layout"]["colorway"], name
+
+
+def test_every_function_is_drawn_here(drawn):
+    functions = {n for n in figures.__all__ if n.islower()}
+    assert len(drawn) >= len(functions)
+
+
+def test_axes_have_titles(drawn):
+    for name in ("scatter", "reliability", "precision", "retention", "histogram", "training"):
+        figure = drawn[name]
+        lowest = [a for a in figure.select_xaxes() if a.showticklabels is not False]
+        assert all(a.title.text for a in lowest if a.matches is None), name
+        assert all(a.title.text for a in figure.select_yaxes()), name
+    assert "nats" in drawn["scatter"].layout.xaxis.title.text
+
+
+def test_a_figure_without_source_is_refused():
+    with pytest.raises(SettingsError, match="synthetic phantom"):
+        figures.entropy_scatter(entropies(), source=" ")
+
+
+# ------------------------------------------------------------------ entropies
+
+
+def test_scatter_leaves_out_undefined_entropies_and_counts_them():
+    figure = figures.entropy_scatter(
+        entropies(), source=SOURCE, estimate=estimate(0.594, 0.412, 0.718)
+    )
+    line, points = figure.data
+    assert list(line.x) == list(line.y) == [0, pytest.approx(0.0525)]
+    np.testing.assert_allclose(points.x, [0.01, 0.02, 0.04])
+    np.testing.assert_allclose(points.y, [0.02, 0.02, 0.05])
+    assert "r = 0.59 [0.41, 0.72]" in points.name
+    assert points.customdata[2] == ("b", "–") or list(points.customdata[2]) == ["b", "–"]
+    assert "3 images, 1 without both entropies left out" in figure.layout.title.subtitle.text
+
+
+def test_scatter_by_group_takes_an_estimate_for_each():
+    figure = figures.entropy_scatter(
+        entropies(), source=SOURCE, colour="method",
+        estimate={"single": estimate(0.5, 0.1, 0.8), "dropout": estimate(math.nan)},
+    )  # fmt: skip
+    names = [t.name for t in figure.data[1:]]
+    assert names == ["single: r = 0.50 [0.10, 0.80]", "dropout: r undefined"]
+    assert figure.data[1].marker.color != figure.data[2].marker.color
+
+
+def test_scatter_of_a_single_rater_says_why_it_is_empty():
+    figure = figures.entropy_scatter(entropies().assign(gt_entropy=np.nan), source="one rater")
+    assert "single rater" in " ".join(
+        a.text.replace("<br>", " ") for a in figure.layout.annotations
+    )
+    assert not figure.data
+
+
+def test_a_missing_column_is_named_with_those_that_are_there():
+    with pytest.raises(SettingsError, match=r"'entropi'.*gt_entropy"):
+        figures.entropy_scatter(entropies(), y="entropi", source=SOURCE)
+
+
+@given(hnp.arrays(float, st.integers(1, 60), elements=st.floats(0, 2)), st.integers(1, 30))
+@settings(deadline=None, max_examples=50)
+def test_histogram_counts_every_value_once(values, bins):
+    figure = figures.entropy_histogram({"a": values}, source=SOURCE, bins=bins)
+    assert figure.data[0].y[:-1].sum() == len(values)
+    assert len(figure.data[0].x) == bins + 1
+
+
+# ------------------------------------------------------------------ curves
+
+
+def test_reliability_skips_empty_bins_but_keeps_their_place():
+    curve = SimpleNamespace(
+        confidence=np.array([np.nan, 0.75]),
+        accuracy=np.array([np.nan, 0.7]),
+        count=np.array([0, 8]),
+    )
+    figure = figures.reliability_diagram({"unet": curve}, source=SOURCE, ece={"unet": 0.05})
+    points, counts = [t for t in figure.data if t.legendgroup == "unet"]
+    assert list(points.x) == [0.75]
+    assert list(points.y) == [0.7]
+    assert points.name == "unet (ECE = 0.0500)"
+    np.testing.assert_array_equal(counts.x, [0, 0.5, 1])
+    np.testing.assert_array_equal(counts.y, [np.nan, 8, 8])
+    words = {a.text for a in figure.layout.annotations}
+    assert {"under-confident", "over-confident"} <= words
+
+
+def test_reliability_shades_the_right_sides(drawn):
+    under, over = drawn["reliability"].data[:2]
+    assert np.mean(np.subtract(under.y, under.x)) > 0  # accuracy above confidence
+    assert np.mean(np.subtract(over.y, over.x)) < 0
+
+
+def test_reliability_of_arrays_that_differ_is_refused():
+    curve = SimpleNamespace(confidence=np.ones(3), accuracy=np.ones(4), count=np.ones(3))
+    with pytest.raises(ShapeError):
+        figures.reliability_diagram({"unet": curve}, source=SOURCE)
+    curve = SimpleNamespace(confidence=np.ones(3), accuracy=np.ones(3), count=np.ones(3))
+    with pytest.raises(SettingsError, match="expected 4"):
+        figures.reliability_diagram({"unet": curve}, source=SOURCE, edges=[0, 1])
+
+
+@given(st.integers(2, 3000), st.integers(2, 50), st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=40)
+def test_long_curves_are_thinned_to_points_of_their_own(count, points, random):
+    x = np.sort([random.random() for _ in range(count)])
+    y = x**2
+    figure = figures.accuracy_retention({"a": (x, y)}, source=SOURCE, points=points)
+    shown = figure.data[0]
+    assert len(shown.x) <= max(points + 2, 2)
+    assert shown.x[0] == x[0]
+    assert shown.x[-1] == x[-1]
+    assert set(np.asarray(shown.x)) <= set(x)
+    np.testing.assert_array_equal(shown.y, np.asarray(shown.x) ** 2)
+
+
+def test_chance_is_one_line_where_it_is_the_same_and_else_one_a_curve():
+    curves = {"a": ([0, 1], [1, 0.1]), "b": ([0, 1], [1, 0.2])}
+    same = figures.precision_recall(curves, {"a": 0.1, "b": 0.1}, source=SOURCE)
+    other = figures.precision_recall(curves, {"a": 0.1, "b": 0.2}, source=SOURCE)
+    assert len(same.data) == 3
+    assert len(other.data) == 4
+    assert list(other.data[3].y) == [0.2, 0.2]
+    assert "20.00 %" in other.data[3].name
+
+
+def test_intervals_keep_undefined_estimates_in_their_place():
+    figure = figures.intervals(
+        {"a": estimate(0.5, 0.4, 0.8), "b": estimate(math.nan), "c": 0.2},
+        source=SOURCE, x_title="r", title="t", reference=0,
+    )  # fmt: skip
+    points = figure.data[0]
+    assert list(points.x) == [0.5, 0.2]
+    assert list(points.y) == [0, 2]
+    np.testing.assert_allclose(points.error_x.array, [0.3, 0])
+    np.testing.assert_allclose(points.error_x.arrayminus, [0.1, 0])
+    assert list(figure.layout.yaxis.ticktext) == ["a", "b", "c"]
+    assert figure.layout.annotations[0].text == "undefined"
+    assert figure.layout.annotations[0].y == 1
+
+
+def test_estimates_as_words():
+    assert estimate_text(estimate(0.5, 0.25, 0.75), "r") == "r = 0.50 [0.25, 0.75]"
+    assert estimate_text(estimate(0.5), "r") == "r = 0.50"
+    assert estimate_text(0.123456, digits=4) == "0.1235"
+    assert estimate_text(math.nan, "r") == "r undefined"
+
+
+# ------------------------------------------------------------------ frames
+
+
+def test_boxes_leave_out_undefined_values_and_follow_the_class_order():
+    frame = pd.DataFrame(
+        {"class": ["left MF", "right MF", "right MF"], "value": [0.9, np.nan, 0.8], "subject": "a"}
+    )
+    figure = figures.dice_by_class(frame, source=SOURCE, classes=PARASPINAL.foreground)
+    (box,) = figure.data
+    assert list(box.x) == ["left MF", "right MF"]
+    np.testing.assert_allclose(box.y, [0.9, 0.8])
+    assert figure.layout.xaxis.categoryarray == PARASPINAL.foreground
+
+
+def test_pairs_are_named_by_both_raters(drawn):
+    assert {t.name for t in drawn["pairs"].data} == {"anna – ben", "anna – carl"}
+
+
+def test_levels_that_do_not_occur_are_passed_over(drawn):
+    assert drawn["levels"].layout.xaxis.categoryarray == LEVELS[:2]
+
+
+def test_split_counts_subjects_and_images():
+    table = pd.DataFrame(
+        {"subject": ["a", "a", "b", "c"], "split": ["train", "train", "test", "test"],
+         "level": ["L5-S1", "L4-L5", "L4-L5", None], "age": [30, 30, 50, 60], "sex": None}
+    )  # fmt: skip
+    figure = figures.split_overview(table, source=SOURCE, orders={"level": LEVELS})
+    subjects, images = figure.data[:2]
+    assert list(subjects.x) == ["train", "test"]
+    assert list(subjects.y) == [1, 2]
+    assert list(images.y) == [2, 2]
+    titles = [a.text for a in figure.layout.annotations]
+    assert titles == ["subjects", "images", "age", "level"]  # sex holds nothing
+    ages = {t.name: list(t.y) for t in figure.data if t.type == "box"}
+    assert ages == {"train": [30], "test": [50, 60]}  # a subject counts once
+    levels = {t.name: (list(t.x), list(t.y)) for t in figure.data[2:] if t.type == "bar"}
+    assert levels["train"] == (["L4-L5", "L5-S1"], [0.5, 0.5])
+    assert levels["test"] == (["L4-L5", "L5-S1"], [1.0, 0.0])
+
+
+def test_training_rings_the_weights_that_were_kept(drawn):
+    rings = [t for t in drawn["training"].data if t.mode == "markers"]
+    assert [(list(t.x), list(t.y)) for t in rings] == [([2], [0.7]), ([2], [0.8])]
+    alone = pd.DataFrame({"epoch": [1], "train_loss": [1.0], "validation_loss": [np.nan]})
+    figure = figures.training_curves({"unet": alone}, source=SOURCE)
+    assert [t.name for t in figure.data] == ["unet"]
+
+
+# ------------------------------------------------------------------ maps and pictures
+
+
+@given(
+    hnp.arrays(float, (4, 5), elements=st.floats(0, 1.6) | st.just(math.nan)),
+    st.floats(1.6, 3),
+)
+@settings(deadline=None, max_examples=60)
+def test_a_map_survives_as_bytes_within_half_a_step(values, limit):
+    codes, missing = encode_map(values, limit)
+    assert codes.dtype == np.uint8
+    assert missing == np.isnan(values).any()
+    np.testing.assert_array_equal(codes == 255, np.isnan(values))
+    seen = ~np.isnan(values)
+    step = limit / 254
+    assert np.abs(codes[seen] * step - values[seen]).max(initial=0) <= step / 2 + 1e-12
+
+
+def test_a_map_of_256_by_256_costs_less_than_150_kb():
+    rng = np.random.default_rng(0)
+    noise = rng.random((256, 256))
+    bare = figures.slice_explorer([view(size=(256, 256), maps={})], classes=TWO, source=SOURCE)
+    full = figures.slice_explorer(
+        [view(size=(256, 256), maps={"entropy": noise * 0.6})], classes=TWO, source=SOURCE
+    )
+    assert len(full.to_json()) - len(bare.to_json()) < 150_000
+    assert len(picture(grey_levels(noise), exact=False)) < 150_000
+
+
+def test_colour_bar_ticks_stand_where_their_values_are():
+    values, texts = scale_ticks(math.log(5), classes=5)
+    assert texts == ["0", "0.5", "1", "ln 5 = 1.61"]
+    np.testing.assert_allclose(values, np.array([0, 0.5, 1, math.log(5)]) / math.log(5) * 254)
+    values, texts = scale_ticks(0.1)
+    assert texts[0] == "0"
+    assert texts[-1] == "0.1"
+    np.testing.assert_allclose(np.array(values) / 254 * 0.1, [float(t) for t in texts])
+
+
+@given(st.floats(1e-6, 1e6))
+@settings(deadline=None)
+def test_colour_bars_have_a_readable_number_of_ticks(limit):
+    values, texts = scale_ticks(limit)
+    assert 3 <= len(texts) <= 7
+    assert values == sorted(values)
+    assert values[-1] == 254
+
+
+def test_outline_runs_halfway_between_pixels_in_mm():
+    mask = np.zeros((6, 8), bool)
+    mask[2:4, 3:7] = True
+    x, y = outlines(mask, (2.0, 0.5))
+    assert min(x) == (3 - 0.5) * 0.5
+    assert max(x) == (6 + 0.5) * 0.5
+    assert min(y) == (2 - 0.5) * 2
+    assert max(y) == (3 + 0.5) * 2
+    assert (x[0], y[0]) == (x[-1], y[-1])
+
+
+def test_outline_at_the_edge_is_closed_and_pieces_are_apart():
+    mask = np.zeros((5, 5), bool)
+    mask[0, 0] = mask[4, 4] = True
+    x, y = outlines(mask, (1, 1))
+    assert x.count(None) == y.count(None) == 1
+    cut = x.index(None)
+    assert (x[0], y[0]) == (x[cut - 1], y[cut - 1])
+    assert outlines(np.zeros((3, 3)), (1, 1)) == ([], [])
+
+
+def test_pictures_decode_to_what_was_given():
+    grey = np.arange(200, dtype=np.uint8).reshape(10, 20)
+    kind, content = picture(grey).split(",")
+    assert kind == "data:image/png;base64"
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), grey
+    )
+    content = picture(grey, exact=False).split(",")[1]
+    close = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))), int)
+    assert np.abs(close - grey).max() < 20
+
+
+def test_grey_levels_of_odd_images():
+    np.testing.assert_array_equal(grey_levels(np.full((2, 2), 7.0)), np.zeros((2, 2)))
+    np.testing.assert_array_equal(
+        grey_levels(np.array([[0.0, 5, 10, 20]]), (0, 10)), [[0, 128, 255, 255]]
+    )
+    assert grey_levels(np.array([[np.nan, 1.0, 2.0]]), (1, 2)).tolist() == [[0, 0, 255]]
+    with pytest.raises(ShapeError):
+        grey_levels(np.zeros((2, 2, 2)))
+
+
+# ------------------------------------------------------------------ slices
+
+
+def panels_of(figure) -> list[str]:
+    return [a.text for a in figure.layout.annotations]
+
+
+def test_explorer_shows_one_slice_at_a_time():
+    views = [view("one"), view("two", raters=3), view("three", prediction=None)]
+    figure = figures.slice_explorer(
+        views, classes=TWO, source=SOURCE, raters=["anna", "ben", "carl"]
+    )
+    (menu,) = figure.layout.updatemenus
+    masks = np.array([button.args[0]["visible"] for button in menu.buttons])
+    assert [b.label for b in menu.buttons] == ["one", "two", "three"]
+    assert (masks.sum(0) == 1).all()  # every trace belongs to one slice
+    np.testing.assert_array_equal(masks[0], [t.visible for t in figure.data])
+    shown = [
+        t.name
+        for t, there in zip(figure.data, masks[1], strict=True)
+        if there and t.legend == "legend"
+    ]
+    assert shown == ["anna", "ben", "carl"]
+    assert panels_of(figure) == [
+        "image",
+        "raters",
+        "prediction",
+        "GT entropy",
+        "predictive entropy",
+    ]
+    slider = figures.slice_explorer(views, classes=TWO, source=SOURCE, selector="slider")
+    assert [s.label for s in slider.layout.sliders[0].steps] == ["one", "two", "three"]
+
+
+def test_raters_who_did_not_rate_are_not_drawn():
+    item = view(raters=3, rated=np.array([True, False, True]))
+    figure = figures.uncertainty_panels(item, classes=TWO, source=SOURCE)
+    assert [t.name for t in figure.data if t.legend == "legend"] == ["rater 1", "rater 3"]
+    nobody = view(raters=2, rated=np.zeros(2, bool), maps={})
+    figure = figures.uncertainty_panels(nobody, classes=TWO, source=SOURCE)
+    assert panels_of(figure) == ["image", "prediction"]
+
+
+def test_panels_keep_the_aspect_of_the_pixels():
+    figure = figures.uncertainty_panels(view(), classes=TWO, source=SOURCE, spacing=(2.0, 0.5))
+    heat = next(t for t in figure.data if t.type == "heatmap")
+    assert (heat.dy, heat.dx) == (2.0, 0.5)
+    assert figure.layout.xaxis.range == (-0.25, 9.75)
+    assert figure.layout.yaxis.range == (23.0, -1.0)  # row 0 at the top
+    assert {a.scaleanchor for a in figure.select_yaxes()} == {"x"}
+
+
+def test_maps_are_bytes_that_say_what_they_stand_for():
+    item = view()
+    figure = figures.uncertainty_panels(
+        item, classes=TWO, source=SOURCE, limits={"predictive entropy": 0.5}
+    )
+    first, second = (t for t in figure.data if t.type == "heatmap")
+    assert first.z.dtype == np.uint8
+    assert (first.coloraxis, second.coloraxis) == ("coloraxis", "coloraxis2")
+    step = first.meta["paraspine"]["step"]
+    np.testing.assert_allclose(first.z * step, item.maps["GT entropy"], atol=step / 2)
+    assert second.z.max() == 254
+    bars = figure.layout.coloraxis.colorbar, figure.layout.coloraxis2.colorbar
+    assert [b.ticktext[-1] for b in bars] == ["ln 2 = 0.69", "0.5"]
+    assert all("nats" in b.title.text for b in bars)
+
+
+def test_what_was_not_seen_is_grey():
+    seen = view()
+    holes = seen.maps["GT entropy"].copy()
+    holes[:2] = np.nan
+    figure = figures.uncertainty_panels(
+        view(maps={"GT entropy": holes}), classes=TWO, source=SOURCE
+    )
+    assert "not seen" in figure.layout.title.subtitle.text
+    assert figure.layout.shapes[0].fillcolor == NEUTRAL
+
+
+def test_crop_shows_what_is_marked_and_a_margin():
+    figure = figures.uncertainty_panels(view(), classes=TWO, source=SOURCE, crop=2)
+    assert figure.layout.xaxis.range == (2, 10)  # columns 4 to 8 are marked
+    assert figure.layout.yaxis.range == (8, 1)
+
+
+@pytest.mark.parametrize(
+    ("item", "error"),
+    [
+        (view(prediction=np.zeros((3, 3), int)), ShapeError),
+        (view(prediction=np.full((12, 20), 2)), LabelError),
+        (view(labels=np.zeros((2, 5, 5), int)), ShapeError),
+        (view(maps={"e": np.zeros((2, 2))}), ShapeError),
+        (view(rated=np.ones(5, bool)), SettingsError),
+    ],
+)
+def test_views_that_do_not_fit_are_refused(item, error):
+    with pytest.raises(error):
+        figures.slice_explorer([item], classes=TWO, source=SOURCE)
+
+
+def test_explorer_settings_are_checked():
+    for call in (figures.slice_explorer, figures.cohort_slices):
+        with pytest.raises(SettingsError, match="at least one"):
+            call([], classes=TWO, source=SOURCE)
+    with pytest.raises(SettingsError, match="dropdown"):
+        figures.slice_explorer([view()], classes=TWO, source=SOURCE, selector="wheel")
+    with pytest.raises(SettingsError, match="expected 2 names"):
+        figures.slice_explorer([view()], classes=TWO, source=SOURCE, raters=["anna"])
+
+
+def test_gallery_lists_each_class_once(drawn):
+    listed = [t.name for t in drawn["gallery"].select_traces({"type": "scatter"}) if t.showlegend]
+    assert listed == ["nodule"]
+    assert panels_of(drawn["gallery"]) == ["sub-001", "sub-002"]
+
+
+# ------------------------------------------------------------------ colours
+
+
+#: Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB.
+DEFICIENCIES = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                   [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                     [-0.011820, 0.042940, 0.968881]],
+}  # fmt: skip
+
+
+def linear(colour: str) -> np.ndarray:
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def to_lab(rgb: np.ndarray) -> np.ndarray:
+    rgb = np.clip(rgb, 0, 1)
+    srgb = np.where(rgb <= 0.0031308, rgb * 12.92, 1.055 * rgb ** (1 / 2.4) - 0.055)
+    return rgb2lab(srgb.reshape(1, 1, 3)).ravel()
+
+
+@pytest.mark.parametrize("kind", DEFICIENCIES)
+def test_first_colours_stay_apart_with_colour_vision_deficiency(kind):
+    seen = [to_lab(np.array(DEFICIENCIES[kind]) @ linear(c)) for c in figures.PALETTE[:6]]
+    apart = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
+    assert min(apart) > 10  # CIE76; about 2.3 is just noticeable
+
+
+def test_words_are_readable_on_white():
+    def luminance(colour):
+        return linear(colour) @ [0.2126, 0.7152, 0.0722]
+
+    for colour in (TEMPLATE.layout.font.color, TEMPLATE.layout.title.subtitle.font.color):
+        assert 1.05 / (luminance(colour) + 0.05) > 4.5  # WCAG AA
