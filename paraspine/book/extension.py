@@ -1,10 +1,12 @@
-"""The Sphinx extension of the book: figures and formulas that need no other host."""
+"""The Sphinx extension of the book: figures and formulas that need no other host, glued words."""
 
 from __future__ import annotations
 
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+
+from myst_nb.ext.glue.roles import PasteTextRole
 
 from . import mathml
 
@@ -22,6 +24,20 @@ def plotly_script() -> Path:
     return package / "package_data" / "plotly.min.js"
 
 
+class GlueText(PasteTextRole):
+    """``{glue:text}`` that may leave out the format of another page's name.
+
+    MyST-NB takes the last colon of ``page.ipynb::name`` for the one before a format.
+    """
+
+    def run(self):
+        """Return the nodes of the role (docutils' protocol)."""
+        _, page, name = self.text.partition("::")
+        if page and ":" not in name:
+            self.text += ":s"
+        return super().run()
+
+
 def _add_static(app) -> None:
     app.config.html_static_path.append(str(STATIC))
 
@@ -36,6 +52,8 @@ def setup(app) -> dict:
     app.add_html_math_renderer(
         MATH_RENDERER, (mathml.visit_math, None), (mathml.visit_displaymath, None)
     )
+    app.setup_extension("myst_nb")
+    app.add_role_to_domain("glue", "text", GlueText(), override=True)
     app.connect("builder-inited", _add_static)
     app.connect("build-finished", _copy_plotly)
     app.add_css_file("paraspine.css")

@@ -106,6 +106,7 @@ def book(folder: Path, root: Path, *, pages: dict[str, str], toc: str | None = N
     """A book source with the project's own configuration and the given prose pages."""
     folder.mkdir(parents=True)
     shutil.copy(root / "book" / "_config.yml", folder)
+    shutil.copytree(root / "book" / "_static", folder / "_static")
     (folder / "references.bib").write_text(
         "@misc{warfield2004, author={Warfield, Simon}, title={STAPLE}, year={2004}}",
         encoding="utf-8",

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.book
 INDEX = r"""# Small book
 
 The correlation is {glue:text}`executed/05_measure.ipynb::r:.3f` over
-{glue:text}`executed/05_measure.ipynb::n:d` images of {glue:text}`executed/05_measure.ipynb::who:s`.
+{glue:text}`executed/05_measure.ipynb::n` images of {glue:text}`executed/05_measure.ipynb::who:s`.
 
 ```{tableofcontents}
 ```

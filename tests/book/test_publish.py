@@ -324,7 +324,7 @@ def test_source_folder_is_copied_without_what_is_generated(make, source, tmp_pat
     there = {p.relative_to(done.folder).as_posix() for p in done.folder.rglob("*") if p.is_file()}
     assert there == {
         "_config.yml", "_toc.yml", "index.md", "words.md", "references.bib", "provenance.md",
-        "images/map.svg",
+        "images/map.svg", "_static/logo.svg",
     }  # fmt: skip
     assert yaml.safe_load(text_of(done.folder / "_config.yml"))["title"] == "Cohort B"
     assert text_of(source / "_toc.yml").count("executed") == 1
