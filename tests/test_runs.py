@@ -1,0 +1,400 @@
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from paraspine import runs
+from paraspine.arrays import RunError
+
+
+def complete(folder, **parameters):
+    run = runs.start(folder, parameters or {"seed": 0})
+    run.write_json("numbers.json", {"value": 1})
+    run.write_frame("measures.parquet", pd.DataFrame({"value": [0.5, np.nan]}))
+    run.finish()
+    return run
+
+
+# ------------------------------------------------------------------ atomic
+
+
+def test_atomic_leaves_the_old_file_when_the_block_fails(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fail():
+        with runs.atomic(path) as temporary:
+            assert temporary.parent == tmp_path
+            assert temporary.suffix == ".txt"
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_atomic_makes_folders_and_refuses_nothing_written(tmp_path):
+    with runs.atomic(tmp_path / "b" / "c.bin") as temporary:
+        temporary.write_bytes(b"x")
+    assert (tmp_path / "b" / "c.bin").read_bytes() == b"x"
+    with pytest.raises(RunError, match="nothing was written"), runs.atomic(tmp_path / "d"):
+        pass
+
+
+def test_killed_while_writing_leaves_the_old_file(tmp_path):
+    run = runs.start(tmp_path / "run", {})
+    run.write_bytes("a.bin", b"old")
+    code = (
+        "import os, sys, signal\n"
+        "from paraspine import runs\n"
+        "with runs.atomic(sys.argv[1]) as temporary:\n"
+        "    temporary.write_bytes(b'half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, run.path("a.bin")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert run.read_bytes("a.bin") == b"old"
+    assert list(run.folder.glob(".tmp-*"))
+    again = runs.start(run.folder, {})  # what a dead process left is swept away
+    assert not list(run.folder.glob(".tmp-*"))
+    again.finish()
+    assert set(again.checksums) == {"a.bin", "parameters.json", "provenance.json"}
+
+
+def test_temporary_file_of_a_living_process_is_left_alone(tmp_path):
+    run = runs.start(tmp_path / "run", {})
+    other = run.folder / f".tmp-{os.getppid()}-00-a.bin"
+    other.write_bytes(b"being written")
+    runs.start(run.folder, {})
+    assert other.exists()
+    run.finish()
+    assert other.name not in run.checksums
+
+
+def test_sha256_of_known_bytes(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert runs.sha256(tmp_path / "abc") == expected
+
+
+# ------------------------------------------------------------------ names
+
+
+def test_run_id_ignores_order_and_tells_values_apart():
+    one = runs.run_id({"model": "unet", "fusion": "rater:A b", "seed": 3, "rate": 0.1})
+    assert one == runs.run_id({"rate": 0.1, "seed": 3, "fusion": "rater:A b", "model": "unet"})
+    assert one.startswith("unet-rater-a-b-seed3-")
+    assert one != runs.run_id({"model": "unet", "fusion": "rater:A b", "seed": 3, "rate": 0.2})
+    assert len(runs.run_id({})) == 10
+    assert runs.run_id({"a": np.int64(1), "b": (1, 2)}) == runs.run_id({"a": 1, "b": [1, 2]})
+
+
+@given(st.dictionaries(st.text(max_size=5), st.one_of(st.text(), st.floats(), st.booleans())))
+@settings(deadline=None)
+def test_run_id_is_a_file_name(parameters):
+    name = runs.run_id(parameters | {"model": "Ünet/../x y"})
+    assert name == name.lower()
+    assert all(c.isascii() and (c.isalnum() or c == "-") for c in name)
+    assert len(name) < 64
+
+
+# ------------------------------------------------------------------ a run
+
+
+@dataclass(frozen=True)
+class Block:
+    rate: float
+    sizes: tuple[int, ...]
+
+
+def test_everything_comes_back(tmp_path):
+    parameters = {
+        "seed": np.int64(3),
+        "block": Block(0.1, (1, 2)),
+        "folder": Path("a/b"),
+        "n": None,
+    }
+    run = runs.start(tmp_path / "run", parameters)
+    expected = {"seed": 3, "block": {"rate": 0.1, "sizes": [1, 2]}, "at": "a/b", "n": None}
+    assert run.parameters == expected
+    frame = pd.DataFrame({"subject": ["a", "b"], "value": [0.5, np.nan]}, index=[3, 7])
+    arrays = {"mean": np.arange(6, dtype=np.float16).reshape(2, 3), "mask": np.array([True])}
+    run.write_frame("measures.parquet", frame)
+    run.write_arrays("maps/one.npz", **arrays)
+    run.write_json("numbers.json", {"Größe": np.float32(0.5), "none": float("nan")})
+    run.write_bytes("model.bin", b"\x00\x01")
+    run.finish({"manifest": run.path("model.bin")}, started=time.time())
+    read = runs.read(run.folder, verify=True)
+    assert read.parameters == expected
+    pd.testing.assert_frame_equal(read.read_frame("measures.parquet"), frame)
+    back = read.read_arrays("maps/one.npz")
+    assert back.keys() == arrays.keys()
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(back[name], values)
+        assert back[name].dtype == values.dtype
+    numbers = read.read_json("numbers.json")
+    assert numbers["Größe"] == 0.5
+    assert np.isnan(numbers["none"])
+    assert read.read_bytes("model.bin") == b"\x00\x01"
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from([np.uint8, np.float32, np.int64]), hnp.array_shapes(min_dims=0, max_dims=3)
+    )
+)
+@settings(deadline=None, max_examples=25)
+def test_arrays_have_the_same_bytes_each_time(tmp_path_factory, values):
+    folder = tmp_path_factory.mktemp("arrays")
+    one, two = runs.start(folder / "1", {}), runs.start(folder / "2", {})
+    for run in (one, two):
+        run.write_arrays("a.npz", values=values)
+        run.write_frame("a.parquet", pd.DataFrame({"v": values.ravel()}))
+    np.testing.assert_array_equal(one.read_arrays("a.npz")["values"], values)
+    for name in ("a.npz", "a.parquet"):
+        assert one.read_bytes(name) == two.read_bytes(name)
+
+
+def test_checksums_are_those_of_hashlib(tmp_path):
+    run = complete(tmp_path / "run")
+    record = json.loads((run.folder / "complete.json").read_text())["files"]
+    names = {"numbers.json", "measures.parquet", "parameters.json", "provenance.json"}
+    assert set(record) == names
+    for name, digest in record.items():
+        assert hashlib.sha256((run.folder / name).read_bytes()).hexdigest() == digest
+
+
+def test_incomplete_does_not_count(tmp_path):
+    with pytest.raises(RunError, match="run: there is no such run folder; run it first"):
+        runs.read(tmp_path / "run")
+    run = runs.start(tmp_path / "run", {})
+    run.write_json("numbers.json", 1)
+    with pytest.raises(RunError, match=r"run: the run is incomplete .* run it again"):
+        runs.read(run.folder)
+
+
+def test_damage_is_named(tmp_path):
+    run = complete(tmp_path / "run")
+    path = run.folder / "numbers.json"
+    path.write_text('{"value": 2}')
+    with pytest.raises(RunError, match=r"damaged: numbers\.json differs .* run it again"):
+        runs.read(run.folder, verify=True)
+    read = runs.read(run.folder)  # not looked at yet ...
+    with pytest.raises(RunError, match=r"numbers\.json differs from its checksum"):
+        read.read_json("numbers.json")  # ... but never handed out
+    path.unlink()
+    (run.folder / "measures.parquet").write_bytes(b"")
+    with pytest.raises(RunError, match=r"numbers\.json is missing"):
+        runs.read(run.folder)
+    with pytest.raises(RunError, match=r"numbers\.json is missing; measures\.parquet differs") as e:
+        runs.read(run.folder, verify=True)
+    assert "parameters.json" not in str(e.value)
+    (run.folder / "complete.json").write_text("{")
+    with pytest.raises(RunError, match=r"complete\.json cannot be read"):
+        runs.read(run.folder)
+
+
+def test_unreadable_files_of_an_open_run(tmp_path):
+    run = runs.start(tmp_path / "run", {})
+    run.write_bytes("a.json", b"{")
+    run.write_bytes("a.parquet", b"no")
+    run.write_bytes("a.npz", b"no")
+    for read, name in (
+        (run.read_json, "a.json"),
+        (run.read_frame, "a.parquet"),
+        (run.read_arrays, "a.npz"),
+    ):
+        with pytest.raises(RunError, match=f"{name} cannot be read"):
+            read(name)
+    with pytest.raises(RunError, match=r"other\.json is missing"):
+        run.read_json("other.json")
+
+
+def test_complete_run_is_not_written_to(tmp_path):
+    run = complete(tmp_path / "run")
+    for again in (run, runs.read(run.folder)):
+        with pytest.raises(RunError, match=r"complete and more\.json would change it"):
+            again.write_json("more.json", 1)
+        with pytest.raises(RunError, match="complete"):
+            again.finish()
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "", "a/../../x"])
+def test_names_stay_inside(tmp_path, name):
+    run = runs.start(tmp_path / "run", {})
+    with pytest.raises(RunError, match="inside the run folder"):
+        run.write_bytes(name, b"")
+
+
+def test_what_cannot_be_written_leaves_the_file(tmp_path):
+    run = runs.start(tmp_path / "run", {})
+    run.write_json("a.json", 1)
+    with pytest.raises(RunError, match="JSON can hold, got object"):
+        run.write_json("a.json", object())
+    assert run.read_json("a.json") == 1
+    with pytest.raises(RunError, match="'x' holds Python objects"):
+        run.write_arrays("a.npz", x=np.array([None]))
+
+
+# ------------------------------------------------------------------ starting
+
+
+def test_incomplete_is_taken_up_with_the_same_parameters(tmp_path):
+    run = runs.start(tmp_path / "run", {"seed": 0, "sizes": (1, 2)})
+    run.write_bytes("checkpoint.pt", b"1")
+    again = runs.start(tmp_path / "run", {"sizes": [1, 2], "seed": 0})
+    assert again.read_bytes("checkpoint.pt") == b"1"
+    with pytest.raises(RunError, match="seed was 0, is 1; width was nothing, is 2"):
+        runs.start(tmp_path / "run", {"seed": 1, "sizes": (1, 2), "width": 2})
+    assert again.read_bytes("checkpoint.pt") == b"1"
+    fresh = runs.start(tmp_path / "run", {"seed": 1}, overwrite=True)
+    assert not fresh.path("checkpoint.pt").exists()
+
+
+def test_complete_run_is_not_replaced_unasked(tmp_path):
+    complete(tmp_path / "run")
+    with pytest.raises(RunError, match=r"holds a complete run; .*overwrite=True"):
+        runs.start(tmp_path / "run", {"seed": 0})
+    runs.read(tmp_path / "run", verify=True)
+
+
+def test_complete_run_stands_until_the_new_one_is_complete(tmp_path):
+    complete(tmp_path / "run", seed=0)
+    new = runs.start(tmp_path / "run", {"seed": 1}, overwrite=True)
+    new.write_bytes("half.bin", b"1")
+    assert runs.read(tmp_path / "run", verify=True).parameters == {"seed": 0}
+    del new  # killed, and run again
+    new = runs.start(tmp_path / "run", {"seed": 1}, overwrite=True)
+    assert new.read_bytes("half.bin") == b"1"
+    new.finish()
+    assert new.folder == tmp_path / "run"
+    assert runs.read(tmp_path / "run", verify=True).parameters == {"seed": 1}
+    assert os.listdir(tmp_path) == ["run"]
+
+
+def test_replacement_killed_at_every_rename(tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    for last in range(2):
+        folder = tmp_path / f"{last}" / "run"
+        complete(folder, seed=0)
+        new = runs.start(folder, {"seed": 1}, overwrite=True)
+        rename, folders = os.replace, []
+
+        def replace(source, target, rename=rename, folders=folders, last=last):
+            if Path(source).is_dir():
+                folders.append(source)
+                if len(folders) > last:
+                    raise Killed
+            rename(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", replace)
+            with pytest.raises(Killed):
+                new.finish()
+        assert runs.read(folder, verify=True).parameters == {"seed": 0}
+        runs.start(folder, {"seed": 1}, overwrite=True).finish()
+        assert runs.read(folder, verify=True).parameters == {"seed": 1}
+
+
+def test_other_files_are_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(RunError, match="holds files but no run"):
+            runs.start(tmp_path, {}, overwrite=overwrite)
+    with pytest.raises(RunError, match="found a file"):
+        runs.start(tmp_path / "thesis.tex", {})
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_bad_parameters_make_no_folder(tmp_path):
+    with pytest.raises(RunError, match="JSON can hold"):
+        runs.start(tmp_path / "run", {"model": object()})
+    assert not (tmp_path / "run").exists()
+
+
+# ------------------------------------------------------------------ provenance
+
+
+def test_provenance_says_what_was_used(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_bytes(b"abc")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a").write_bytes(b"1")
+    inputs = {"data.csv": path, "/home/someone/labels.csv": "0" * 64, "scans": tmp_path / "folder"}
+    noted = runs.provenance(inputs, started=time.time() - 2, durations={"reading": 0.5})
+    assert noted["inputs"]["data.csv"] == hashlib.sha256(b"abc").hexdigest()
+    assert noted["inputs"]["labels.csv"] == "0" * 64
+    before = noted["inputs"]["scans"]
+    (tmp_path / "folder" / "a").write_bytes(b"2")
+    assert runs.provenance(inputs)["inputs"]["scans"] != before
+    assert noted["versions"]["numpy"] == np.__version__
+    assert 2 <= noted["durations"]["total_seconds"] < 60
+    assert noted["durations"]["reading"] == 0.5
+    assert 1 < noted["peak_memory_mib"] < 1e6
+    assert noted["threads"] >= 1
+    with pytest.raises(RunError, match="input gone: there is no such file"):
+        runs.provenance({"gone": tmp_path / "gone"})
+
+
+def test_provenance_names_no_machine_and_no_person(tmp_path):
+    import getpass
+    import platform
+
+    run = runs.start(tmp_path / "run", {})
+    run.finish({str(tmp_path / "run" / "parameters.json"): run.path("parameters.json")})
+    text = (run.folder / "provenance.json").read_text()
+    assert str(tmp_path) not in text
+    assert str(Path.home()) + "/" not in text
+    words = json.dumps(list(json.loads(text).values()))
+    for secret in {platform.node(), getpass.getuser()} - {""}:
+        assert f'"{secret}"' not in words
+        assert f"{secret}/" not in words
+
+
+def git(folder, *words):
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    done = subprocess.run(["git", *who, "-C", folder, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_git_revision_and_changes(tmp_path, monkeypatch):
+    package = tmp_path / "paraspine"
+    package.mkdir()
+    source = package / "runs.py"
+    source.write_text("a = 1\n")
+    monkeypatch.setattr(runs, "__file__", str(source))
+    nothing = {"revision": None, "dirty": None}
+    assert runs.provenance()["git"] == nothing
+    git(tmp_path, "init", "-q")
+    assert runs.provenance()["git"] == nothing  # a copy inside a project that doesn't own it
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    revision = git(tmp_path, "rev-parse", "HEAD")
+    assert runs.provenance()["git"] == {"revision": revision, "dirty": False}
+    source.write_text("a = 2\n")
+    assert runs.provenance()["git"] == {"revision": revision, "dirty": True}
+
+
+def test_provenance_loads_no_torch():
+    code = (
+        "import sys; from paraspine import runs; runs.provenance(); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
