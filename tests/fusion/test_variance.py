@@ -74,6 +74,21 @@ def test_against_simpleitk_distances():
     assert variance[0] == pytest.approx(np.var(soft, axis=0), abs=1e-6)
 
 
+def test_far_from_every_outline_nothing_is_lost():
+    labels = np.zeros((3, 90, 120), np.uint8)
+    for rater, (row, column) in enumerate([(0, 3), (2, 5), (1, 2)]):
+        labels[rater, row : row + 12, column : column + 9] = 1
+        labels[rater, 60:70, 100 + rater : 118] = 2
+    labels[0][labels[0] == 2] = 0  # one who marks nothing there
+    for spacing in (None, (0.5, 2.0)):
+        found = fusion.variance_map(labels, 4, spacing)
+        for c in (1, 2, 3):
+            soft = [sigmoid(fusion.signed_distance(m, spacing)) for m in labels == c if m.any()]
+            soft += [np.zeros(labels.shape[1:])] * (3 - len(soft))
+            assert found[c - 1] == pytest.approx(np.var(soft, axis=0), rel=1e-6, abs=1e-17)
+    assert (found[2] == 0).all()
+
+
 def test_a_single_slice_is_the_same_in_2d_and_3d():
     labels = np.random.default_rng(1).integers(0, 3, (3, 1, 12, 10))
     assert (fusion.variance_map(labels, 3)[:, 0] == fusion.variance_map(labels[:, 0], 3)).all()
