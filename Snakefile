@@ -39,8 +39,9 @@ rule check:
         touch(plan.marker("check")),
     params:
         manifest=shlex.quote(plan.manifest),
+    threads: workflow.cores
     shell:
-        PARASPINE + " check --materialise {params.manifest}"
+        PARASPINE + " check --materialise --workers {threads} {params.manifest}"
 
 
 for job in plan:
@@ -70,5 +71,6 @@ rule book:
     params:
         profile=config.get("profile", "quick"),
         manifest=shlex.quote(plan.manifest),
+        changes=" ".join(f"-p {shlex.quote(f'{k}={v}')}" for k, v in settings.items()),
     shell:
-        PARASPINE + " book --profile {params.profile} --manifest {params.manifest}"
+        PARASPINE + " book --profile {params.profile} --manifest {params.manifest} {params.changes}"

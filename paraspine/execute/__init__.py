@@ -14,7 +14,7 @@ from paraspine.execute.parameters import (
 from paraspine.execute.plan import Job, Plan, make_plan
 from paraspine.execute.publishing import build_book, summary_table, write_table
 from paraspine.execute.runner import need, need_each, run_notebook
-from paraspine.execute.session import Session, begin, is_fresh, staleness
+from paraspine.execute.session import Session, begin, is_fresh, is_generated, staleness
 from paraspine.execute.sources import cohort_digest, fingerprint, project_root, sources
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "declared_parameters",
     "fingerprint",
     "is_fresh",
+    "is_generated",
     "load_profile",
     "make_plan",
     "need",

@@ -86,6 +86,7 @@ def _papermill(
             kernel_name="python3",
             progress_bar=progress,
             log_output=progress,
+            extra_arguments=["--log-level=50"],  # of the kernel: silence
         )
     except PapermillExecutionError as error:
         os.replace(output, failed)

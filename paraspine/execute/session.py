@@ -17,7 +17,7 @@ from paraspine.arrays import RunError
 from paraspine.execute.parameters import check_parameters, declared_parameters
 from paraspine.execute.sources import cohort_digest, fingerprint, project_root
 
-__all__ = ["Session", "begin", "is_fresh", "results_digest", "staleness"]
+__all__ = ["Session", "begin", "is_fresh", "is_generated", "results_digest", "staleness"]
 
 #: Parameters that say where a result lies, not what it is.
 PLACES = ("run_folder",)
@@ -59,7 +59,7 @@ class Session:
     def cohort(self) -> manifest.Cohort:
         """Read the cohort of ``manifest_path``; make the phantom's images if they are missing."""
         path = self.path(self.parameters["manifest_path"])
-        if _generated(path):
+        if is_generated(path):
             phantom.materialise(path)
         cohort = manifest.read(path)
         self.inputs[self._relative(path)] = {"kind": "cohort", "sha256": cohort_digest(path)}
@@ -68,8 +68,10 @@ class Session:
     def slices(self, cohort: manifest.Cohort) -> slices.Slices:
         """Load the cohort's slices as the parameters say: grid, denoising, bias correction."""
         wanted = self.parameters
-        settings = preprocess.Preprocessing(
-            denoise=wanted["denoise"], bias_correction=wanted["bias_correction"]
+        settings = preprocess.Preprocessing.for_cohort(
+            cohort.metadata,
+            denoise=wanted["denoise"],
+            bias_correction=wanted["bias_correction"],
         )
         grid = slices.common_grid(cohort, wanted["max_size"], multiple=16)
         cache = self.path(".cache/preprocess")
@@ -119,7 +121,9 @@ class Session:
             return path.as_posix()
 
 
-def _generated(path: Path) -> bool:
+def is_generated(path: Path | str) -> bool:
+    """Whether a manifest's images are made from its sidecar's ``"generator"`` block."""
+    path = Path(path)
     sidecar = path.with_suffix(".json")
     if not (path.is_file() and sidecar.is_file()):
         return False

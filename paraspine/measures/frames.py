@@ -25,6 +25,7 @@ __all__ = [
     "rater_frame",
     "reliability_frame",
     "rows",
+    "samples_of",
     "uncertainties",
 ]
 
@@ -106,7 +107,7 @@ def prediction_frame(data, moments) -> pd.DataFrame:
     for item in range(len(data)):
         mean = moments.mean[item].astype(np.float64)
         labels = data.labels[item][data.rated[item]]
-        maps_ = uncertainties(mean, moments.expected_entropy[item], moments.samples)
+        maps_ = uncertainties(mean, moments.expected_entropy[item], samples_of(moments))
         found += [(item, "all", name, _mean(values)) for name, values in maps_.items()]
         if not len(labels):
             continue
@@ -193,7 +194,7 @@ def error_arrays(data, moments) -> dict[str, np.ndarray]:
         mean = moments.mean[item]
         vote = fusion.majority_vote(labels, _classes(data))
         wrong = np.nan_to_num(mean).argmax(axis=0) != vote
-        scores = uncertainties(mean, moments.expected_entropy[item], moments.samples)
+        scores = uncertainties(mean, moments.expected_entropy[item], samples_of(moments))
         for name, values in scores.items():
             if not np.isnan(values).all():
                 detector = found.setdefault((name, subject), metrics.ErrorDetection())
@@ -244,6 +245,11 @@ def uncertainties(mean, expected, samples: int) -> dict[str, np.ndarray]:
         "expected_entropy": expected,
         "mutual_information": maps.mutual_information_from_moments(mean, expected),
     }
+
+
+def samples_of(moments) -> int:
+    """How many samples were drawn: the most that saw any voxel."""
+    return int(moments.seen.max(initial=0))
 
 
 def _around(marked: np.ndarray) -> np.ndarray:

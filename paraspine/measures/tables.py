@@ -106,7 +106,8 @@ def summarise(
         Bootstrap resamples of subjects.
     """
     chosen = frame if measure is None else rows(frame, measure)
-    return statistics.mean_table(chosen, by=by, resamples=resamples)
+    chosen = chosen.assign(cluster=chosen["subject"])  # so that cells may be subjects themselves
+    return statistics.mean_table(chosen, by=by, groups="cluster", resamples=resamples)
 
 
 def mean_of(frame: pd.DataFrame, measure: str, *, resamples: int = 2000) -> statistics.Estimate:

@@ -8,7 +8,7 @@ import numpy as np
 
 from paraspine import fusion
 from paraspine.figures import View
-from paraspine.measures.frames import uncertainties
+from paraspine.measures.frames import samples_of, uncertainties
 
 __all__ = ["name_of", "views"]
 
@@ -47,7 +47,7 @@ def views(data, shown: Iterable[int], moments=None) -> list[View]:
                 panels["GT entropy"] = entropy
             mean = moments.mean[item]
             prediction = np.nan_to_num(mean).argmax(axis=0)
-            scores = uncertainties(mean, moments.expected_entropy[item], moments.samples)
+            scores = uncertainties(mean, moments.expected_entropy[item], samples_of(moments))
             panels |= {NAMES[k]: v for k, v in scores.items() if not np.isnan(v).all()}
         found.append(
             View(

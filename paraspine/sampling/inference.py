@@ -59,7 +59,9 @@ class Runner:
 
 
 @contextmanager
-def running(model: nn.Module, device="auto", precision="auto") -> Iterator[Runner]:
+def running(
+    model: nn.Module, device="auto", precision="auto", *, replay: bool = False
+) -> Iterator[Runner]:
     """Prepare a network for inference, and leave it as it was.
 
     A network with ``for_inference`` (those of `paraspine.models`) gives a copy made for speed and
@@ -73,6 +75,8 @@ def running(model: nn.Module, device="auto", precision="auto") -> Iterator[Runne
         "auto" takes a GPU if there is one.
     precision : str
         "float32", "bf16", or "auto": bf16 where the processor computes in it.
+    replay : bool
+        Whether the decoder will be replayed.
 
     Raises
     ------
@@ -94,7 +98,7 @@ def running(model: nn.Module, device="auto", precision="auto") -> Iterator[Runne
     with torch.no_grad():
         if hasattr(model, "for_inference") and not watched:
             dtype = torch.bfloat16 if half else torch.float32
-            network = model.for_inference(device=device, dtype=dtype)
+            network = model.for_inference(device=device, dtype=dtype, replay=replay)
             yield Runner(network, device, dtype, False, activation)
             return
         modes = {module: module.training for module in model.modules()}

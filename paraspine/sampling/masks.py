@@ -71,33 +71,39 @@ class Masks:
             generator.manual_seed(int(state[0] >> np.uint64(1)))
             self.generators.append(generator)
 
-    def __call__(
+    def __call__(self, rate: float, values: torch.Tensor, by_channel: bool = False) -> torch.Tensor:
+        """Apply dropout: set a share of the values to 0 and scale the others up."""
+        return self.clear(rate, values, by_channel=by_channel).mul_(
+            1 / (1 - rate) if rate < 1 else 1
+        )
+
+    def clear(
         self,
         rate: float,
         values: torch.Tensor,
         in_place: bool = False,
         by_channel: bool = False,
     ) -> torch.Tensor:
-        """Set a share of the values to 0 and scale the others up.
+        """Set a share of the values to 0, without scaling.
 
         Parameters
         ----------
         rate : float
-            Share that is set to 0, in steps of 2^-16.
+            Share that is set to 0, rounded to a multiple of 2^-16.
         values : torch.Tensor, ``(B, ...)``
             Floating-point, one entry per item.
         in_place : bool
             Whether `values` may be overwritten.
         by_channel : bool
-            Whether whole channels are dropped.
+            Whether whole channels are cleared.
 
         Returns
         -------
         torch.Tensor
             Of the shape and dtype of `values`.
         """
-        threshold = min(round(rate * 2**16), 2**16)
-        if threshold == 2**16:
+        threshold = round(rate * 2**16)
+        if threshold >= 2**16:
             return torch.zeros_like(values)
         keep = self._keep(values, threshold, by_channel)
         # All bits of a kept value are kept and those of a dropped one are cleared: the same as a
@@ -105,7 +111,7 @@ class Masks:
         whole = _WHOLE[values.element_size()]
         bits, keep = values.view(whole), keep.to(whole)
         bits = bits.bitwise_and_(keep) if in_place else bits.bitwise_and(keep)
-        return bits.view(values.dtype).mul_(1 / (1 - threshold / 2**16))
+        return bits.view(values.dtype)
 
     def _keep(self, values: torch.Tensor, threshold: int, by_channel: bool) -> torch.Tensor:
         """Return -1 (all bits set) where a value is kept, else 0."""

@@ -182,7 +182,7 @@ def dropout(
     samples = check_count("samples", samples)
     seed = _seed(seed, generator)
     sums = Sums(len(images))
-    with running(model, device, precision) as runner:
+    with running(model, device, precision, replay=True) as runner:
         layers = sampled_layers(runner.network)
         for items, batch in batches(images, batch_size, progress, "dropout"):
             again = _replay(runner, layers, runner.images(batch))
@@ -318,7 +318,8 @@ def _replay(runner: Runner, layers, images: torch.Tensor) -> Callable[[Masks], t
     if inside:
         return lambda masks: _dropped(network, images, layers, masks)
     if hasattr(network, "replay") and "decode" not in vars(network):
-        return network.replay(features)
+        again = network.replay(features)
+        return lambda masks: again(masks.clear)
     return lambda masks: _dropped(network.decode, features, layers, masks)
 
 

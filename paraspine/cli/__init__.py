@@ -1,19 +1,19 @@
-"""The ``paraspine`` command: check a manifest, make one from BIDS, make the phantom.
+"""The ``paraspine`` command: check a manifest, make one, run notebooks, build the book.
 
 Rooms are imported inside the commands, so that ``paraspine --help`` answers at once.
 """
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from paraspine import __version__
+from paraspine.cli.notebooks import book, run, summary
+from paraspine.cli.plainly import plainly
 
 app = typer.Typer(
     name="paraspine",
@@ -24,28 +24,6 @@ app = typer.Typer(
 )
 
 _SHOWN = 30  # problems in the table unless all are asked for
-
-
-def plainly(command: Callable) -> Callable:
-    """Let a command end with a message in place of a traceback where the user can help it."""
-
-    @functools.wraps(command)
-    def wrapped(*args, **kwargs):
-        from paraspine.arrays import ParaspineError
-
-        try:
-            return command(*args, **kwargs)
-        except ParaspineError as error:
-            message = str(error)
-        except OSError as error:
-            place = f"{error.filename}: " if error.filename else ""
-            message = f"{place}{error.strerror or error}"
-        except KeyboardInterrupt:
-            message = "stopped"
-        typer.echo(f"Error: {message}", err=True)
-        raise typer.Exit(1)
-
-    return wrapped
 
 
 def _version(asked: bool) -> None:
@@ -73,10 +51,20 @@ def check(
     files: Annotated[bool, typer.Option(help="Open the images and label maps.")] = True,
     sums: Annotated[bool, typer.Option(help="Compare checksums.")] = True,
     everything: Annotated[bool, typer.Option("--all", help="Show every problem.")] = False,
+    materialise: Annotated[
+        bool, typer.Option(help="Of a phantom's manifest, make the missing images first.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that make images.")] = 1,
 ) -> None:
     """Check a manifest and every file that it names; say all that is wrong at once."""
     from paraspine import manifest as room
     from paraspine.arrays import ManifestError
+
+    if materialise:
+        from paraspine import execute, phantom
+
+        if execute.is_generated(manifest):
+            _materialise(phantom, manifest, workers)
 
     if data_root is not None and not data_root.is_dir():
         raise ManifestError(f"{data_root}: there is no such folder; name the data's top folder.")
@@ -249,5 +237,5 @@ def _show_cohort(cohort, files: bool) -> None:
     console.print("No problems." if files else "No problems in the manifest's text.")
 
 
-if __name__ == "__main__":
-    app()
+for command in (run, book, summary):
+    app.command()(command)

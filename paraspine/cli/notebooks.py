@@ -1,0 +1,82 @@
+"""``paraspine run``, ``book`` and ``summary``: notebooks, the book, books side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paraspine.cli.plainly import plainly
+
+__all__ = ["book", "run", "summary"]
+
+
+@plainly
+def run(
+    notebook: Annotated[Path, typer.Argument(help="A notebook in notebooks/.")],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="NAME=VALUE, the value as YAML; repeatable."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Take the parameters of profiles/NAME.yaml first.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Run even where a fresh result stands.")] = False,
+    progress: Annotated[bool, typer.Option(help="Show the notebook's output as it comes.")] = False,
+) -> None:
+    """Run one notebook under papermill, its parameters checked; skip what stands already."""
+    import time
+
+    from paraspine import execute
+
+    given = {}
+    if profile is not None:
+        path = execute.project_root() / "profiles" / f"{profile}.yaml"
+        declared = execute.declared_parameters(notebook)
+        given = {k: v for k, v in execute.load_profile(path).items() if k in declared}
+        given |= {"profile": profile} if "profile" in declared else {}
+    given |= dict(execute.parse_assignment(text) for text in parameter or [])
+    started = time.time()
+    folder = execute.run_notebook(notebook, given, force=force, progress=progress)
+    fresh = (folder / "notebook.ipynb").stat().st_mtime < started
+    words = "nothing to do" if fresh else f"{time.time() - started:.0f} s"
+    typer.echo(f"{notebook.stem}: {_short(folder)} ({words})")
+
+
+@plainly
+def book(
+    profile: Annotated[str, typer.Option(help="The profile whose runs to publish.")] = "quick",
+    manifest: Annotated[str, typer.Option(help="The cohort.")] = "data_manifest.csv",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="NAME=VALUE that the runs were made with."),
+    ] = None,
+) -> None:
+    """Build the book from the runs of a profile and a cohort; all must be there and fresh."""
+    from paraspine import execute
+
+    changes = dict(execute.parse_assignment(text) for text in parameter or [])
+    page = execute.build_book(profile, manifest, **changes)
+    typer.echo(f"The book: {_short(page)}")
+
+
+@plainly
+def summary(
+    workspaces: Annotated[list[str], typer.Argument(help="Folders below runs/, as in quick.")],
+    output: Annotated[Path | None, typer.Option(help="A CSV file to write too.")] = None,
+) -> None:
+    """Set the main results of several books side by side."""
+    from paraspine import execute
+
+    table = execute.summary_table(workspaces)
+    typer.echo(table.to_string(index=False))
+    if output is not None:
+        execute.write_table(table, output)
+
+
+def _short(path: Path) -> str:
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(path)
