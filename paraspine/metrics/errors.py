@@ -3,12 +3,8 @@
 Positive is a misclassified voxel, the score its uncertainty (Mobiny 2021, as in roshanzamir2023).
 Voxels with the same score form one threshold.
 
-`ErrorDetection` counts instead of sorting. A score's bin is the upper bits of its float32 pattern,
-which grow with the score and give every doubling of it the same number of bins, so that scores
-piled up near zero, as entropies are, are told apart as well as large ones. Which sixteenths of a
-bin occur is kept too (one bit each): a bin with one occupied sixteenth is one threshold, so that
-true ties stay ties, and a bin with several is taken for as many thresholds over which errors are
-spread evenly.
+Up to about a million voxels are kept and sorted. Beyond that `ErrorDetection` counts them in bins
+(`paraspine.metrics.bins`), which is far faster and takes the same memory however many there are.
 """
 
 from __future__ import annotations
@@ -18,16 +14,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..arrays import LabelError, SettingsError, check_same_shape
+from .bins import BinCounts, Bins, bins_of
 from .thresholds import Thresholds, sorted_thresholds
 
 __all__ = ["ErrorDetection", "average_precision"]
 
+#: Up to this many voxels are kept as they are, so that small cohorts get exact values.
+_KEPT = 1 << 20
 #: Voxels counted at a time.
 _CHUNK = 1 << 16
-#: Up to this many voxels, sorting costs nothing and is exact.
-_SORTED = 1 << 18
-_PARTS = 16
-_INFINITY = 0x7F800000
 
 
 def average_precision(uncertainty, error) -> float:
@@ -47,7 +42,7 @@ def average_precision(uncertainty, error) -> float:
     -------
     float
         From 0 to 1; chance level is the share of errors. NaN without any error. Exact up to
-        262,144 voxels; beyond that counted in bins (`ErrorDetection`), within 1e-5.
+        1,048,576 voxels, beyond that within 1e-5 (`ErrorDetection`).
 
     Raises
     ------
@@ -56,28 +51,23 @@ def average_precision(uncertainty, error) -> float:
     LabelError
         If `error` is not made of true and false.
     """
-    uncertainty, error = _check(uncertainty, error)
-    if uncertainty.size > _SORTED:
-        return ErrorDetection().update(uncertainty, error).average_precision()
-    with np.errstate(over="ignore"):
-        scores = uncertainty.ravel().astype(np.float32)
-    seen = ~np.isnan(scores)
-    return sorted_thresholds(scores[seen], error.ravel()[seen]).average_precision()
+    return ErrorDetection().update(uncertainty, error).average_precision()
 
 
 class ErrorDetection:
     """Detection of errors by uncertainty over any number of images, in bounded memory.
 
-    Scores may have any finite value or be infinite; they are compared in float32. The order in
-    which images come makes no difference, and merged accumulators equal one that saw it all.
+    Scores may have any value, of both signs and infinite too; they are compared in float32. The
+    order in which images come makes no difference, and merged accumulators equal one that saw
+    everything.
 
     Parameters
     ----------
     bins : int
-        Bins for each doubling of the score, a power of two from 16 to 16,384. Each takes 4 kB for
-        scores up to 4, as entropies are (8 MiB in all at the default of 2,048, with which average
-        precision on scores piled up near zero is right to about 1e-7), 8 kB for scores of any
-        size, and as much again for negative ones.
+        Bins for each doubling of the score once there are more than 1,048,576 voxels, a power of
+        two from 16 to 16,384. Each takes 4 kB for scores up to 4, as entropies are (8 MiB in all
+        at the default of 2,048, with which average precision over millions of voxels is right to
+        about 1e-7), 8 kB for scores of any size, and as much again for negative ones.
 
     Attributes
     ----------
@@ -93,7 +83,9 @@ class ErrorDetection:
             )
         self.bins = int(bins)
         self.left_out = 0
-        self._above, self._below = _Table(), _Table()
+        self._kept: list[tuple[np.ndarray, np.ndarray]] = []
+        self._counts: BinCounts | None = None
+        self._found: Thresholds | None = None
 
     def update(self, uncertainty, error, *, where=None) -> ErrorDetection:
         """Take in voxels; returns itself.
@@ -122,25 +114,28 @@ class ErrorDetection:
         uncertainty, error = uncertainty.reshape(-1), error.reshape(-1)
         for start in range(0, error.size, _CHUNK):
             with np.errstate(over="ignore"):
-                chunk = np.ascontiguousarray(uncertainty[start : start + _CHUNK], dtype=np.float32)
-            self._count(chunk, error[start : start + _CHUNK])
+                scores = uncertainty[start : start + _CHUNK].astype(np.float32)
+            self._take(scores, error[start : start + _CHUNK])
         return self
 
-    def _count(self, scores: np.ndarray, error: np.ndarray) -> None:
-        bits = scores.view(np.uint32)
-        if bits.max() > _INFINITY:  # a sign, or NaN
-            seen = ~np.isnan(scores)
-            self.left_out += int(np.count_nonzero(~seen))
-            scores, error = scores[seen] + np.float32(0), error[seen]  # -0 + 0 = 0
-            negative = scores < 0
-            below = np.abs(scores[negative]).view(np.uint32)
-            self._below.count(below, error[negative], self._shift)
-            bits, error = scores[~negative].view(np.uint32), error[~negative]
-        self._above.count(bits, error, self._shift)
+    def _take(self, scores: np.ndarray, error: np.ndarray) -> None:
+        unseen = np.isnan(scores)
+        if unseen.any():
+            self.left_out += int(np.count_nonzero(unseen))
+            scores, error = scores[~unseen], error[~unseen]
+        self._found = None
+        if self._counts is None:
+            self._kept.append((scores, error.copy()))
+            if sum(len(kept) for kept, _ in self._kept) > _KEPT:
+                self._start_counting()
+        else:
+            self._counts.count(scores, error)
 
-    @property
-    def _shift(self) -> int:
-        return 23 - (self.bins.bit_length() - 1)
+    def _start_counting(self) -> None:
+        self._counts = BinCounts(self.bins)
+        for scores, error in self._kept:
+            self._counts.count(scores, error)
+        self._kept = []
 
     def merge(self, other: ErrorDetection) -> ErrorDetection:
         """Take in what another one has counted. Returns itself.
@@ -155,17 +150,40 @@ class ErrorDetection:
                 f"bins: expected {self.bins} in both to merge them, got {other.bins}."
             )
         self.left_out += other.left_out
-        self._above.add(other._above)
-        self._below.add(other._below)
+        self._found = None
+        if other._counts is None:
+            for scores, error in list(other._kept):
+                self._take(scores, error)
+            return self
+        if self._counts is None:
+            self._start_counting()
+        self._counts.add(other._counts)
         return self
 
-    def thresholds(self) -> Thresholds:
-        """Errors and correct voxels at each occupied bin, from the highest score down."""
-        above, below = self._above.occupied(), self._below.occupied()
-        wrong, right, parts = (
-            np.concatenate([a[::-1], b]) for a, b in zip(above[1:], below[1:], strict=True)
+    def binned(self) -> Bins:
+        """Errors and correct voxels in the occupied bins, from the highest score down."""
+        return (
+            bins_of(*self._together(), self.bins) if self._counts is None else self._counts.read()
         )
-        return Thresholds(wrong, right, parts)
+
+    def thresholds(self) -> Thresholds:
+        """Errors and correct voxels at each threshold, from the highest score down."""
+        if self._found is None:
+            if self._counts is None:
+                self._found = sorted_thresholds(*self._together())
+            else:
+                bins = self._counts.read()
+                self._found = Thresholds(bins.errors, bins.correct, bins.parts)
+        return self._found
+
+    def _together(self) -> tuple[np.ndarray, np.ndarray]:
+        """The voxels kept so far, lowest score first and correct before error."""
+        if not self._kept:
+            return np.zeros(0, np.float32), np.zeros(0, bool)
+        scores, error = (np.concatenate(a) for a in zip(*self._kept, strict=True))
+        order = np.lexsort((error, scores))
+        self._kept = [(scores[order], error[order])]
+        return self._kept[0]
 
     def prevalence(self) -> float:
         """Share of errors, the chance level of average precision; NaN without any voxel."""
@@ -213,68 +231,38 @@ class ErrorDetection:
         return self.thresholds().accuracy_retention(points)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """What has been counted, as a few arrays (occupied bins only) for an ``.npz`` file."""
+        """What has been seen, as a few arrays for an ``.npz`` file: voxels, or occupied bins."""
         arrays = {"bins": np.array(self.bins), "left_out": np.array(self.left_out)}
-        for side, table in (("above", self._above), ("below", self._below)):
-            place, wrong, right, _ = table.occupied()
-            arrays |= {
-                f"{side}_bin": place.astype(np.uint32),
-                f"{side}_errors": wrong,
-                f"{side}_correct": right,
-                f"{side}_parts": np.packbits(table.parts.reshape(-1, _PARTS)[place], axis=1),
-            }
-        return arrays
+        if self._counts is None:
+            scores, error = self._together()
+            return arrays | {"scores": scores, "error": np.packbits(error)}
+        bins = self._counts.read()
+        return arrays | {
+            "place": bins.place.astype(np.int32),
+            "errors": _small(bins.errors),
+            "correct": _small(bins.correct),
+            "occupied": bins.occupied,
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> ErrorDetection:
         """Read what `to_arrays` gave."""
         found = cls(int(arrays["bins"]))
         found.left_out = int(arrays["left_out"])
-        for side, table in (("above", found._above), ("below", found._below)):
-            place = np.asarray(arrays[f"{side}_bin"], np.int64)
-            table.grow(int(place.max()) + 1 if place.size else 0)
-            table.counts[place, 0] = arrays[f"{side}_correct"]
-            table.counts[place, 1] = arrays[f"{side}_errors"]
-            bits = np.unpackbits(np.asarray(arrays[f"{side}_parts"], np.uint8), axis=1)
-            table.parts.reshape(-1, _PARTS)[place] = bits.astype(bool)
+        if "scores" in arrays:
+            scores = np.asarray(arrays["scores"])
+            error = np.unpackbits(np.asarray(arrays["error"]), count=len(scores)).astype(bool)
+            found._kept = [(scores, error)]
+        else:
+            found._counts = BinCounts(found.bins)
+            found._counts.put(
+                Bins(*(arrays[k] for k in ("place", "errors", "correct", "occupied")))
+            )
         return found
 
 
-class _Table:
-    """Counts by the upper bits of magnitudes; it grows with the largest one seen."""
-
-    def __init__(self):
-        self.counts = np.zeros((0, 2), np.int64)  # correct, errors
-        self.parts = np.zeros(0, bool)
-
-    def grow(self, length: int) -> None:
-        missing = length - len(self.counts)
-        if missing > 0:
-            self.counts = np.concatenate([self.counts, np.zeros((missing, 2), np.int64)])
-            self.parts = np.concatenate([self.parts, np.zeros(missing * _PARTS, bool)])
-
-    def count(self, bits: np.ndarray, error: np.ndarray, shift: int) -> None:
-        if not bits.size:
-            return
-        self.grow((int(bits.max()) >> shift) + 1)
-        key = (bits >> np.uint32(shift - 4)).astype(np.intp)
-        self.parts[key] = True
-        key >>= 4
-        key <<= 1
-        key += error.view(np.uint8)
-        np.add.at(self.counts.reshape(-1), key, 1)
-
-    def add(self, other: _Table) -> None:
-        self.grow(len(other.counts))
-        self.counts[: len(other.counts)] += other.counts
-        self.parts[: len(other.parts)] |= other.parts
-
-    def occupied(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Bins with voxels in rising order: place, errors, correct voxels, occupied parts."""
-        place = np.flatnonzero(self.counts.any(axis=1))
-        right, wrong = self.counts[place].T
-        parts = self.parts.reshape(-1, _PARTS)[place].sum(axis=1)
-        return place, wrong, right, parts
+def _small(counts: np.ndarray) -> np.ndarray:
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
 
 
 def _check(uncertainty, error) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..arrays import SettingsError, ShapeError
+from .bins import Bins, count_parts
 from .errors import ErrorDetection
 from .thresholds import precision_area, roc_area
 
@@ -64,7 +65,9 @@ def resample_detection(
         )
     if weights.dtype.kind not in "iu" or (weights.size and weights.min() < 0):
         raise ShapeError("weights: expected whole numbers of at least 0.")
-    errors, correct, spread = _grouped(parts, groups)
+    if bins := {part.bins for part in parts} - {parts[0].bins}:
+        raise SettingsError(f"bins: expected {parts[0].bins} in all units, got {sorted(bins)} too.")
+    errors, correct, spread = _grouped([part.binned() for part in parts], groups)
     found = np.full(len(weights), np.nan)
     step = max(1, _CHUNK // max(1, errors.shape[1]))
     for start in range(0, len(weights), step):
@@ -72,7 +75,9 @@ def resample_detection(
         drawn = weights[rows].astype(np.float64)
         wrong, right = drawn @ errors, drawn @ correct
         if measure == "average_precision":
-            found[rows] = precision_area(wrong, right, spread)
+            copies = drawn**2 @ errors
+            copies = np.divide(copies, wrong, out=np.ones(wrong.shape), where=wrong > 0)
+            found[rows] = precision_area(wrong, right, spread, copies=copies)
         elif measure == "auroc":
             found[rows] = roc_area(wrong, right)
         else:
@@ -83,44 +88,37 @@ def resample_detection(
     return found
 
 
-def _grouped(parts: Sequence[ErrorDetection], groups: int):
+def _grouped(units: Sequence[Bins], groups: int):
     """Errors and correct voxels ``(units, groups)``, highest score first; parts ``(groups,)``."""
-    pooled = ErrorDetection(parts[0].bins)
-    for part in parts:
-        pooled.merge(part)
-    places, errors, correct, spread = _table(pooled)
+    below = np.concatenate([-unit.place for unit in units])
+    below, place = np.unique(below, return_inverse=True)
+    errors = np.bincount(place, np.concatenate([u.errors for u in units]), len(below))
+    correct = np.bincount(place, np.concatenate([u.correct for u in units]), len(below))
+    occupied = np.zeros(len(below), np.uint16)
+    np.bitwise_or.at(occupied, place, np.concatenate([u.occupied for u in units]))
+    group, first = _groups(errors, errors + correct, groups)
+    tables = np.zeros((2, len(units), len(first)))
+    ends = np.cumsum([len(unit.place) for unit in units])[:-1]
+    for i, (unit, own) in enumerate(zip(units, np.split(place, ends), strict=True)):
+        tables[0, i] = np.bincount(group[own], unit.errors, len(first))
+        tables[1, i] = np.bincount(group[own], unit.correct, len(first))
+    parts = count_parts(occupied)
+    parts = np.add.reduceat(parts, first) if len(first) else parts
+    return tables[0], tables[1], np.minimum(parts, _PARTS)
+
+
+def _groups(errors: np.ndarray, voxels: np.ndarray, groups: int):
+    """Join neighbouring bins: the group of each bin, and the first bin of each group."""
+    if not len(voxels):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     # Even shares of voxels, of errors and of log rank, as precision moves fast at the first ranks.
-    rank = np.cumsum(errors + correct)
+    rank = np.cumsum(voxels)
     scales = [rank, np.cumsum(errors), np.log1p(rank)]
-    scale = sum(v / max(v[-1], 1e-9) for v in scales) / 3 if len(rank) else np.zeros(0)
+    scale = sum(v / max(v[-1], 1) for v in scales) / 3
     mass = np.diff(scale, prepend=0)
-    share = np.floor(groups * (scale - mass))
+    # By the middle of a bin: by its start, a bin with an error would always end its group.
+    new = np.diff(np.floor(groups * (scale - mass / 2)), prepend=-1) > 0
     alone = mass >= 1 / groups  # a bin that fills a group, many ties for example, keeps it
-    new = np.diff(share, prepend=-1) > 0
     new |= alone
     new[1:] |= alone[:-1]
-    first = np.flatnonzero(new)
-    group = np.cumsum(new) - 1
-    tables = np.zeros((2, len(parts), len(first)))
-    for i, part in enumerate(parts):
-        own, wrong, right, _ = _table(part)
-        column = group[np.searchsorted(-places, -own)]
-        tables[0, i] = np.bincount(column, wrong, minlength=len(first))
-        tables[1, i] = np.bincount(column, right, minlength=len(first))
-    spread = np.add.reduceat(spread, first) if len(first) else spread
-    return tables[0], tables[1], np.minimum(spread, _PARTS)
-
-
-def _table(detection: ErrorDetection):
-    """Occupied bins from the highest score down: number, errors, correct voxels, parts."""
-    arrays = detection.to_arrays()
-    columns = []
-    for side in ("above", "below"):
-        place = arrays[f"{side}_bin"].astype(np.int64)
-        bits = np.unpackbits(arrays[f"{side}_parts"], axis=1).sum(axis=1, dtype=np.int64)
-        counts = (arrays[f"{side}_errors"], arrays[f"{side}_correct"])
-        if side == "above":
-            columns.append([a[::-1] for a in (place, *counts, bits)])
-        else:
-            columns.append([-1 - place, *counts, bits])
-    return tuple(np.concatenate(pair) for pair in zip(*columns, strict=True))
+    return np.cumsum(new) - 1, np.flatnonzero(new)

@@ -60,33 +60,36 @@ class Thresholds:
         return _thin(kept / kept[-1], right / kept, points)
 
 
-def precision_area(errors, correct, parts, rank=None) -> np.ndarray:
+def precision_area(errors, correct, parts, rank=None, copies=1.0) -> np.ndarray:
     """Average precision from counts by threshold, highest score first: ``(..., K)`` to ``(...)``.
 
     A threshold with ``J`` parts holds ``e`` errors among ``v`` voxels, in an order that isn't
     known. An error in its part ``j`` has ``v j / J`` of its voxels down to the end of that part;
     one is the error itself, and the others are errors with chance ``(e - 1) / (v - 1)``. That
     gives the expected precision at this error, exact for ties (``J = 1``) and for voxels in random
-    order (``J = v``). `parts` is ``(K,)``; `rank` the voxels down to each threshold, its own among
-    them, if thresholds without errors were left out.
+    order (``J = v``). Where voxels were drawn several times, `copies` ``(..., K)`` is how often an
+    error stands in its place on average, instead of 1. `parts` is ``(K,)``; `rank` the voxels down
+    to each threshold, its own among them, if thresholds without errors were left out.
     """
     errors, correct = np.asarray(errors, np.float64), np.asarray(correct, np.float64)
     voxels = errors + correct
     rank = (np.cumsum(voxels, axis=-1) if rank is None else rank) - voxels
     before = np.cumsum(errors, axis=-1) - errors
     total = errors.sum(axis=-1)
-    others = np.maximum(errors - 1, 0) / np.maximum(voxels - 1, 1)
+    copies = np.broadcast_to(copies, errors.shape)
+    spare = voxels - copies
+    others = np.divide(errors - copies, spare, out=np.zeros(spare.shape), where=spare > 0)
     order = np.argsort(-parts, kind="stable")
     if (np.diff(parts) != 0).any():
         parts = parts[order]
-        errors, voxels, rank, before, others = (
-            a[..., order] for a in (errors, voxels, rank, before, others)
+        errors, voxels, rank, before, others, copies = (
+            a[..., order] for a in (errors, voxels, rank, before, others, copies)
         )
     area = np.zeros(total.shape)
     for part in range(1, int(parts.max(initial=0)) + 1):
         n = np.count_nonzero(parts >= part)
-        passed = np.maximum(voxels[..., :n] * (part / parts[:n]), 1)
-        precision = before[..., :n] + 1 + others[..., :n] * (passed - 1)
+        passed = np.maximum(voxels[..., :n] * (part / parts[:n]), copies[..., :n])
+        precision = before[..., :n] + copies[..., :n] + others[..., :n] * (passed - copies[..., :n])
         precision /= rank[..., :n] + passed
         area += (precision * (errors[..., :n] / parts[:n])).sum(axis=-1)
     return np.divide(area, total, out=np.full(total.shape, np.nan), where=total > 0)
@@ -113,8 +116,9 @@ def _thin(x: np.ndarray, y: np.ndarray, points: int | None) -> tuple[np.ndarray,
 
 
 def sorted_thresholds(scores: np.ndarray, error: np.ndarray) -> Thresholds:
-    """Thresholds of scores that fit into memory, exact; ``(voxels,)`` each, without NaN."""
-    values, place = np.unique(scores, return_inverse=True)
-    counts = np.bincount(2 * place + error, minlength=2 * len(values)).reshape(-1, 2)
-    right, wrong = counts[::-1].T
-    return Thresholds(wrong, right, np.ones(len(values), np.int64))
+    """Exact thresholds of scores that rise, ``(voxels,)`` each, without NaN."""
+    first = np.flatnonzero(scores[1:] != scores[:-1]) + 1
+    first = np.concatenate([[0], first]) if len(scores) else first
+    wrong = np.add.reduceat(error, first, dtype=np.int64) if len(first) else first
+    voxels = np.diff(first, append=len(scores))
+    return Thresholds(wrong[::-1], (voxels - wrong)[::-1], np.ones(len(first), np.int64))
