@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from paraspine.arrays import ModelError
-from paraspine.models.replay import Drop, Replay
+from paraspine.models.replay import Drop, Plan, Replay
 
 __all__ = ["Features", "Network"]
 
@@ -85,17 +85,32 @@ class Network(nn.Module):
 
     def replay(self, features: Sequence[torch.Tensor]) -> Callable[[Drop], torch.Tensor]:
         """Prepare to run the decoder many times with different dropout; see `Replay`."""
-        return Replay(self.decoder, features)
+        return Replay(getattr(self, "plan", None) or Plan(self.decoder), features)
 
     def for_inference(
-        self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+        self,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        *,
+        replay: bool = False,
     ) -> Network:
         """Return a private copy made for speed: evaluation mode, fixed norms folded, channels last.
 
-        The network itself stays as it is. Images must be cast to `dtype` by the caller.
+        The network itself stays as it is.
+
+        Parameters
+        ----------
+        device : torch.device
+            Where the copy goes.
+        dtype : torch.dtype
+            Of its weights; the caller casts the images.
+        replay : bool
+            Whether `replay` will be called, for which weights are then rearranged once.
         """
         network = copy.deepcopy(self).eval().requires_grad_(False)
         for module in list(network.modules()):
             if hasattr(module, "fold"):
                 module.fold()
+        if replay:
+            network.plan = Plan(network.decoder)
         return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)
