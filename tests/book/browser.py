@@ -50,7 +50,7 @@ POINTS = """(place) => {
       for (let i = 0; i < n; i += step) add(trace.x[i], trace.y[i]);
     }
   }
-  return found.slice(0, 40);
+  return found.filter(p => p[0] > 2 && p[0] < window.innerWidth - 8).slice(0, 40);
 }"""
 
 
