@@ -8,6 +8,17 @@ encoder once for any number of samples.
 from paraspine.models.files import load, save
 from paraspine.models.network import Network
 from paraspine.models.registry import build, names, options, parameter_count
+from paraspine.models.transunet import TransUNet
 from paraspine.models.unet import UNet
 
-__all__ = ["Network", "UNet", "build", "load", "names", "options", "parameter_count", "save"]
+__all__ = [
+    "Network",
+    "TransUNet",
+    "UNet",
+    "build",
+    "load",
+    "names",
+    "options",
+    "parameter_count",
+    "save",
+]

@@ -9,11 +9,12 @@ from torch import nn
 
 from paraspine.arrays import SettingsError
 from paraspine.models.network import Network
+from paraspine.models.transunet import TransUNet
 from paraspine.models.unet import UNet
 
 __all__ = ["build", "names", "options", "parameter_count"]
 
-NETWORKS: dict[str, type[Network]] = {"unet": UNet}
+NETWORKS: dict[str, type[Network]] = {"unet": UNet, "transunet": TransUNet}
 
 
 def names() -> tuple[str, ...]:

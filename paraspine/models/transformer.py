@@ -1,0 +1,85 @@
+"""A vision transformer on features: tokens in, features out."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from paraspine.models.blocks import dropout_layer
+
+__all__ = ["TransformerLayer", "VisionTransformer"]
+
+
+class VisionTransformer(nn.Module):
+    """Vision transformer (Dosovitskiy et al. 2021) over the pixels of a feature map.
+
+    Parameters
+    ----------
+    in_channels : int
+        Channels of the feature map.
+    hidden, layers, heads, mlp : int
+        Width of the tokens, number of layers, heads of each, width of its perceptron.
+    grid : (int, int)
+        Size of the feature map that positions are learned for; they are interpolated for others.
+    dropout : float
+        Rate after the embedding and in the perceptrons.
+    """
+
+    def __init__(self, in_channels, hidden, layers, heads, mlp, grid, dropout: float = 0.0):
+        super().__init__()
+        self.embedding = nn.Conv2d(in_channels, hidden, 1)
+        self.positions = nn.Parameter(torch.zeros(1, hidden, *grid))
+        self.dropout = dropout_layer(dropout)
+        self.layers = nn.Sequential(
+            *[TransformerLayer(hidden, heads, mlp, dropout) for _ in range(layers)]
+        )
+        self.norm = nn.LayerNorm(hidden, eps=1e-6)
+        nn.init.trunc_normal_(self.positions, std=0.02)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Compute ``(B, hidden, H, W)`` from ``(B, in_channels, H, W)``."""
+        size = values.shape[2:]
+        positions = self.positions
+        if positions.shape[2:] != size:
+            positions = F.interpolate(
+                positions.float(), size=tuple(size), mode="bicubic", align_corners=False
+            ).to(positions.dtype)
+        tokens = (self.embedding(values) + positions).flatten(2).transpose(1, 2)
+        tokens = self.norm(self.layers(self.dropout(tokens)))
+        return (
+            tokens.transpose(1, 2).unflatten(2, size).contiguous(memory_format=torch.channels_last)
+        )
+
+
+class TransformerLayer(nn.Module):
+    """Attention and a perceptron, each after its normalisation and around a shortcut."""
+
+    def __init__(self, hidden: int, heads: int, mlp: int, dropout: float = 0.0):
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(hidden, eps=1e-6)
+        self.qkv = nn.Linear(hidden, 3 * hidden)
+        self.out = nn.Linear(hidden, hidden)
+        self.norm2 = nn.LayerNorm(hidden, eps=1e-6)
+        self.mlp = nn.Sequential(
+            nn.Linear(hidden, mlp),
+            nn.GELU(),
+            dropout_layer(dropout),
+            nn.Linear(mlp, hidden),
+            dropout_layer(dropout),
+        )
+        for layer in (self.qkv, self.out, self.mlp[0], self.mlp[3]):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def attend(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Self-attention of tokens ``(B, N, hidden)``."""
+        parts = self.qkv(tokens).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        found = F.scaled_dot_product_attention(*parts)
+        return self.out(found.transpose(1, 2).flatten(2))
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Compute tokens ``(B, N, hidden)``."""
+        tokens = tokens + self.attend(self.norm1(tokens))
+        return tokens + self.mlp(self.norm2(tokens))
