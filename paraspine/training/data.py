@@ -58,7 +58,7 @@ def check(data: Data, augmentation: Augmentation | None) -> None:
         raise SettingsError("validation: expected images and targets, or neither; got one of them.")
     if augmentation is not None:
         check_mirror(augmentation, data.mirror, classes)
-        if np.ndim(data.train_images) != 4:
+        if np.ndim(data.train_images) > 4:
             raise ShapeError(
                 "train images: augmentation expects (N, channels, H, W), got shape "
                 f"{tuple(np.shape(data.train_images))}; train volumes with augmentation=None."

@@ -7,6 +7,7 @@ process that dies by SIGKILL when EVENT happens for the COUNT-th time, and then 
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,9 @@ class Network(nn.Module):
         super().__init__()
         self.settings = {"name": "tiny", "classes": classes}
         self.down = nn.Sequential(
-            nn.Conv2d(1, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(),
-            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.BatchNorm2d(2 * width),
-            nn.ReLU(), nn.Dropout(dropout),
+            nn.Conv2d(1, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(2 * width), nn.ReLU(), nn.Dropout(dropout),
         )  # fmt: skip
         self.up = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
         self.head = nn.Conv2d(width + 1, classes, 1)
@@ -156,6 +157,9 @@ def _train(place, precision):
 
 if __name__ == "__main__":
     place, precision, *kills = sys.argv[1:]
+    if kills:  # load what torch loads late once, before forking
+        with tempfile.TemporaryDirectory() as other:
+            _train(other, precision)
     for kill in kills:
         child = os.fork()
         if child == 0:

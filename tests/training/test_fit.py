@@ -1,0 +1,492 @@
+import math
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+
+from paraspine import losses, training
+from paraspine.arrays import (
+    ImageError,
+    LabelError,
+    ModelError,
+    ProbabilityError,
+    SettingsError,
+    ShapeError,
+)
+from paraspine.augmentation import Augmentation
+
+
+def plain(tiny, **options):
+    """Settings without anything random, one batch an epoch."""
+    return tiny.settings(augmentation=None, batch_size=100, checkpoint_every=0, **options)
+
+
+# ------------------------------------------------------------------ it learns
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_overfits_a_tiny_problem(tiny, new_run, precision):
+    images, labels = tiny.problem(images=4)
+    data = training.Data(images, labels[:, 0], images, labels[:, 0], num_classes=3)
+    settings = tiny.settings(
+        epochs=80, augmentation=None, checkpoint_every=0, batch_size=4, precision=precision,
+        checkpoint_seconds=60.0,
+    )  # fmt: skip
+    model = tiny.network(dropout=0.0, width=12)
+    history = training.fit(model, data, settings, new_run())
+    assert history.frame.validation_dice.iloc[-1] > 0.9
+    assert history.frame.train_loss.iloc[-1] < 0.25 * history.frame.train_loss.iloc[0]
+    assert history.stopped == "epochs"
+    with torch.no_grad():
+        predicted = model(torch.as_tensor(images)).argmax(1).numpy()
+    assert (predicted == labels[:, 0]).mean() > 0.98
+
+
+@pytest.mark.parametrize("kind", ["adamw", "sgd"])
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_equals_a_plain_loop(tiny, new_run, kind, clip):
+    """An independent loop: torch's schedulers and loss, unfused optimizers, contiguous memory."""
+    data, epochs = tiny.data(), 6
+    schedule = {"adamw": "onecycle", "sgd": "polynomial"}[kind]
+    settings = plain(
+        tiny, epochs=epochs, optimizer=kind, schedule=schedule, loss="cross_entropy", clip=clip
+    )
+    model = tiny.network(dropout=0.0)
+    history = training.fit(model, data, settings, new_run())
+
+    reference = tiny.network(dropout=0.0).train()
+    if kind == "adamw":
+        optimizer = torch.optim.AdamW(
+            reference.parameters(), lr=0.02, weight_decay=1e-4, foreach=False
+        )
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.02, total_steps=epochs)
+    else:
+        optimizer = torch.optim.SGD(
+            reference.parameters(), lr=0.02, momentum=0.9, weight_decay=1e-4, foreach=False
+        )
+        scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, epochs, power=0.9)
+    images, seen = torch.as_tensor(data.train_images), []
+    for epoch in range(epochs):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(reference(images), torch.as_tensor(data.train_targets(epoch)).long())
+        loss.backward()
+        if clip is not None:
+            norm = torch.sqrt(sum((p.grad**2).sum() for p in reference.parameters()))
+            for p in reference.parameters():
+                p.grad *= min(1.0, clip / float(norm))
+        optimizer.step()
+        scheduler.step()
+        seen.append(loss.item())
+    np.testing.assert_allclose(history.frame.train_loss, seen, rtol=1e-4)
+    reference.eval()
+    with torch.no_grad():
+        images = torch.as_tensor(data.validation_images)
+        expected = F.cross_entropy(
+            reference(images), torch.as_tensor(data.validation_targets).long()
+        )
+        torch.testing.assert_close(model(images), reference(images), rtol=1e-3, atol=1e-4)
+    assert history.best_epoch == epochs
+    assert history.frame.validation_loss.iloc[-1] == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_channels_last_and_contiguous_agree(tiny, new_run):
+    frames = []
+    for order in (True, False):
+        model = tiny.network(dropout=0.0)  # whose mask follows the memory order
+        run = new_run(f"{order}")
+        frames.append(
+            training.fit(model, tiny.data(), tiny.settings(channels_last=order), run).frame
+        )
+        assert all(p.is_contiguous() for p in model.parameters())
+    np.testing.assert_allclose(frames[0].train_loss, frames[1].train_loss, rtol=1e-4)
+
+
+def test_bf16_stays_near_float32(tiny, new_run):
+    frames = [
+        training.fit(tiny.network(), tiny.data(), tiny.settings(precision=p), new_run(p)).frame
+        for p in ("float32", "bf16")
+    ]
+    np.testing.assert_allclose(frames[0].train_loss, frames[1].train_loss, rtol=0.02)
+    assert not np.array_equal(frames[0].train_loss, frames[1].train_loss)
+
+
+# ------------------------------------------------------------------ batches and targets
+
+
+@pytest.fixture
+def batches(monkeypatch):
+    """Record the targets of each training batch."""
+    seen, build = [], losses.build
+
+    def recording(name, **options):
+        loss = build(name, **options)
+
+        def recorded(logits, target):
+            if logits.requires_grad:
+                seen.append(target.clone())
+            return loss(logits, target)
+
+        return recorded
+
+    monkeypatch.setattr(losses, "build", recording)
+    return seen
+
+
+def numbered(tiny, images=7, size=8):
+    """Data in which the first pixel's label tells the image."""
+    pictures, _ = tiny.problem(images=images, size=16)
+    labels = np.zeros((images, 16, 16), np.uint8)
+    labels[:, 0, 0] = np.arange(images)
+    return training.Data(pictures, labels, pictures, labels, num_classes=images)
+
+
+def test_each_image_once_an_epoch_in_even_batches_in_a_new_order(tiny, new_run, batches):
+    model = tiny.network(classes=7)
+    training.fit(model, numbered(tiny), tiny.settings(augmentation=None), new_run())
+    sizes = [len(b) for b in batches]
+    assert sizes == [3, 2, 2] * 4
+    orders = torch.cat([b[:, 0, 0] for b in batches]).view(4, 7)
+    assert torch.equal(orders.sort().values, torch.arange(7).expand(4, 7))
+    assert len({tuple(o.tolist()) for o in orders}) == 4
+
+
+def test_order_depends_on_the_seed_only(tiny, new_run, batches):
+    variants = {
+        "plain": {"augmentation": None},
+        "noise": {"augmentation": Augmentation(rotation=0, translation=0)},
+        "optimizer": {"augmentation": None, "optimizer": "sgd"},
+        "seed": {"augmentation": None, "seed": 1},
+    }
+    orders = {}
+    for name, options in variants.items():
+        batches.clear()
+        torch.rand(3)  # whatever others draw
+        settings = tiny.settings(**options)
+        training.fit(tiny.network(classes=7), numbered(tiny), settings, new_run(name))
+        orders[name] = torch.cat([b[:, 0, 0] for b in batches]).tolist()
+    assert orders["plain"] == orders["noise"] == orders["optimizer"]
+    assert orders["plain"] != orders["seed"]
+
+
+def test_random_targets_change_with_the_epoch(tiny, new_run, batches):
+    images, labels = tiny.problem()
+    draw, asked = tiny.random_rater(labels), []
+
+    def targets(epoch):
+        asked.append(epoch)
+        return draw(epoch)
+
+    data = training.Data(images, targets, None, None, num_classes=3)
+    training.fit(tiny.network(), data, plain(tiny, epochs=3), new_run())
+    assert asked == [0, 0, 1, 2]  # once more, to know the data again
+    for epoch, batch in enumerate(batches):
+        assert sorted(map(bytes, batch.numpy())) == sorted(map(bytes, draw(epoch)))
+    assert not torch.equal(batches[0].sum(0), batches[1].sum(0))
+
+
+def test_soft_targets_and_their_mirror_images(tiny, new_run, batches):
+    images, labels = tiny.problem()
+    soft = np.stack([(labels == c).mean(1) for c in range(3)], axis=1).astype(np.float32)
+    data = training.Data(images, lambda epoch: soft, images, soft, num_classes=3, mirror=(0, 2, 1))
+    history = training.fit(tiny.network(), data, tiny.settings(epochs=2), new_run())
+    for batch in batches:
+        assert batch.shape[1] == 3
+        torch.testing.assert_close(batch.sum(1), torch.ones_like(batch[:, 0]))
+        assert ((batch > 0.01) & (batch < 0.99)).any()
+    assert np.isfinite(history.frame.validation_dice).all()
+
+
+def test_augmentation_changes_what_is_learnt_and_no_augmentation_draws_nothing(tiny, new_run):
+    frames = {
+        name: training.fit(
+            tiny.network(), tiny.data(), tiny.settings(augmentation=a), new_run(name)
+        )
+        for name, a in {
+            "none": None,
+            "nothing": Augmentation(
+                rotation=0, translation=0, intensity_shift=0, noise=0, mirror=0
+            ),
+            "some": Augmentation(),
+        }.items()
+    }
+    rows = {k: v.frame.drop(columns="seconds") for k, v in frames.items()}
+    assert rows["none"].equals(rows["nothing"])
+    assert not rows["none"].equals(rows["some"])
+
+
+def test_volumes_train_without_augmentation(tiny, new_run):
+    rng = np.random.default_rng(0)
+    images = rng.random((3, 1, 4, 4, 4), dtype=np.float32)
+    labels = (images[:, 0] > 0.5).astype(np.int16)
+    data = training.Data(images, labels, images, labels, num_classes=2, mirror=(0, 1))
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        model = torch.nn.Conv3d(1, 2, 3, padding=1)
+    history = training.fit(model, data, plain(tiny, epochs=5), new_run())
+    assert history.frame.train_loss.is_monotonic_decreasing
+    with pytest.raises(ShapeError, match="augmentation=None"):
+        training.fit(model, data, tiny.settings(), new_run("other"))
+
+
+def test_a_single_image(tiny, new_run):
+    images, labels = tiny.problem(images=1)
+    data = training.Data(images, labels[:, 0], None, None, num_classes=3)
+    training.fit(tiny.network(), data, tiny.settings(batch_size=1, augmentation=None), new_run())
+
+
+class Pooled(torch.nn.Module):
+    """Normalises one value per image and channel, as a network does at its deepest level."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(3)
+
+    def forward(self, images):
+        deep = self.norm(images.mean((2, 3), keepdim=True).expand(-1, 3, 1, 1))
+        return deep + images.expand(-1, 3, -1, -1)
+
+
+@pytest.mark.parametrize(("images", "size"), [(9, 4), (5, 2), (3, 2)])
+def test_no_image_is_left_alone_in_the_last_batch(tiny, new_run, images, size):
+    pictures, labels = tiny.problem(images=images)
+    data = training.Data(pictures, labels[:, 0], None, None, num_classes=3)
+    settings = tiny.settings(batch_size=size, augmentation=None, epochs=1)
+    if images == 9:
+        training.fit(Pooled(), data, settings, new_run())
+    else:  # 5 images in twos leave one alone, however they are dealt
+        with pytest.raises(ModelError, match=r"a batch of 1 image.* batch_size of at least 2"):
+            training.fit(Pooled(), data, settings, new_run())
+
+
+# ------------------------------------------------------------------ when to stop
+
+
+def scripted(monkeypatch, values, dice=None):
+    """Give the validation losses instead of measuring them."""
+    from paraspine.training import loop
+
+    left = iter(list(zip(values, dice or [0.5] * len(values), strict=True)))
+    monkeypatch.setattr(loop, "validate", lambda *a, **k: next(left))
+
+
+def test_stops_when_patience_is_over_and_keeps_the_best_weights(tiny, new_run, monkeypatch):
+    scripted(monkeypatch, [1.0, 0.8, 0.9, 0.79, 0.85, 0.8, 0.7])
+    settings = tiny.settings(epochs=7, patience=2, checkpoint_every=0)
+    run = new_run()
+    model = tiny.network()
+    history = training.fit(model, tiny.data(), settings, run)
+    assert history.stopped == "patience"
+    assert len(history.frame) == 6  # 5 and 6 without progress; the 0.7 is never seen
+    assert history.best_epoch == 4
+    # the same training, ended at its 4th epoch by its validation losses
+    scripted(monkeypatch, [4.0, 3.0, 2.0, 1.0, 5.0, 5.0, 5.0])
+    same = training.fit(tiny.network(), tiny.data(), tiny.settings(epochs=7), new_run("same"))
+    assert same.best_epoch == 4
+    assert (run.folder.parent / "same" / "model.safetensors").read_bytes() == run.read_bytes(
+        "model.safetensors"
+    )
+    stored = safetensors.torch.load(run.read_bytes("model.safetensors"))
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, stored[name])
+
+
+def test_progress_below_min_delta_does_not_count_but_its_weights_do(tiny, new_run, monkeypatch):
+    scripted(monkeypatch, [1.0, 0.95, 0.91, 0.89, 0.85, 0.8])
+    settings = tiny.settings(epochs=6, patience=2, min_delta=0.1)
+    history = training.fit(tiny.network(), tiny.data(), settings, new_run())
+    # 0.95 and 0.91 are less than 0.1 below 1.0: stop after the third
+    assert (history.stopped, len(history.frame), history.best_epoch) == ("patience", 3, 3)
+
+
+def test_dice_can_choose(tiny, new_run, monkeypatch):
+    scripted(monkeypatch, [1.0, 0.9, 0.8, 0.7], dice=[0.5, math.nan, 0.7, 0.6])
+    history = training.fit(
+        tiny.network(), tiny.data(), tiny.settings(monitor="dice", patience=3), new_run()
+    )
+    assert history.best_epoch == 3
+    assert math.isnan(history.frame.validation_dice[1])
+
+
+def test_without_validation_the_last_weights_are_kept(tiny, new_run):
+    images, labels = tiny.problem()
+    data = training.Data(images, labels[:, 0], None, None, num_classes=3, mirror=(0, 2, 1))
+    history = training.fit(tiny.network(), data, tiny.settings(), new_run())
+    assert history.best_epoch == 4
+    assert history.frame.validation_loss.isna().all()
+    with pytest.raises(SettingsError, match="patience: early stopping needs validation"):
+        training.fit(tiny.network(), data, tiny.settings(patience=1), new_run("other"))
+
+
+@pytest.mark.parametrize("where", ["training", "validation"])
+def test_nan_stops_with_what_to_do(tiny, new_run, where):
+    class Breaks(tiny.Network):
+        calls = 0
+
+        def forward(self, images):
+            self.calls += self.training
+            broken = self.calls == 5 and self.training == (where == "training")
+            return super().forward(images) * (math.nan if broken else 1)
+
+    run = new_run()
+    # 3 batches an epoch: the 5th is the second one's second
+    settings = tiny.settings(epochs=3, augmentation=None, batch_size=3)
+    if where == "validation":
+        settings = tiny.settings(epochs=5, augmentation=None, batch_size=100)
+    message = rf"the {where} loss became nan in epoch {2 if where == 'training' else 5}, "
+    with pytest.raises(ModelError, match=rf"{message}iteration 5 .*clip=1.0"):
+        training.fit(Breaks(), tiny.data(), settings, run)
+    saved = torch.load(run.path("checkpoint.pt"), weights_only=True)
+    assert all(torch.isfinite(t).all() for t in saved["model"].values())
+
+
+# ------------------------------------------------------------------ around it
+
+
+def test_leaves_the_world_as_it_was(tiny, new_run):
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    model = tiny.network()
+    training.fit(model, tiny.data(), tiny.settings(threads=threads + 1), new_run())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    assert not model.training
+    assert all(p.grad is None for p in model.parameters())
+    with pytest.raises(ShapeError):
+        training.fit(tiny.network(classes=4), tiny.data(), tiny.settings(threads=3), new_run("b"))
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_same_seed_same_bytes_and_other_seed_other_bytes(tiny, new_run):
+    found = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        torch.rand(5)
+        run = new_run(name)
+        training.fit(tiny.network(), tiny.data(), tiny.settings(seed=seed), run)
+        found.append(run.read_bytes("model.safetensors"))
+    assert found[0] == found[1] != found[2]
+
+
+def test_history_and_times_are_apart(tiny, new_run):
+    run = new_run()
+    history = training.fit(tiny.network(), tiny.data(), tiny.settings(), run)
+    columns = [
+        "epoch", "step", "train_loss", "validation_loss", "validation_dice", "learning_rate",
+    ]  # fmt: skip
+    assert list(run.read_frame("history.parquet")) == columns
+    assert list(history.frame) == [*columns, "seconds"]
+    assert list(history.frame.epoch) == [1, 2, 3, 4]
+    assert list(history.frame.step) == [3, 6, 9, 12]
+    assert run.read_json("times.json")["epoch_seconds"] == list(history.frame.seconds)
+    assert (history.frame.seconds > 0).all()
+    assert run.read_json("training.json")["conditions"]["threads"] == 1
+
+
+def test_weights_carry_the_networks_settings(tiny, new_run, tmp_path):
+    run = new_run()
+    training.fit(tiny.network(), tiny.data(), tiny.settings(), run)
+    with safetensors.safe_open(run.path("model.safetensors"), "pt") as file:
+        assert file.metadata() == {"paraspine": '{"name": "tiny", "classes": 3}'}
+
+
+def test_bar_shows_the_time_left(tiny, new_run, capsys):
+    training.fit(tiny.network(), tiny.data(), tiny.settings(), new_run(), progress=True)
+    shown = capsys.readouterr().err
+    assert "12/12 [" in shown
+    assert "<" in shown  # time gone < time left
+    assert "dice=" in shown
+    training.fit(tiny.network(), tiny.data(), tiny.settings(), new_run("quiet"))
+    assert capsys.readouterr().err == ""
+
+
+def test_float32_on_request_and_bf16_where_the_processor_has_it():
+    from paraspine.training.hardware import choose_device, choose_precision
+
+    cpu = choose_device("cpu")
+    assert choose_precision("float32", cpu) == "float32"
+    has = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    assert choose_precision("auto", cpu) == ("bf16" if has else "float32")
+    with pytest.raises(SettingsError, match="tf32"):
+        choose_precision("tf32", cpu)
+    for name in ("gpu", "mps", "meta"):
+        with pytest.raises(SettingsError, match="device"):
+            choose_device(name)
+    if not torch.cuda.is_available():
+        assert choose_device("auto") == cpu
+        with pytest.raises(SettingsError, match="no CUDA device"):
+            choose_device("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_gpu_repeats_its_bytes_and_agrees_with_the_cpu(tiny, new_run, precision):
+    options = {"precision": precision, "augmentation": None}
+    for name in ("a", "b"):
+        settings = tiny.settings(device="cuda", **options)
+        gpu = training.fit(tiny.network(dropout=0.0), tiny.data(), settings, new_run(name))
+    files = [(new_run(n).folder / "model.safetensors").read_bytes() for n in ("a", "b")]
+    assert files[0] == files[1]
+    settings = tiny.settings(**options)
+    cpu = training.fit(tiny.network(dropout=0.0), tiny.data(), settings, new_run("cpu"))
+    np.testing.assert_allclose(gpu.frame.train_loss, cpu.frame.train_loss, rtol=0.02)
+
+
+# ------------------------------------------------------------------ refusals
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs: expected a whole number of at least 1, got 0"),
+        ({"batch_size": 2.0}, "batch_size"),
+        ({"learning_rate": 0.0}, "learning_rate: expected a finite number above 0"),
+        ({"learning_rate": math.nan}, "learning_rate"),
+        ({"momentum": 1.5}, "momentum: .* at most 1"),
+        ({"clip": 0}, "clip"),
+        ({"optimizer": "adam"}, "optimizer: expected one of sgd, adamw, got 'adam'"),
+        ({"schedule": "step"}, "schedule"),
+        ({"precision": "fp16"}, "precision"),
+        ({"patience": 0}, "patience"),
+        ({"loss": "iou"}, "loss: expected one of"),
+        ({"loss_options": {"gamma": 2}}, "unknown option gamma"),
+        ({"augmentation": {"noise": 1}}, "augmentation: expected an Augmentation"),
+        ({"fill": "edge"}, "fill"),
+        ({"deterministic": 1}, "deterministic"),
+        ({"device": 0}, "device"),
+    ],
+)
+def test_bad_settings(options, message):
+    with pytest.raises(SettingsError, match=message):
+        training.Settings(**options)
+
+
+def test_bad_data(tiny, new_run):
+    images, labels = tiny.problem(images=4)
+    labels = labels[:, 0]
+    broken = images.copy()
+    broken[2, 0, 0, 0] = np.nan
+    soft = np.full((4, 3, 16, 16), 1 / 3, np.float32)
+    labels_of_nine = np.where(labels > 0, 9, 0)
+    cases = [
+        (ImageError, "image 2 holds NaN", {"train_images": broken}),
+        (ShapeError, r"expected \(N, channels", {"train_images": images[:, 0]}),
+        (LabelError, "expected classes 0 to 2, got 0 to 9", {"train_targets": labels_of_nine}),
+        (ShapeError, "expected class numbers", {"train_targets": labels[:3]}),
+        (ShapeError, "expected class numbers", {"train_targets": labels.astype(float)}),
+        (ProbabilityError, "sum to 1", {"train_targets": soft * 2}),
+        (ProbabilityError, "nobody rated", {"train_targets": soft * np.nan}),
+        (SettingsError, "or neither", {"validation_targets": None}),
+        (SettingsError, "num_classes", {"num_classes": 1}),
+        (SettingsError, "mirror_classes", {"mirror": None}),
+    ]
+    for number, (kind, message, change) in enumerate(cases):
+        good = {
+            "train_images": images, "train_targets": labels, "validation_images": images,
+            "validation_targets": labels, "num_classes": 3, "mirror": (0, 2, 1),
+        }  # fmt: skip
+        with pytest.raises(kind, match=message):
+            training.fit(
+                tiny.network(), training.Data(**(good | change)), tiny.settings(),
+                new_run(f"{number}"),
+            )  # fmt: skip

@@ -1,0 +1,60 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import f1_score
+
+from paraspine.training.validation import mean_dice, overlaps, validate
+
+
+def logits_of(labels, classes=3):
+    return torch.nn.functional.one_hot(torch.as_tensor(labels), classes).movedim(-1, 1).float()
+
+
+def test_by_hand():
+    predicted = [[[1, 1], [0, 2]], [[0, 0], [0, 1]]]
+    target = torch.tensor([[[1, 0], [0, 2]], [[0, 0], [0, 0]]])
+    counts = overlaps(logits_of(predicted), target)
+    assert counts.tolist() == [[[1, 3], [1, 2]], [[0, 1], [0, 0]]]
+    # class 1: 2/3 and 0; class 2: 1, and left out of the second image
+    assert mean_dice(counts) == pytest.approx((1 / 3 + 1) / 2)
+    assert math.isnan(mean_dice(np.zeros((2, 2, 2))))
+
+
+def test_soft_targets_count_by_their_largest_class():
+    soft = torch.tensor([[[[0.4, 0.1]], [[0.6, 0.2]], [[0.0, 0.7]]]])
+    # reference 1 and 2, predicted 1 and 1
+    assert overlaps(logits_of([[[1, 1]]]), soft).tolist() == [[[1, 3], [0, 1]]]
+
+
+@given(hnp.arrays(np.int64, (2, 3, 4, 5), elements=st.integers(0, 2)))
+@settings(deadline=None, max_examples=40)
+def test_equals_scikit_learn(pair):
+    predicted, target = pair
+    found = mean_dice(overlaps(logits_of(predicted), torch.as_tensor(target)))
+    scores = np.array(
+        [
+            f1_score(t.ravel(), p.ravel(), labels=[1, 2], average=None, zero_division=np.nan)
+            for p, t in zip(predicted, target, strict=True)
+        ]
+    )
+    classes = [c[~np.isnan(c)].mean() for c in scores.T if not np.isnan(c).all()]
+    assert found == pytest.approx(np.mean(classes) if classes else np.nan, nan_ok=True)
+
+
+def test_loss_is_a_mean_over_images_whatever_the_batches():
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3, padding=1), torch.nn.Dropout(0.5)).train()
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(5, 1, 4, 4, generator=generator)
+    targets = torch.randint(0, 3, (5, 4, 4), generator=generator)
+    loss = torch.nn.functional.cross_entropy
+    found = [validate(model, images, targets, loss, size, model) for size in (1, 2, 5)]
+    assert model.training
+    expected = loss(model.eval()(images), targets)
+    for value, dice in found:
+        assert value == pytest.approx(float(expected.detach()), rel=1e-5)
+        assert dice == found[0][1]
