@@ -170,7 +170,12 @@ def _hover(page, place) -> bool:
     """Whether the pointer over a point brings up a label."""
     if page.evaluate("p => p.paraspineTarget._fullData.length === 0", place.element_handle()):
         return True  # words only, nothing to point at
-    for _ in range(2):
+    for side in (
+        0,
+        0,
+        10_000,
+    ):  # again after scrolling down, then at the right end of a wide figure
+        place.evaluate("(p, x) => { p.scrollLeft = x }", side)
         for x, y in page.evaluate(POINTS, place.element_handle()):
             if y > 880 or y < 60:
                 page.mouse.wheel(0, y - 450)
