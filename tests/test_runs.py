@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from paraspine import runs
 from paraspine.arrays import RunError
+from paraspine.runs import origin
 
 
 def complete(folder, **parameters):
@@ -125,7 +126,7 @@ def test_everything_comes_back(tmp_path):
     parameters = {
         "seed": np.int64(3),
         "block": Block(0.1, (1, 2)),
-        "folder": Path("a/b"),
+        "at": Path("a/b"),
         "n": None,
     }
     run = runs.start(tmp_path / "run", parameters)
@@ -377,9 +378,9 @@ def git(folder, *words):
 def test_git_revision_and_changes(tmp_path, monkeypatch):
     package = tmp_path / "paraspine"
     package.mkdir()
-    source = package / "runs.py"
+    source = package / "origin.py"
     source.write_text("a = 1\n")
-    monkeypatch.setattr(runs, "__file__", str(source))
+    monkeypatch.setattr(origin, "__file__", str(source))
     nothing = {"revision": None, "dirty": None}
     assert runs.provenance()["git"] == nothing
     git(tmp_path, "init", "-q")

@@ -1,164 +1,29 @@
-"""Run folders: opened, written atomically, completed, read, and where their numbers come from.
-
-A run folder holds ``parameters.json``, the results, ``provenance.json`` and, written last,
-``complete.json`` with the SHA-256 of every file. A folder without it does not count as a result.
-Every file is written under a temporary name in the same folder, flushed to the disk and renamed,
-so that it is either whole or not there, whenever the process is killed.
-"""
+"""The run folder itself: start, write, finish, read."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
 import io
 import json
 import os
-import platform
-import re
-import secrets
 import shutil
-import subprocess
-import sys
-import time
 import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
 import pandas as pd
 
 from paraspine.arrays import RunError
+from paraspine.runs.files import atomic, flush, remains, sha256
+from paraspine.runs.naming import to_json
+from paraspine.runs.origin import provenance
 
-__all__ = ["Run", "atomic", "provenance", "read", "run_id", "sha256", "start"]
+__all__ = ["Run", "read", "start"]
 
 COMPLETE, PARAMETERS, PROVENANCE = "complete.json", "parameters.json", "provenance.json"
-#: Packages whose versions can change a number.
-PACKAGES = (
-    "paraspine", "numpy", "scipy", "pandas", "pyarrow", "torch", "monai", "scikit-learn",
-    "scikit-image", "SimpleITK", "nibabel", "statsmodels", "safetensors", "plotly",
-)  # fmt: skip
-#: Parameters that make the readable part of a run's name, in this order.
-NAMING = ("experiment", "model", "fusion", "method", "loss", "fold", "seed")
-
-
-# --------------------------------------------------------------------------- files
-
-
-@contextlib.contextmanager
-def atomic(path: Path | str) -> Iterator[Path]:
-    """Write a file that is either whole or not there.
-
-    Parameters
-    ----------
-    path : path
-        The file's final name; its folder is made where it is missing.
-
-    Yields
-    ------
-    Path
-        A temporary name in the same folder, with the same suffixes. When the block ends without
-        an error the file is flushed to the disk and renamed; otherwise it is removed and a file
-        that stood under the final name stays as it was.
-
-    Raises
-    ------
-    RunError
-        If the block ended without making the file.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
-    try:
-        yield temporary
-        if not temporary.is_file():
-            raise RunError(f"{path.name}: nothing was written to the temporary file.")
-        _flush(temporary)
-        os.replace(temporary, path)
-        _flush(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    """Ask the operating system to put a file's or folder's content on the disk."""
-    if path.is_dir() and os.name == "nt":
-        return  # Windows cannot open a folder
-    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sha256(path: Path | str) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _remains(folder: Path) -> Iterator[Path]:
-    """Temporary files under a folder whose writer is gone."""
-    for path in folder.rglob(".tmp-*"):
-        writer = re.match(r"\.tmp-(\d+)-", path.name)
-        if writer and not (int(writer[1]) != os.getpid() and _alive(int(writer[1]))):
-            yield path
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _plain(value):
-    """What JSON can hold, for what it cannot."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, PurePath):
-        return value.as_posix()
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    raise RunError(f"expected something that JSON can hold, got {type(value).__name__}: {value!r}")
-
-
-def _json(value, **options) -> str:
-    return json.dumps(value, default=_plain, ensure_ascii=False, **options)
-
-
-def run_id(parameters: Mapping) -> str:
-    """A short name for a run: a few telling values and a hash over all parameters.
-
-    The same parameters give the same name, in whatever order they stand.
-
-    >>> run_id({"seed": 0, "model": "unet"})
-    'unet-seed0-3eacc56c4a'
-    """
-    words = []
-    for key in NAMING:
-        value = parameters.get(key)
-        if isinstance(value, str) and value:
-            words.append(value)
-        elif isinstance(value, int) and not isinstance(value, bool):
-            words.append(f"{key}{value}")
-    slug = re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")[:48]
-    digest = hashlib.sha256(_json(parameters, sort_keys=True).encode()).hexdigest()[:10]
-    return f"{slug}-{digest}" if slug else digest
-
-
-# --------------------------------------------------------------------------- the folder
 
 
 @dataclass
@@ -210,7 +75,7 @@ class Run:
 
     def write_json(self, name: str, value) -> Path:
         """Write JSON; NumPy numbers, tuples, paths and dataclasses are taken."""
-        return self.write_bytes(name, (_json(value, indent=2) + "\n").encode())
+        return self.write_bytes(name, (to_json(value, indent=2) + "\n").encode())
 
     def write_frame(self, name: str, frame: pd.DataFrame) -> Path:
         """Write a table as parquet; the same table gives the same bytes."""
@@ -300,11 +165,11 @@ class Run:
             If the run is complete already, or an input is missing.
         """
         self.write_json(PROVENANCE, provenance(inputs, started=started, **details))
-        for path in _remains(self.folder):
+        for path in remains(self.folder):
             path.unlink(missing_ok=True)
         checksums = {}
         for path in _files(self.folder):
-            _flush(path)
+            flush(path)
             checksums[path.relative_to(self.folder).as_posix()] = sha256(path)
         self.write_json(COMPLETE, {"format": 1, "files": checksums})
         self.checksums = checksums
@@ -340,7 +205,7 @@ def _replace(new: Path, folder: Path) -> None:
     if folder.exists():
         os.replace(folder, old)
     os.replace(new, folder)
-    _flush(folder.parent)
+    flush(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -377,7 +242,7 @@ def start(folder: Path | str, parameters: Mapping, *, overwrite: bool = False) -
         other parameters, or files that are no run.
     """
     final = Path(folder)
-    text = _json(dict(parameters), indent=2) + "\n"
+    text = to_json(dict(parameters), indent=2) + "\n"
     wanted = json.loads(text)
     _recover(final)
     place = final
@@ -391,7 +256,7 @@ def start(folder: Path | str, parameters: Mapping, *, overwrite: bool = False) -
     if place.exists() and not place.is_dir():
         raise RunError(f"{final.name}: expected a folder, found a file; choose another name.")
     if place.is_dir():
-        for path in _remains(place):
+        for path in remains(place):
             path.unlink(missing_ok=True)
         if reason := _hindrance(place, wanted):
             if not (overwrite and (place / PARAMETERS).is_file()):
@@ -472,148 +337,3 @@ def read(folder: Path | str, verify: bool = False) -> Run:
     run = Run(folder, {}, folder, checksums)
     run.parameters = run.read_json(PARAMETERS)
     return run
-
-
-# --------------------------------------------------------------------------- provenance
-
-
-def provenance(
-    inputs: Mapping | None = None,
-    *,
-    started: float | None = None,
-    durations: Mapping | None = None,
-    device: str | None = None,
-    threads: int | None = None,
-) -> dict:
-    """What a result depends on besides its parameters, without names of machines or people.
-
-    Parameters
-    ----------
-    inputs : mapping of str to path or str
-        What was read: a file or folder (its SHA-256 is computed) or a SHA-256 of 64 digits.
-        Of an absolute path used as a name only the last part is kept.
-    started : float, optional
-        `time.time` at the start; gives the total duration.
-    durations : mapping of str to float, optional
-        Seconds of named parts.
-    device : str, optional
-        What computed; by default the GPU that torch used, else the processor.
-    threads : int, optional
-        By default what torch uses, else the processors that this process may use.
-
-    Returns
-    -------
-    dict
-        ``finished`` (UTC), ``git`` (``revision``, ``dirty``; both None outside a checkout),
-        ``versions``, ``inputs`` (name to SHA-256), ``device``, ``processor``, ``platform``,
-        ``threads``, ``durations`` (seconds), ``peak_memory_mib`` (of this process; None where
-        the system does not tell).
-
-    Raises
-    ------
-    RunError
-        If an input is missing.
-    """
-    torch = sys.modules.get("torch")  # loaded by whoever used it, never for a version
-    now = time.time()
-    seconds = {} if started is None else {"total_seconds": round(now - started, 3)}
-    seconds |= {k: round(float(v), 3) for k, v in (durations or {}).items()}
-    processor = _processor()
-    if device is None:
-        used = torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized()
-        device = torch.cuda.get_device_name() if used else processor
-    if threads is None:
-        threads = torch.get_num_threads() if torch is not None else _processors()
-    return {
-        "finished": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
-        "git": _revision(),
-        "versions": {"python": platform.python_version(), **_versions()},
-        "inputs": _hashes(inputs or {}),
-        "device": device,
-        "processor": processor,
-        "platform": f"{platform.system()} {platform.machine()}",
-        "threads": threads,
-        "durations": seconds,
-        "peak_memory_mib": _peak_memory(),
-    }
-
-
-def _hashes(inputs: Mapping) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in inputs.items():
-        short = PurePath(str(name))
-        key = short.name if short.is_absolute() else short.as_posix()
-        while key in found:
-            key += "'"
-        found[key] = _hash(value, key)
-    return found
-
-
-def _hash(value, name: str) -> str:
-    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
-        return value
-    path = Path(value)
-    if path.is_file():
-        return sha256(path)
-    if not path.is_dir():
-        raise RunError(f"input {name}: there is no such file or folder.")
-    listing = {p.relative_to(path).as_posix(): sha256(p) for p in path.rglob("*") if p.is_file()}
-    return hashlib.sha256(_json(listing, sort_keys=True).encode()).hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
-
-
-def _revision() -> dict:
-    """Git revision of the checkout that this package runs from, and whether files differ."""
-    package = Path(__file__).resolve().parent
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(package), *words],
-            capture_output=True, text=True, check=True, env=clean, timeout=30,
-        ).stdout.strip()  # fmt: skip
-
-    try:
-        git("ls-files", "--error-unmatch", Path(__file__).name)  # not a copy inside another project
-        revision = git("rev-parse", "HEAD")
-        return {
-            "revision": revision,
-            "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
-        }
-    except (OSError, subprocess.SubprocessError):
-        return {"revision": None, "dirty": None}
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
-        if found:
-            return found[1].strip()
-    if sys.platform == "darwin":
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            words = ["sysctl", "-n", "machdep.cpu.brand_string"]
-            return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
-    return platform.processor() or platform.machine()
-
-
-def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
-
-
-def _peak_memory() -> float | None:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

@@ -1,0 +1,14 @@
+"""Run folders: opened, written atomically, completed, read, and where their numbers come from.
+
+A run folder holds ``parameters.json``, the results, ``provenance.json`` and, written last,
+``complete.json`` with the SHA-256 of every file. A folder without it does not count as a result.
+Every file is written under a temporary name in the same folder, flushed to the disk and renamed,
+so that it is either whole or not there, whenever the process is killed.
+"""
+
+from paraspine.runs.files import atomic, sha256
+from paraspine.runs.folder import Run, read, start
+from paraspine.runs.naming import run_id
+from paraspine.runs.origin import provenance
+
+__all__ = ["Run", "atomic", "provenance", "read", "run_id", "sha256", "start"]
