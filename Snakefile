@@ -15,7 +15,7 @@ from paraspine.execute import make_plan
 
 PARASPINE = f"{shlex.quote(sys.executable)} -m paraspine"
 PAGES = sorted(
-    str(p) for p in Path("book").rglob("*") if p.suffix in {".md", ".yml", ".bib", ".css", ".js"}
+    str(p) for p in Path("book").rglob("*") if p.suffix in {".md", ".yml", ".bib", ".css", ".js", ".svg", ".csv"}
     and "_build" not in p.parts and "executed" not in p.parts
 )
 

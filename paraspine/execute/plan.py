@@ -65,6 +65,8 @@ class Plan:
         Folder below ``runs/``: the profile's name, with the cohort's where it is not the default.
     manifest : str
         As given.
+    cohort : str
+        What the cohort is called.
     jobs : tuple of Job
         In an order that can be run one after another.
     notes : tuple of str
@@ -73,6 +75,7 @@ class Plan:
 
     workspace: str
     manifest: str
+    cohort: str
     jobs: tuple[Job, ...]
     notes: tuple[str, ...]
 
@@ -132,10 +135,10 @@ def make_plan(
     """
     root = Path(root or project_root())
     values = load_profile(root / "profiles" / f"{profile}.yaml")
-    raters, name, own = _cohort(root / manifest)
+    raters, cohort, own = _cohort(root / manifest)
     values |= own | changes
     default = (root / manifest).resolve() == (root / "data_manifest.csv").resolve()
-    workspace = profile if default else f"{profile}-{name}"
+    workspace = profile if default else f"{profile}-{_slug(cohort)}"
     notes = []
     if raters < 2 and values["fusions"] != ["majority"]:
         values["fusions"] = ["majority"]
@@ -145,7 +148,7 @@ def make_plan(
     common = values | {"profile": workspace, "manifest_path": manifest}
     jobs = list(_jobs(root, workspace, common))
     _refuse_unknown(root, values, profile, jobs)
-    return Plan(workspace, manifest, tuple(jobs), tuple(notes))
+    return Plan(workspace, manifest, cohort, tuple(jobs), tuple(notes))
 
 
 def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
@@ -203,5 +206,8 @@ def _cohort(path: Path) -> tuple[int, str, dict]:
         name, own = str(block.get("name", "")), dict(block.get("parameters", {}))
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, ValueError):
         name, own = "", {}  # `paraspine check` reports what is wrong with the sidecar
-    slug = re.sub(r"[^a-z0-9]+", "-", (name or path.parent.name).lower()).strip("-") or "cohort"
-    return sum(c.startswith("rater_") for c in header), slug, own
+    return sum(c.startswith("rater_") for c in header), name or path.parent.name, own
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "cohort"

@@ -59,6 +59,7 @@ def build_book(
         root / "book",
         [root / job.folder for job in plan],
         root / "book" / "_build" / plan.workspace,
+        title=f"paraspine: {plan.cohort}",
         notes=plan.notes,
         root=root,
     )

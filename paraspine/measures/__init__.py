@@ -61,7 +61,7 @@ from paraspine.measures.tables import (
     summarise,
     wide,
 )
-from paraspine.measures.views import name_of, views
+from paraspine.measures.views import map_limits, name_of, views
 
 __all__ = [
     "agreement_sentence",
@@ -94,6 +94,7 @@ __all__ = [
     "headline_dice",
     "headline_raters",
     "join",
+    "map_limits",
     "mean_of",
     "name_of",
     "overlap_sentence",

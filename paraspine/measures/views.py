@@ -10,7 +10,7 @@ from paraspine import fusion
 from paraspine.figures import View
 from paraspine.measures.frames import samples_of, uncertainties
 
-__all__ = ["name_of", "views"]
+__all__ = ["map_limits", "name_of", "views"]
 
 NAMES = {
     "entropy": "predictive entropy",
@@ -69,3 +69,13 @@ def name_of(data, item: int) -> str:
     several = (data.table["image"] == row["image"]).sum() > 1
     parts = [str(row["subject"]), where, f"slice {row['slice']}" if several else ""]
     return ", ".join(p for p in parts if p)
+
+
+def map_limits(views: Iterable[View]) -> dict[str, float]:
+    """Upper ends of the scales of maps that are too small for the scale of entropies (nats).
+
+    Mutual information gets the largest value in any view; 0 everywhere leaves the common scale.
+    """
+    name = NAMES["mutual_information"]
+    highest = [float(np.nanmax(v.maps[name])) for v in views if name in v.maps]
+    return {name: max(highest)} if highest and max(highest) > 0 else {}

@@ -1,0 +1,222 @@
+"""The whole road, small: manifest → check → every notebook → book → browser, on three cohorts.
+
+The commands of the worked examples are taken from the book's own pages.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.notebooks, pytest.mark.book]
+
+PARTS = ("paraspine", "notebooks", "profiles", "book", "Snakefile", "pyproject.toml")
+#: The same road in less time: fewer epochs and resamples, nothing else.
+SHORT = {"epochs": 4, "resamples": 200}
+
+
+def browser_check(html, screenshots):
+    path = Path(__file__).parent / "book" / "browser.py"
+    spec = importlib.util.spec_from_file_location("road_browser", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    chromium = module.find_chromium()
+    if chromium is None:
+        pytest.skip("no Chromium found: set PARASPINE_CHROMIUM or install it to open the book")
+    return module.check(html, chromium=chromium, screenshots=screenshots)
+
+
+@pytest.fixture(scope="module")
+def project(root, tmp_path_factory):
+    """A copy of the checkout, so that its runs touch nobody's."""
+    folder = tmp_path_factory.mktemp("road") / "project"
+    folder.mkdir()
+    ignore = shutil.ignore_patterns("__pycache__", "_build", "executed", ".ipynb_checkpoints")
+    for name in PARTS:
+        source = root / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=ignore)
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def call(project, *words, check=True):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(project),
+        "PARASPINE_ROOT": str(project),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return done
+
+
+def make_book(project, manifest, **changes):
+    settings = [f"{k}={v}" for k, v in {**SHORT, **changes}.items()]
+    return call(
+        project,
+        *("snakemake", "--cores", "2", "--quiet", "rules", "--config"),
+        *("profile=quick", f"manifest={manifest}", *settings),
+    )
+
+
+def page_code(project, page):
+    """Run the Python blocks of a page of the book, as a reader would."""
+    text = (project / "book" / page).read_text()
+    blocks = re.findall(r"```\{code-block\} python\n:name: \S+\n(.*?)```", text, re.S)
+    assert blocks, page
+    return "\n".join(blocks)
+
+
+def words_of(html):
+    text = re.sub(r"<(script|style).*?</\1>", " ", html.read_text(), flags=re.S)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
+
+
+def chapters(project, workspace):
+    html = project / "book" / "_build" / workspace / "html"
+    return {p.stem: words_of(p) for p in sorted((html / "executed").glob("*.html"))}
+
+
+@pytest.fixture(scope="module")
+def phantom_book(project):
+    code = (
+        "from paraspine import phantom;"
+        "phantom.make_cohort('.', subjects=8, size=(96, 96), spacing=(1.87, 1.87),"
+        " levels=('L3-L4', 'L5-S1'), images='data/phantom')"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(project)},
+        check=True,
+    )
+    shutil.rmtree(project / "data")  # as after a clone: only the manifest is there
+    make_book(project, "data_manifest.csv")
+    return project / "book" / "_build" / "quick" / "html"
+
+
+def test_the_phantoms_images_come_back_and_every_chapter_is_there(project, phantom_book):
+    found = chapters(project, "quick")
+    assert set(found) >= {"01_cohort", "02_raters", "05_interrater", "06_calibration"}
+    assert sum(name.startswith("03_train") for name in found) == 2
+    assert sum(name.startswith("04_sample") for name in found) == 4
+    assert phantom_book.joinpath("index.html").is_file()
+
+
+def test_every_number_of_the_phantom_says_synthetic(project, phantom_book):
+    for name, text in chapters(project, "quick").items():
+        assert "synthetic phantom" in text, name
+    assert "synthetic phantom" in words_of(phantom_book / "index.html")
+
+
+def test_no_page_shows_nan_or_a_path_of_this_machine(project, phantom_book):
+    for page in phantom_book.rglob("*.html"):
+        text = words_of(page)
+        assert not re.search(r"\bnan\b", text), page.name
+        assert str(project.parent) not in page.read_text(), page.name
+
+
+def test_the_book_in_a_browser(phantom_book, tmp_path):
+    report = browser_check(phantom_book, tmp_path)
+    assert not report.problems, "\n".join(report.problems)
+    assert len(report.pages) >= 14
+    assert report.figures >= 15
+    assert report.hovered == report.figures
+
+
+def test_a_second_call_runs_no_notebook(project, phantom_book):
+    before = {p: p.stat().st_mtime_ns for p in (project / "runs").rglob("notebook.ipynb")}
+    assert len(before) == 10
+    done = make_book(project, "data_manifest.csv")
+    assert "paraspine run" not in done.stdout + done.stderr
+    after = {p: p.stat().st_mtime_ns for p in (project / "runs").rglob("notebook.ipynb")}
+    assert after == before
+
+
+def test_an_unknown_parameter_is_refused_before_anything_runs(project, phantom_book):
+    done = call(
+        project,
+        *("snakemake", "--cores", "1", "--config", "profile=quick", "epoch=3"),
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "no notebook declares epoch" in done.stdout + done.stderr
+
+
+def test_a_stale_result_is_refused_by_the_book(project, phantom_book):
+    image = next((project / "data" / "phantom").rglob("*_rater-a.nii.gz"))
+    content = image.read_bytes()
+    try:
+        image.write_bytes(content + b"\0")
+        done = call(
+            project,
+            *("paraspine", "book", "-p", "epochs=4", "-p", "resamples=200"),
+            check=False,
+        )
+    finally:
+        image.write_bytes(content)
+    assert done.returncode == 1
+    assert "its input data_manifest.csv changed since it ran" in done.stderr
+    assert phantom_book.joinpath("index.html").is_file()
+
+
+def test_four_radiologists_and_two_ways_to_read_a_blank(project, shared_data, tmp_path):
+    shutil.copytree(shared_data / "lidc-0181", project / "lidc-0181", dirs_exist_ok=True)
+    subprocess.run(["chmod", "-R", "u+w", str(project / "lidc-0181")], check=True)
+    code = page_code(project, "your-data-lidc.md")
+    subprocess.run([sys.executable, "-c", code], cwd=project, check=True)
+    call(project, "paraspine", "check", "lidc-0181/data_manifest.csv")
+    make_book(project, "lidc-0181/data_manifest.csv")
+    make_book(project, "lidc-0181/rated_and_empty.csv", fusions="[majority]")
+    blank = chapters(project, "quick-lidc-0181")
+    empty = chapters(project, "quick-lidc-0181-rated-and-empty")
+    assert "Counting them as rated and empty changes" in blank["02_raters"]
+    assert "the question does not arise" in empty["02_raters"]
+    assert "LIDC-IDRI-0181, one patient" in blank["05_interrater"]
+    assert "synthetic" not in blank["05_interrater"]
+    done = call(
+        project,
+        *("paraspine", "summary", "quick-lidc-0181", "quick-lidc-0181-rated-and-empty"),
+    )
+    assert "GT entropy" in done.stdout
+    html = project / "book" / "_build" / "quick-lidc-0181" / "html"
+    report = browser_check(html, tmp_path)
+    assert not report.problems, "\n".join(report.problems)
+
+
+def test_a_single_rater_leaves_out_what_cannot_be_measured(project, shared_data, tmp_path):
+    folder = project / "myosegmentum"
+    folder.mkdir(exist_ok=True)
+    for name in ("water.nii.gz", "fat.nii.gz", "labels.nii.gz"):
+        shutil.copyfile(shared_data / "myosegmentum-tum01" / name, folder / name)
+    environment = {**os.environ, "PYTHONPATH": str(project)}
+    code = page_code(project, "your-data-myosegmentum.md")
+    subprocess.run([sys.executable, "-c", code], cwd=project, env=environment, check=True)
+    about = json.loads((folder / "data_manifest.json").read_text())
+    assert about["parameters"]["split_by"] == "slice"
+    make_book(project, "myosegmentum/data_manifest.csv")
+    found = chapters(project, "quick-myosegmentum")
+    assert sum(name.startswith("03_train") for name in found) == 1  # random = majority
+    assert "one rater only" in found["02_raters"].lower()
+    assert "one rater only" in found["05_interrater"].lower()
+    assert "stand on more than one side" in found["01_cohort"]
+    assert not any(re.search(r"\bnan\b", text) for text in found.values())
+    html = project / "book" / "_build" / "quick-myosegmentum" / "html"
+    report = browser_check(html, tmp_path)
+    assert not report.problems, "\n".join(report.problems)
