@@ -7,10 +7,12 @@ draws one image in memory and `true_probabilities` tells what infinitely many ra
 from paraspine.phantom.cohort import Materialised, make_cohort, materialise, settings_of
 from paraspine.phantom.settings import PSOAS, Knobs
 from paraspine.phantom.simulate import Case, simulate
+from paraspine.phantom.statistics import REAL_SHAPES, shape_statistics
 from paraspine.phantom.truth import TrueProbabilities, true_probabilities
 
 __all__ = [
     "PSOAS",
+    "REAL_SHAPES",
     "Case",
     "Knobs",
     "Materialised",
@@ -18,6 +20,7 @@ __all__ = [
     "make_cohort",
     "materialise",
     "settings_of",
+    "shape_statistics",
     "simulate",
     "true_probabilities",
 ]

@@ -33,7 +33,7 @@ def acquire(
     """
     grid = plane(protocol.size, protocol.spacing)
     edge = knobs.partial_volume
-    fat = fat_maps(subject, z, grid, max(edge, 1e-6))
+    fat = fat_maps(subject, z, grid)
     textures = {
         name: randomness.field(
             subject.seed, name, subject.index,
@@ -41,7 +41,8 @@ def acquire(
         )
         for name, length in (("fine", 1.6), ("coarse", 9.0))
     }  # fmt: skip
-    offsets = np.array([-1 / 3, 0, 1 / 3]) * knobs.thickness if knobs.thickness > 0 else [0.0]
+    half = knobs.thickness / np.sqrt(12)  # two points average a slab exactly up to third order
+    offsets = (-half, half) if half > 0 else (0.0,)
     clean = np.mean([signal(subject, z + d, grid, edge, fat, textures) for d in offsets], axis=0)
     clean = clean * _sensitivity(subject, z, grid, knobs)
     sigma = knobs.noise * _CENTER_NOISE[subject.center % 3]

@@ -18,7 +18,7 @@ from paraspine.arrays import ManifestError, SettingsError
 from paraspine.phantom.settings import Knobs, Protocol, knobs_from, protocol_from
 from paraspine.phantom.simulate import picture, slug
 from paraspine.phantom.subjects import draw, missing
-from paraspine.volumes import write, write_bytes
+from paraspine.volumes import checksum, read, write, write_bytes
 
 __all__ = ["make_cohort", "materialise", "settings_of"]
 
@@ -201,8 +201,8 @@ def materialise(manifest, *, workers: int = 1, progress: bool = False) -> Materi
     for row, new in zip(table[absent].to_dict("records"), made, strict=True):
         result.extend(root / new[c] for c in columns if new.get(c))
         for column in columns:
-            wanted = row.get("sha256_image" if column == "image" else f"sha256_{column}", "")
-            if wanted and wanted != hashlib.sha256((root / new[column]).read_bytes()).hexdigest():
+            wanted = row.get(f"sha256_{column.removeprefix('rater_')}", "")
+            if wanted and wanted not in _checksums(root / new[column]):
                 result.notes.append(
                     f"{new[column]}: made anew, but its checksum differs from the manifest's; "
                     "numbers may differ in the last digits from those published with it. Make "
@@ -282,7 +282,8 @@ def _write(task) -> dict:
     who = draw(index, protocol, knobs)
     case = picture(who, level, protocol, knobs)
     paths = _paths(index, level, images, protocol)
-    path = write(root / paths["image"], case.volume(case.image))
+    volume = case.volume(case.image)
+    write(root / paths["image"], volume)
     row = {
         "subject": who.name, "image": paths["image"], "level": level, "sex": who.sex,
         "age": who.age, "center": f"center-{chr(ord('a') + who.center)}",
@@ -293,8 +294,13 @@ def _write(task) -> dict:
         row[key] = paths[key] if case.rated[r] else ""
         if case.rated[r]:
             write(root / paths[key], case.volume(case.labels[r]))
-    row["sha256_image"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    row["sha256_image"] = checksum(volume)
     return row
+
+
+def _checksums(path: Path) -> tuple[str, str]:
+    """Of the voxels, which does not depend on the compressor, and of the file's bytes."""
+    return checksum(read(path)), hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _paths(index: int, level: str | None, images: str, protocol: Protocol) -> dict[str, str]:

@@ -14,7 +14,7 @@ __all__ = ["fat_map", "target"]
 
 # Where the fascicles of a muscle fan out from (mm lateral, mm posterior of its centre), how much
 # fat gathers near the spine and at the margin, and its log odds beside the subject's.
-_PIVOT = {"MF": (-14.0, -22.0), "ES": (-32.0, 40.0), "PM": (0.0, -60.0)}
+_PIVOT = {"MF": (-24.0, -36.0), "ES": (-44.0, 52.0), "PM": (10.0, -80.0)}
 _DEEP = {"MF": 1.5, "ES": 0.4, "PM": 0.0}
 _MARGIN = {"MF": 0.5, "ES": 0.6, "PM": 0.2}
 _LOGIT = {"MF": 0.2, "ES": 0.0, "PM": -1.6}
@@ -61,33 +61,37 @@ def fat_map(subject: Subject, name: str, shape: Shape, z: float, x, y, coverage)
     dx, dy = sign * (x - cx) - px, y - cy - py
     away = np.sqrt(dx * dx + dy * dy)
     across = (np.arctan2(dy, dx) - np.arctan2(-py, -px)) * np.hypot(px, py)
-    score = 0.85 * _streaks(subject, f"{name} streaks", z, away, across)
-    score += 0.5 * randomness.field(
-        subject.seed, "blotches", subject.index, name,
-        z=z, rows=y[:, 0] - cy, columns=x[0] - cx, length=4.5, z_length=12.0, extent=60.0,
+    bend, blotch, speck = (
+        randomness.field(
+            subject.seed, part, subject.index, name,
+            z=z, rows=y[:, 0] - cy, columns=x[0] - cx, length=length, z_length=14.0, extent=60.0,
+        )
+        for part, length in (("bend", 7.0), ("blotch", 5.0), ("speck", 1.3))
     )  # fmt: skip
+    score = 0.85 * _streaks(subject, f"{name} streaks", z, away, across + 1.8 * bend)
+    score += 0.6 * blotch + 0.35 * speck
     reach = np.hypot(*_spread(coverage, x, y, cx, cy))
     score -= _DEEP[kind] * (sign * (x - cx) + 0.8 * (y - cy)) / (1.6 * reach)
     score += _MARGIN[kind] * np.exp(np.minimum(shape.distance(x, y), 0) / 2.0)
     low, high = (score[inside] if inside.any() else score).min() - 6, score.max() + 6
     for _ in range(40):
         middle = 0.5 * (low + high)
-        if (expit((score - middle) / 0.22) * coverage).sum() > fraction * total:
+        if (expit((score - middle) / 0.3) * coverage).sum() > fraction * total:
             low = middle
         else:
             high = middle
-    return expit((score - 0.5 * (low + high)) / 0.22)
+    return expit((score - 0.5 * (low + high)) / 0.3)
 
 
 def _streaks(subject: Subject, name: str, z: float, away, across) -> np.ndarray:
-    """Texture stretched along the fascicles: about 11 mm long and 1.5 mm wide."""
-    long, thin, step = 11.0, 1.5, 0.5
+    """Texture stretched along the fascicles: about 8 mm long and 1.2 mm wide."""
+    long, thin, step = 8.0, 1.2, 0.4
     rows = np.arange(0, 130, 2.0)
     columns = np.arange(-60, 60 + step, step)
     texture = randomness.field(
         subject.seed, name, subject.index,
         z=z, rows=(rows - 65) / long, columns=columns / thin, length=1.0, z_length=14.0,
-        extent=42.0,
+        extent=54.0,
     )  # fmt: skip
     return map_coordinates(texture, [away / 2.0, (across + 60) / step], order=1, mode="mirror")
 

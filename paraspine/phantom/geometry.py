@@ -20,6 +20,7 @@ __all__ = [
     "grow",
     "half_plane",
     "intersect",
+    "memo",
     "morph",
     "outline",
     "polar",
@@ -54,8 +55,12 @@ def ellipse(
             gradient = np.sqrt((u / a) ** 2 + (v / b) ** 2) / radius + 1e-9
         else:
             au, av = np.abs(u) + 1e-9, np.abs(v) + 1e-9
-            radius = (au**power + av**power) ** (1 / power)
-            gu, gv = (au / radius) ** (power - 1) / a, (av / radius) ** (power - 1) / b
+            if power == 3:
+                radius = np.cbrt(au * au * au + av * av * av)
+                gu, gv = np.square(au / radius) / a, np.square(av / radius) / b
+            else:
+                radius = (au**power + av**power) ** (1 / power)
+                gu, gv = (au / radius) ** (power - 1) / a, (av / radius) ** (power - 1) / b
             gradient = np.sqrt(gu * gu + gv * gv) + 1e-9
         return np.maximum((radius - 1) / gradient, -min(a, b))
 
@@ -163,6 +168,19 @@ def grow(shape: Shape, by: float, reach: float | None = None) -> Shape:
     return Shape(
         (x0 - reach, x1 + reach, y0 - reach, y1 + reach), lambda x, y: shape.distance(x, y) - by
     )
+
+
+def memo(shape: Shape) -> Shape:
+    """The same shape, remembering the distances of the last pixels that were asked for."""
+    last: dict = {}
+
+    def distance(x, y):
+        key = (x.shape, y.shape, float(x.flat[0]), float(y.flat[0]))
+        if last.get("key") != key:
+            last["key"], last["value"] = key, shape.distance(x, y)
+        return last["value"]
+
+    return Shape(shape.box, distance)
 
 
 def _hull(shapes) -> tuple[float, float, float, float]:

@@ -21,10 +21,10 @@ _ALONG = np.array([
     [5.0, 1.17, 0.95, 2.2, 0.0, 0.86, 0.64, 1.0, 4.0],
     [28.0, 1.08, 1.00, 1.0, 0.0, 0.95, 0.85, 0.5, 1.5],
     [42.0, 1.00, 1.00, 0.0, 0.0, 1.00, 1.00, 0.0, 0.0],
-    [66.0, 0.90, 0.97, -1.3, 0.3, 1.12, 1.12, -1.0, -0.5],
-    [80.0, 0.83, 0.94, -2.2, 0.5, 1.19, 1.19, -2.0, -1.0],
-    [130.0, 0.70, 0.88, -3.8, 1.0, 1.30, 1.28, -4.5, -1.0],
-    [190.0, 0.62, 0.82, -4.8, 1.5, 1.22, 1.26, -6.0, -0.5],
+    [66.0, 0.92, 0.98, -1.1, 0.3, 1.14, 1.14, -1.0, -0.5],
+    [80.0, 0.87, 0.97, -1.8, 0.5, 1.23, 1.23, -2.0, -1.0],
+    [130.0, 0.76, 0.95, -3.0, 1.0, 1.36, 1.36, -4.5, -1.0],
+    [190.0, 0.69, 0.90, -4.0, 1.5, 1.31, 1.36, -6.0, -0.5],
 ])  # fmt: skip
 _MORPH = PchipInterpolator(_ALONG[:, 0], _ALONG[:, 1:])
 
@@ -37,10 +37,10 @@ _PSOAS = PchipInterpolator(
         [16.0, 19.5, 49.0, -62.0],
         [17.0, 20.0, 46.0, -57.0],
         [17.0, 19.5, 43.5, -54.0],
-        [15.5, 18.0, 40.0, -51.0],
-        [14.5, 17.0, 38.0, -50.0],
-        [10.0, 12.5, 33.0, -47.0],
-        [5.0, 6.5, 28.0, -44.0],
+        [16.5, 19.0, 41.0, -51.0],
+        [15.5, 18.5, 39.0, -50.0],
+        [11.0, 13.5, 34.0, -47.0],
+        [5.5, 7.5, 28.0, -44.0],
     ],
 )
 
@@ -60,12 +60,14 @@ def muscles(subject: Subject, z: float, psoas: bool = True) -> dict[str, Shape]:
         mf, es = outlines(subject.scores(side, z))
         wide, high, dx, dy, es_wide, es_high, es_dx, es_dy = table_at(_MORPH, z / subject.scale)
         size = subject.scale**0.5  # the shape model holds the rest of the variation in size
-        table = _rough(subject, f"{side} MF", z, morph(polar(mf[2]), wide * size, high * size), 0.5)
+        table = _rough(
+            subject, f"{side} MF", z, morph(polar(mf[2]), wide * size, high * size), 0.85
+        )
         first = outline(sign * (mf[0] + dx) * size, (mf[1] + dy) * size, table, sign < 0)
         midline = half_plane(sign * 1.6, 0, -sign, 0, (-200, 200, -200, 200))
         first = intersect(first, midline)
         table = _rough(
-            subject, f"{side} ES", z, morph(polar(es[2]), es_wide * size, es_high * size), 1.0
+            subject, f"{side} ES", z, morph(polar(es[2]), es_wide * size, es_high * size), 1.35
         )
         second = outline(sign * (es[0] + es_dx) * size, (es[1] + es_dy) * size, table, sign < 0)
         second = subtract(second, first, 0.4)
@@ -80,27 +82,25 @@ def muscles(subject: Subject, z: float, psoas: bool = True) -> dict[str, Shape]:
 def _rough(subject: Subject, name: str, z: float, table, amount: float) -> np.ndarray:
     """Fine irregularity of an outline, up to 12 waves around it."""
     angles = np.arange(len(table)) * 2 * np.pi / len(table)
-    total = np.zeros(len(table))
-    for waves in range(5, 13):
-        a = subject.vary(f"{name} rough {waves} cos", z, 15.0)
-        b = subject.vary(f"{name} rough {waves} sin", z, 15.0)
-        total += (a * np.cos(waves * angles) + b * np.sin(waves * angles)) / waves
-    return table + amount * 0.04 * total
+    waves = np.arange(5, 13)
+    a, b = subject.vary_many(f"{name} rough", 16, z, 15.0).reshape(2, 8) / waves
+    total = a @ np.cos(np.outer(waves, angles)) + b @ np.sin(np.outer(waves, angles))
+    return table + 0.04 * amount * np.exp(0.4 * subject.trait(f"{name} rough")) * total
 
 
 def _psoas(subject: Subject, side: str, sign: float, z: float) -> Shape:
     a, b, x, y = table_at(_PSOAS, z / subject.scale) * subject.scale
     size = np.exp(
-        0.14 * subject.trait("psoas")
+        0.03
+        + 0.14 * subject.trait("psoas")
         + 0.05 * subject.trait(f"{side} psoas")
         + (0.1 if subject.sex == "M" else -0.1)
     )
     angles = np.arange(24) * 2 * np.pi / 24
     radii = 1 / np.sqrt((np.cos(angles) / a) ** 2 + (np.sin(angles) / b) ** 2)
-    for waves in (2, 3, 4, 5):
-        u = subject.vary(f"{side} psoas {waves} cos", z)
-        v = subject.vary(f"{side} psoas {waves} sin", z)
-        radii *= np.exp(0.09 / waves * (u * np.cos(waves * angles) + v * np.sin(waves * angles)))
+    waves = np.arange(2, 6)
+    u, v = 0.09 * subject.vary_many(f"{side} psoas", 8, z).reshape(2, 4) / waves
+    radii *= np.exp(u @ np.cos(np.outer(waves, angles)) + v @ np.sin(np.outer(waves, angles)))
     lift = 1.5 * subject.vary(f"{side} psoas height", z)
     return outline(sign * (x + 3 * np.log(size) * 4), y + lift, polar(radii * size), sign < 0)
 

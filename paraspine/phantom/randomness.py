@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 
-__all__ = ["curve", "field", "flat_field", "golden", "stream"]
+__all__ = ["curves", "field", "flat_field", "golden", "stream"]
 
 #: Lattices of smooth fields reach this far (mm) from the centre to each side.
 _EXTENT = 210.0
@@ -38,14 +38,15 @@ def _basis(positions: np.ndarray, first: int, last: int, step: float) -> np.ndar
     return weights / np.sqrt((weights**2).sum(1, keepdims=True))
 
 
-def curve(seed: int, *names, at, length: float) -> np.ndarray:
-    """A smooth random function of one coordinate (mm): mean 0, variance 1, covariance
-    ``exp(-d**2 / (2 * length**2))``; values at the positions `at`.
-    """  # noqa: D205
+def curves(seed: int, *names, count: int, at: float, length: float) -> np.ndarray:
+    """Values ``(count,)`` at position `at` (mm) of independent smooth random functions.
+
+    Each has mean 0, variance 1 and covariance ``exp(-d**2 / (2 * length**2))`` along the position.
+    """
     step = length / np.sqrt(2)
-    last = int(np.ceil(1000 / step))
-    noise = stream(seed, *names).standard_normal(2 * last + 1)
-    return _basis(np.atleast_1d(at), -last, last, step) @ noise
+    last = int(np.ceil(400 / step))
+    noise = stream(seed, *names).standard_normal((2 * last + 1, count))
+    return (_basis([at], -last, last, step) @ noise)[0]
 
 
 def flat_field(

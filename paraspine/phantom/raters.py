@@ -25,6 +25,9 @@ __all__ = ["Scene", "Style", "displace", "draw_labels", "fields", "scene", "styl
 _LONG, _SHORT, _DEPTH = 14.0, 3.0, 8.0
 _FAR = 1e3
 
+# Extra spread at S1, where fat, fascia and bone leave the margins open.
+_SACRAL = {"MF": 0.9, "ES": 0.4, "PM": 0.2}
+
 
 @dataclass(frozen=True)
 class Style:
@@ -106,11 +109,11 @@ def scene(
             distance[k] = shapes[name].distance(x, y)
     smooth = gaussian_filter(fat[window], [2.0 / s for s in protocol.spacing], mode="reflect")
     spread = np.empty_like(distance)
-    low = 0.4 * float(np.clip((12 - z / subject.scale) / 20, 0, 1))
+    sacrum = float(np.clip((12 - z / subject.scale) / 20, 0, 1))
     for k, name in enumerate(names):
         others = [distance[j] for j, n in enumerate(names) if n != name and n[:-2] == name[:-2]]
         border = np.exp(-np.square(np.minimum.reduce(others) / 4.0))
-        extra = 0.7 * border + 0.9 * smooth + low
+        extra = 0.7 * border + 0.9 * smooth + _SACRAL[name[-2:]] * sacrum
         if name.endswith("ES"):
             middle = float(y[(distance[k] < 0).any(1)].mean()) if (distance[k] < 0).any() else 0.0
             extra = extra + 0.45 / (1 + np.exp(-(y - middle - 6) / 4.0))

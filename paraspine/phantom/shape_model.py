@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["ANGLES", "PIXEL", "SCORES", "SIDE_CORRELATION", "outlines"]
+__all__ = ["ANGLES", "BOTH_SIDES", "ODD_SIDES", "PIXEL", "SCORES", "outlines"]
 
 #: Assumed pixel side (mm) of the source masks, and their side in pixels.
 PIXEL = 0.625
@@ -69,14 +69,49 @@ _MODES = """
 -20 -13 8 40 41 3 -17 -22 -12 -2 13 38
 """
 
-#: Correlation between the scores of a patient's two sides, mode by mode.
-SIDE_CORRELATION = (0.88, 0.50, 0.56, 0.90, 0.35, -0.11, 0.48, 0.56, 0.44, 0.50)
+# How the scores of the two sides go together: Cholesky factors (in 0.001) of the covariance of half
+# their sum and half their difference.
+_BOTH = """
+970
+-66 865
+-94 -159 859
+-1 -43 -21 974
+54 194 200 33 772
+-65 -235 -299 -19 415 356
+14 40 99 -27 -133 729 424
+51 58 -10 -14 -21 238 -430 709
+-49 -74 3 -6 56 -120 197 359 720
+-42 -13 5 27 29 -171 384 390 -466 424
+"""
+_ODD = """
+247
+257 428
+376 88 268
+8 86 -19 202
+-218 -255 -103 23 447
+253 312 340 -101 -88 509
+-56 -45 -196 153 62 -96 426
+-179 12 261 49 8 -202 40 253
+180 26 -289 1 -35 79 -49 71 380
+148 -81 -162 -74 -67 145 -70 290 -90 253
+"""
+
 _CENTRE = np.array(_MEAN.split(), dtype=float)
 _DIRECTIONS = np.array(_MODES.split(), dtype=float).reshape(-1, len(_CENTRE))
 _SCALE = np.r_[np.full(4, 100.0), np.full(48, 1000.0)]
 
 #: Number of modes.
 SCORES = len(_DIRECTIONS)
+
+
+def _factor(text: str) -> np.ndarray:
+    matrix = np.zeros((SCORES, SCORES))
+    matrix[np.tril_indices(SCORES)] = [int(v) / 1000 for v in text.split()]
+    return matrix
+
+
+#: Turn standard normal numbers into half the sum and half the difference of both sides' scores.
+BOTH_SIDES, ODD_SIDES = _factor(_BOTH), _factor(_ODD)
 
 
 def outlines(scores) -> tuple[tuple[float, float, np.ndarray], tuple[float, float, np.ndarray]]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from paraspine.phantom import randomness
 from paraspine.phantom.canvas import Canvas
-from paraspine.phantom.geometry import Shape, capsule, ellipse, grow, union
+from paraspine.phantom.geometry import Shape, capsule, ellipse, grow, memo, union
 from paraspine.phantom.subjects import Subject
 
 __all__ = ["SIGNAL", "level_weights", "paint_spine"]
@@ -18,7 +18,7 @@ SIGNAL = {
     "fluid": 950.0,
     "nerve": 300.0,
     "cortex": 40.0,
-    "marrow": 330.0,
+    "marrow": 380.0,
     "annulus": 85.0,
     "ligament": 60.0,
     "cartilage": 240.0,
@@ -61,6 +61,7 @@ def _fade(distance: float, softness: float) -> float:
 
 
 def _bone(canvas: Canvas, shape: Shape, marrow, opacity: float, cortex: float = 1.1) -> None:
+    shape = memo(shape)
     canvas.paint(shape, SIGNAL["cortex"], opacity)
     canvas.paint(grow(shape, -cortex), marrow, opacity)
 
@@ -81,12 +82,23 @@ def paint_spine(canvas: Canvas, subject: Subject, z: float, texture: np.ndarray)
     _paint_canal(canvas, subject, z, weights)
 
 
-def _paint_body(canvas, subject, z, weights, marrow, texture) -> None:
-    s, spine, disc = subject.scale, 1 - weights["sacrum"], weights["disc"]
+def _extent(subject: Subject, z: float, weights) -> tuple[float, float, float]:
+    """Half axes of vertebral body or disc, and how far behind the origin its centre lies (mm)."""
+    s, disc = subject.scale, weights["disc"]
     a = s * (24.5 + 1.6 * disc + 0.8 * subject.vary("body width", z))
     b = s * (17.6 + 1.2 * disc + 0.8 * subject.vary("body depth", z))
-    y = -29.5 * s - b
-    body = ellipse(0, y, a, b, power=2.3)
+    return a, b, -29.5 * s - b
+
+
+def _body(subject: Subject, z: float, weights) -> Shape:
+    a, b, y = _extent(subject, z, weights)
+    return ellipse(0, y, a, b, power=2.3)
+
+
+def _paint_body(canvas, subject, z, weights, marrow, texture) -> None:
+    s, spine, disc = subject.scale, 1 - weights["sacrum"], weights["disc"]
+    a, b, y = _extent(subject, z, weights)
+    body = memo(_body(subject, z, weights))
     canvas.paint(grow(body, 1.0), SIGNAL["ligament"], spine)
     canvas.paint(body, marrow, spine * (1 - disc), edge=1.6)
     canvas.paint(ellipse(0, y + 0.82 * b, 4.0, 2.2), 560.0, spine * (1 - disc) * 0.5, edge=3.0)
@@ -106,11 +118,13 @@ def _paint_body(canvas, subject, z, weights, marrow, texture) -> None:
 
 def _paint_arch(canvas, subject, z, weights, marrow) -> None:
     s, spine = subject.scale, 1 - weights["sacrum"]
+    body = _body(subject, z, weights)
     pedicle, facet, arch = weights["pedicle"], weights["facet"], weights["arch"]
     for side, sign in (("right", -1.0), ("left", 1.0)):
         turn = 0.12 * subject.trait(f"{side} facet angle")
         limb = capsule(sign * 15 * s, -40 * s, sign * 16.5 * s, -21 * s, 5.6 * s, 6.4 * s)
         _bone(canvas, limb, marrow, pedicle)
+        canvas.paint(grow(body, -1.2), marrow, pedicle)  # no cortex between pedicle and body
         wing = capsule(
             sign * 19 * s, -23 * s, sign * (43 + 3 * subject.trait("wing")) * s, -20.5 * s, 3.9, 2.2
         )
@@ -119,9 +133,9 @@ def _paint_arch(canvas, subject, z, weights, marrow) -> None:
         upper = ellipse(
             sign * 20.5 * s, -23 * s, 6.6 * size, 8.2 * size, angle=sign * (0.55 + turn)
         )
-        _bone(canvas, upper, 0.75 * marrow, facet)
+        _bone(canvas, upper, 0.85 * marrow, facet)
         lower = ellipse(sign * 15.0 * s, -17 * s, 5.4 * size, 7.2 * size, angle=sign * (0.5 + turn))
-        _bone(canvas, lower, 0.7 * marrow, facet)
+        _bone(canvas, lower, 0.8 * marrow, facet)
         slit = capsule(sign * 14.5 * s, -25 * s, sign * 21 * s, -15.5 * s, 1.3)
         canvas.paint(slit, SIGNAL["cortex"], facet)
         wet = 0.25 + 0.5 * abs(subject.trait(f"{side} facet fluid")) / 2
@@ -139,7 +153,7 @@ def _paint_arch(canvas, subject, z, weights, marrow) -> None:
 def _paint_sacrum(canvas, subject, z, weight, marrow) -> None:
     s = subject.scale
     low = np.clip((-z / s) / 30.0, 0, 1)
-    body = ellipse(0, (-48 + 4 * low) * s, (27 - 4 * low) * s, (17 - 3 * low) * s, power=2.2)
+    body = ellipse(0, (-48 + 4 * low) * s, (27 - 4 * low) * s, (17 - 3 * low) * s, power=3)
     wings = [
         capsule(sign * 18 * s, -43 * s, sign * (47 - 3 * low) * s, -33 * s, 15 * s, 11 * s)
         for sign in (-1.0, 1.0)
@@ -170,15 +184,16 @@ def _paint_canal(canvas, subject, z, weights) -> None:
         ellipse(0, y - 1.5, 11.0 * size, 7.2 * size),
         capsule(0, y, 0, y + 9.5 * size, 6.5 * size, 2.4),
     )
-    canvas.paint(grow(space, 1.6), SIGNAL["ligament"], 0.9)
+    canvas.paint(grow(space, 1.1), SIGNAL["ligament"], 0.85)
     canvas.paint(space, 0.95 * SIGNAL["fat"])
-    canvas.paint(grow(sac, 0.7), 160.0)
+    canvas.paint(grow(sac, 0.5), 200.0)
     canvas.paint(sac, SIGNAL["fluid"])
-    count = int(np.interp(z / s, [-30, 0, 100], [6, 12, 22]))
-    own = randomness.stream(subject.seed, "roots", subject.index, round(z / 8))
-    for k in range(count):
-        sign = -1.0 if k % 2 else 1.0
-        u, v = own.random(2)
-        x = sign * (1.2 + 5.8 * u**0.7) * size * taper
-        depth = y + (4.6 - 0.62 * abs(x) + 2.6 * (v - 0.6)) * size * taper
-        canvas.paint(ellipse(x, depth, 0.75, 0.6), SIGNAL["nerve"], 0.85)
+    count = np.interp(z / s, [-30, 0, 100], [6, 12, 22])
+    places = randomness.stream(subject.seed, "roots", subject.index).random((24, 2))
+    drift = 0.5 * subject.vary_many("roots", 48, z).reshape(24, 2)
+    for k, ((u, v), (dx, dy)) in enumerate(zip(places, drift, strict=True)):
+        shown = float(np.clip(count - k, 0, 1))
+        if shown > 0:
+            x = (-1.0 if k % 2 else 1.0) * (1.2 + 5.8 * u**0.7) * size * taper + dx
+            depth = y + (4.6 - 0.62 * abs(x) + 2.6 * (v - 0.6)) * size * taper + dy
+            canvas.paint(ellipse(x, depth, 0.75, 0.6), SIGNAL["nerve"], 0.85 * shown)

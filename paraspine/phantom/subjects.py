@@ -9,7 +9,7 @@ import numpy as np
 from paraspine.anatomy import LEVELS
 from paraspine.phantom import randomness
 from paraspine.phantom.settings import Knobs, Protocol
-from paraspine.phantom.shape_model import SCORES, SIDE_CORRELATION
+from paraspine.phantom.shape_model import BOTH_SIDES, ODD_SIDES, SCORES
 
 __all__ = ["HEIGHTS", "Subject", "draw", "missing"]
 
@@ -54,37 +54,43 @@ class Subject:
 
     def vary(self, name: str, z: float, length: float = 40.0) -> float:
         """A standard normal trait that changes smoothly along the spine (length in mm)."""
+        return float(self.vary_many(name, 1, z, length)[0])
+
+    def vary_many(self, name: str, count: int, z: float, length: float = 40.0) -> np.ndarray:
+        """Several independent traits as `vary`, ``(count,)``."""
         key = (name, round(float(z), 6), length)
         if key not in self._cache:
-            value = randomness.curve(self.seed, "body", self.index, name, at=z, length=length)
-            self._cache[key] = float(np.clip(value[0], -2.6, 2.6))
+            values = randomness.curves(
+                self.seed, "body", self.index, name, count=count, at=z, length=length
+            )
+            self._cache[key] = np.clip(values, -2.6, 2.6)
         return self._cache[key]
 
     def trait(self, name: str) -> float:
         """A standard normal trait that holds along the whole spine."""
+        return float(self.trait_many(name, 1)[0])
+
+    def trait_many(self, name: str, count: int) -> np.ndarray:
+        """Several independent traits as `trait`, ``(count,)``."""
         if name not in self._cache:
-            value = randomness.stream(self.seed, "trait", self.index, name).standard_normal()
-            self._cache[name] = float(np.clip(value, -2.6, 2.6))
+            own = randomness.stream(self.seed, "trait", self.index, name)
+            self._cache[name] = np.clip(own.standard_normal(count), -2.6, 2.6)
         return self._cache[name]
 
     def scores(self, side: str, z: float) -> np.ndarray:
         """Scores of the shape model on one side, ``(SCORES,)``, standard normal over subjects.
 
-        Three quarters of a score's variance hold along the whole spine; the sides are correlated
-        as in patients, and size (the first mode) is larger in men.
+        Three quarters of a score's variance hold along the whole spine; the sides go together as
+        in patients.
         """
-        values = np.empty(SCORES)
+        both, odd = (
+            np.sqrt(0.75) * self.trait_many(f"{part} sides", SCORES)
+            + np.sqrt(0.25) * self.vary_many(f"{part} sides", SCORES, z)
+            for part in ("both", "odd")
+        )
         sign = 1 if side == "right" else -1
-        for mode, correlation in enumerate(SIDE_CORRELATION):
-            both, odd = (
-                np.sqrt(0.75) * self.trait(f"mode {mode} {part}")
-                + np.sqrt(0.25) * self.vary(f"mode {mode} {part}", z)
-                for part in ("both", "odd")
-            )
-            values[mode] = (
-                np.sqrt((1 + correlation) / 2) * both + sign * np.sqrt((1 - correlation) / 2) * odd
-            )
-        return np.clip(values, -2.6, 2.6)
+        values = BOTH_SIDES @ both + sign * (ODD_SIDES @ odd)
+        return np.clip(values, -2.2, 2.2)
 
 
 def draw(index: int, protocol: Protocol, knobs: Knobs) -> Subject:

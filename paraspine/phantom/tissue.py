@@ -7,7 +7,17 @@ import numpy as np
 from paraspine.phantom import randomness
 from paraspine.phantom.canvas import Canvas, Plane, coverage
 from paraspine.phantom.fat import fat_map
-from paraspine.phantom.geometry import Shape, blend, capsule, ellipse, grow
+from paraspine.phantom.geometry import (
+    Shape,
+    blend,
+    capsule,
+    ellipse,
+    grow,
+    memo,
+    outline,
+    polar,
+    union,
+)
 from paraspine.phantom.muscles import compartment, muscles
 from paraspine.phantom.spine import SIGNAL, paint_spine
 from paraspine.phantom.subjects import Subject
@@ -16,7 +26,7 @@ __all__ = ["body_outline", "fat_maps", "signal"]
 
 
 def fat_maps(
-    subject: Subject, z: float, plane: Plane, edge: float
+    subject: Subject, z: float, plane: Plane
 ) -> dict[str, tuple[tuple[slice, slice], np.ndarray, np.ndarray]]:
     """Fat fraction in a window around each muscle at height `z`, by name.
 
@@ -26,7 +36,7 @@ def fat_maps(
     for name, shape in muscles(subject, z).items():
         window = plane.window(shape.box, 3.0)
         x, y = plane.x[:, window[1]], plane.y[window[0]]
-        inside = coverage(shape.distance(x, y), edge)
+        inside = coverage(shape.distance(x, y), 1.0)
         maps[name] = (window, fat_map(subject, name, shape, z, x, y, inside), inside)
     return maps
 
@@ -43,7 +53,7 @@ def body_outline(subject: Subject, shapes: dict[str, Shape]) -> Shape:
     thick = subject.subcutaneous
     depth = (100 + thick) * subject.scale
     half = (150 + 1.4 * thick) * subject.scale
-    body = ellipse(0, back + thick - depth, half, depth, power=2.5)
+    body = ellipse(0, back + thick - depth, half, depth, power=3.0)
     furrow = 4.0 * (1 + 0.3 * subject.trait("furrow"))
 
     def distance(x, y):
@@ -72,10 +82,10 @@ def signal(
     textures : dict
         Fields ``(H, W)``: ``fine`` and ``coarse``, standard normal.
     """
-    shapes = muscles(subject, z)
+    shapes = {name: memo(shape) for name, shape in muscles(subject, z).items()}
     canvas = Canvas(plane, edge)
     fine, coarse = textures["fine"], textures["coarse"]
-    body = body_outline(subject, shapes)
+    body = memo(body_outline(subject, shapes))
     canvas.paint(body, SIGNAL["skin"])
     canvas.paint(grow(body, -1.8), SIGNAL["fat"] * (1 + 0.035 * coarse + 0.02 * fine))
     _paint_superficial(canvas, subject, body)
@@ -116,40 +126,48 @@ def _paint_fascia(canvas: Canvas, shapes: dict[str, Shape]) -> None:
         box = sheath.box
 
         def distance(x, y, sheath=sheath):
-            return np.maximum(np.abs(sheath.distance(x, y) - 1.9) - 0.35, -14.0 - y)
+            away = sheath.distance(x, y) - 1.5 - 0.9 * np.sin(x / 9.0 + y / 13.0)
+            return np.maximum(np.abs(away) - 0.3, -8.0 - y)
 
-        canvas.paint(Shape((box[0] - 5, box[1] + 5, -14.0, box[3] + 5), distance), 130.0, 0.75)
+        canvas.paint(Shape((box[0] - 5, box[1] + 5, -8.0, box[3] + 5), distance), 120.0, 0.7)
 
 
 def _paint_abdomen(canvas, subject, z, body, fine, coarse) -> None:
     """Retroperitoneal fat, bowel, vessels."""
-    own = randomness.stream(subject.seed, "bowel", subject.index, round(z / 12))
     s = subject.scale
-    front = ellipse(0, -112 * s, 120 * s, 46 * s, power=2.6)
+    front = ellipse(0, -112 * s, 125 * s, 48 * s)
     canvas.paint(front, 420.0 * (1 + 0.25 * coarse + 0.15 * fine), 0.8, edge=6.0)
-    for _ in range(16):
-        x, y, size, value = own.uniform([-100, -150, 8, 90], [100, -78, 19, 520])
-        turn, wall = own.uniform([0, 1.2], [np.pi, 2.6])
-        if abs(x) < 24 and y > -95:
+    own = randomness.stream(subject.seed, "bowel", subject.index)
+    for _ in range(90):
+        x, y, height, size, long, value, turn, wall = own.uniform(
+            [-100, -150, -60, 8, 12, 90, 0, 1.2], [100, -80, 230, 17, 30, 520, np.pi, 2.4]
+        )
+        rest = 1 - ((z - height) / long) ** 2  # an ellipsoid, cut at this height
+        if rest <= 0.02 or (abs(x) < 30 and y > -98):
             continue
-        loop = ellipse(x, y, size * 1.25, size, angle=turn)
-        canvas.paint(loop, 120.0, 0.95)
-        canvas.paint(grow(loop, -wall), value * (1 + 0.2 * coarse), 0.95, edge=3.0)
-    colon = own.uniform(9, 14)
-    for sign in (-1.0, 1.0):
-        loop = ellipse(sign * 76 * s, -62 * s + 8 * own.standard_normal(), colon, colon * 0.9)
-        canvas.paint(loop, 110.0, 0.9)
-        canvas.paint(grow(loop, -1.8), 300 * (1 + 0.3 * coarse + 0.2 * fine), 0.9, edge=2.5)
+        radius = size * np.sqrt(rest)
+        loop = memo(ellipse(x, y, radius * 1.25, radius, angle=turn))
+        canvas.paint(loop, 120.0)
+        canvas.paint(grow(loop, -wall), value * (1 + 0.2 * coarse), edge=3.0)
+    for side, sign in (("right", -1.0), ("left", 1.0)):
+        wide = 11 + 1.5 * subject.vary(f"{side} colon", z)
+        y = (-66 + 4 * subject.trait(f"{side} colon") + 3 * subject.vary(f"{side} colon y", z)) * s
+        loop = ellipse(
+            sign * (80 + 2 * subject.vary(f"{side} colon x", z)) * s, y, wide, 0.9 * wide
+        )
+        loop = memo(loop)
+        canvas.paint(loop, 110.0)
+        canvas.paint(grow(loop, -1.8), 300 * (1 + 0.3 * coarse + 0.2 * fine), edge=2.5)
     apart = float(np.clip((56 - z / s) * 0.55, 0, 34))
     top = (-70.5 + 0.1 * apart) * s
-    below = apart > 3
+    fork = float(np.clip(apart / 5, 0, 1))  # aorta and vena cava divide in front of L4
     for x, y, r in (
-        (7 + 0.9 * apart, top - 4, 5.2 if below else 8.6),
-        (-(4 + 0.9 * apart), top - 6, 5.0 if below else 0.0),
-        (-(13 + 0.55 * apart), top - 2, 6.4 if below else 10.0),
-        (3 + 0.75 * apart, top + 1, 6.2 if below else 0.0),
+        (7 + 0.9 * apart, top - 4, 8.6 - 3.4 * fork),
+        (-(4 + 0.9 * apart), top - 6, 5.0 * fork),
+        (-(13 + 0.55 * apart), top - 2, 10.0 - 3.6 * fork),
+        (3 + 0.75 * apart, top + 1, 6.2 * fork),
     ):
-        if r:
+        if r > 1:
             canvas.paint(ellipse(x * s, y, r * 1.08, r), 150.0)
             canvas.paint(ellipse(x * s, y, r * 1.08 - 0.8, r - 0.8), SIGNAL["vessel"])
 
@@ -158,20 +176,51 @@ def _paint_wall(canvas, subject, z, fine) -> None:
     """Quadratus lumborum above the iliac crest, ilium with its muscles below."""
     s, h = subject.scale, z / subject.scale
     muscle = SIGNAL["muscle"] * (1 + 0.1 * fine)
-    upper = float(np.clip((h - 30) / 14, 0, 1))
-    lower = float(np.clip((46 - h) / 14, 0, 1))
-    down = float(np.clip((40 - h) / 53, 0, 1))
-    for sign in (-1.0, 1.0):
-        lumborum = ellipse(sign * 62 * s, -33 * s, 17 * s, 8 * s, angle=0.42 * sign, power=2.3)
-        canvas.paint(lumborum, muscle, upper)
-        wall = capsule(sign * 84 * s, -38 * s, sign * 125 * s, -78 * s, 4 * s, 9 * s)
-        canvas.paint(wall, muscle, upper)
-        outer = (112 * s * sign, (-62 - 8 * down) * s)
-        inner = (sign * (84 - 28 * down) * s, (-24 + 20 * down) * s)
-        gluteus = capsule(outer[0] * 1.05, outer[1] + 22, inner[0] + sign * 8, inner[1] + 11, 13, 5)
-        canvas.paint(gluteus, muscle, lower)
-        iliacus = capsule(outer[0] * 0.93, outer[1] - 6, inner[0], inner[1] - 14, 12, 5)
-        canvas.paint(iliacus, muscle, lower)
-        bone = capsule(*outer, *inner, 5.0 * s, 7.0 * s)
-        canvas.paint(bone, SIGNAL["cortex"], lower)
-        canvas.paint(grow(bone, -1.5), SIGNAL["marrow"] * 1.1 * (1 + 0.08 * fine), lower)
+    upper = float(np.clip((h - 30) / 12, 0, 1))
+    lower = float(np.clip((44 - h) / 12, 0, 1))
+    down = float(np.clip((42 - h) / 55, 0, 1))
+    for side, sign in (("right", -1.0), ("left", 1.0)):
+        lift = 2.0 * subject.vary(f"{side} wall", z)
+        if upper > 0:
+            small = 0.4 + 0.6 * upper
+            size = small * (1 + 0.12 * subject.trait(f"{side} lumborum"))
+            lumborum = outline(
+                sign * 60 * s, -33 * s + lift, _bean(17 * s * size, 7.5 * s * size), sign < 0
+            )
+            _fleshy(canvas, lumborum, muscle)
+            wall = capsule(
+                sign * (82 + 8 * (1 - small)) * s, -37 * s + lift, sign * 128 * s, -84 * s, 3, 8.5
+            )
+            _fleshy(canvas, wall, muscle, 1.0 if upper > 0.5 else 2 * upper)
+        if lower > 0:
+            outer = (118 * s * sign, (-66 - 6 * down) * s + lift)
+            inner = (sign * (100 - 44 * down) * s, (-34 + 31 * down) * s + lift)
+            thick = s * (3.0 + 3.5 * min(1.0, 1.6 * down))
+            gluteus = capsule(
+                outer[0] * 1.1, outer[1] + 40, inner[0] + sign * 10, inner[1] + 12, 22 * lower, 4
+            )
+            _fleshy(canvas, gluteus, muscle, lower)
+            iliacus = capsule(
+                outer[0] * 0.93, outer[1] - 8, inner[0] + 6 * sign, inner[1] - 16, 13 * lower, 4
+            )
+            _fleshy(canvas, iliacus, muscle, lower)
+            bend = (0.45 * outer[0] + 0.55 * inner[0], 0.45 * outer[1] + 0.55 * inner[1] + 4.0)
+            bone = union(
+                capsule(*outer, *bend, 0.7 * thick, 0.9 * thick),
+                capsule(*bend, *inner, 0.9 * thick, 1.35 * thick),
+            )
+            canvas.paint(bone, SIGNAL["cortex"], lower)
+            marrow = SIGNAL["marrow"] * 1.1 * (1 + 0.08 * fine)
+            canvas.paint(grow(bone, -1.4), marrow, lower, edge=1.6)
+
+
+def _fleshy(canvas: Canvas, shape: Shape, muscle, opacity: float = 1.0) -> None:
+    canvas.paint(grow(shape, 0.4), SIGNAL["ligament"], 0.5 * opacity)
+    canvas.paint(shape, muscle, opacity)
+
+
+def _bean(a: float, b: float) -> np.ndarray:
+    """Polar table of a flat muscle, thick to lateral and drawn out to medial and posterior."""
+    angles = np.arange(24) * 2 * np.pi / 24
+    radii = 1 / np.sqrt((np.cos(angles - 0.42) / a) ** 2 + (np.sin(angles - 0.42) / b) ** 2)
+    return polar(radii * (1 + 0.12 * np.cos(3 * angles + 0.6) + 0.08 * np.cos(angles)))

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paraspine import phantom, volumes
-from paraspine.anatomy import ClassTable
+from paraspine import manifest, phantom, volumes
+from paraspine.anatomy import PARASPINAL, ClassTable
 from paraspine.arrays import ManifestError, SettingsError
 
 SMALL = {
@@ -49,14 +49,23 @@ def test_table_and_json(cohort):
     assert ClassTable.from_json(block).foreground == ("right MF", "left MF", "right ES", "left ES")
     for row in table.to_dict("records"):
         path = cohort.parent / row["image"]
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == row["sha256_image"]
         image = volumes.read(path)
+        assert volumes.checksum(image) == row["sha256_image"]
         assert image.array.shape == (1, 64, 72)
         assert image.spacing == pytest.approx((4.0, 2.4, 2.4))
         assert (image.array == np.rint(image.array)).all()
         labels = volumes.read_labels(cohort.parent / row["rater_a"])
         assert volumes.geometry_difference(image, labels) is None
         assert set(np.unique(labels.array)) <= set(range(5))
+
+
+def test_the_manifest_room_reads_it(cohort):
+    found = manifest.read(cohort)
+    assert found.raters == ("a", "b", "c")
+    assert found.synthetic
+    assert found.source == "synthetic phantom"
+    assert found.classes == PARASPINAL
+    assert manifest.problems(cohort) == []
 
 
 def test_patients_right_is_on_the_left_of_the_picture(cohort):

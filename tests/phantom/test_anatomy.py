@@ -1,0 +1,176 @@
+"""The simulated body: shapes like real patients', levels that differ, fat as asked for."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from paraspine import phantom
+from paraspine.anatomy import LEVELS
+from paraspine.phantom import REAL_SHAPES, raters, shape_statistics
+from paraspine.phantom.canvas import plane
+from paraspine.phantom.settings import Knobs, Protocol
+from paraspine.phantom.subjects import draw
+
+
+def true_labels(protocol, index, z=None, level="L4-L5"):
+    knobs = Knobs(missing_muscle=0)
+    subject = draw(index, protocol, knobs)
+    grid = plane(protocol.size, protocol.spacing)
+    z = subject.height(level) if z is None else z * subject.scale
+    seen = raters.scene(subject, z, grid, protocol, knobs, np.zeros(grid.shape))
+    labels = np.zeros(grid.shape, dtype=np.uint8)
+    labels[seen.window] = raters.truth(seen)
+    return labels
+
+
+def quantiles(statistics) -> dict[str, np.ndarray]:
+    pooled: dict[str, list[float]] = {}
+    for one in statistics:
+        for name, values in one.items():
+            pooled.setdefault(name, []).extend(values)
+    return {k: np.quantile(v, [0.05, 0.25, 0.5, 0.75, 0.95]) for k, v in pooled.items()}
+
+
+def test_shape_statistics_of_rectangles():
+    labels = np.zeros((40, 100), dtype=int)
+    labels[10:20, 40:45] = 1
+    labels[10:20, 55:65] = 2
+    labels[10:30, 10:20] = 3
+    result = shape_statistics(labels)
+    assert result["MF area"] == (50 / 4000, 100 / 4000)
+    assert result["MF asymmetry"] == (pytest.approx(50 / 75),)
+    assert result["MF distance"] == (pytest.approx(17.5 / 100),)
+    assert result["MF solidity"] == (1, 1)
+    assert result["MF aspect"] == pytest.approx((np.sqrt(99 / 24), 1.0))
+    assert result["MF:ES"] == (0.25,)
+    assert result["MF-ES distance"] == (pytest.approx(np.hypot(27.5, 5) / 100),)
+    assert result["ES distance"] == result["ES asymmetry"] == ()
+
+
+def test_shapes_at_l4_l5_are_like_those_of_real_patients():
+    protocol = Protocol(size=(320, 320), spacing=(0.625, 0.625))
+    found = quantiles(shape_statistics(true_labels(protocol, i)) for i in range(120))
+    for name, real in REAL_SHAPES.items():
+        low, _, median, _, high = found[name]
+        assert real[1] <= median <= real[3], name
+        shared = min(high, real[4]) - max(low, real[0])
+        assert shared / (max(high, real[4]) - min(low, real[0])) >= 0.7, name
+
+
+@pytest.mark.shared
+def test_the_numbers_of_real_patients_are_those_of_their_masks(shared_data):
+    from PIL import Image
+
+    classes = np.zeros(256, dtype=np.uint8)
+    classes[[100, 150, 50, 200]] = 1, 2, 3, 4
+    with zipfile.ZipFile(shared_data / "lumbar-l4l5" / "t2w_masks.zip") as archive:
+        names = [n for n in archive.namelist() if n.endswith(".png")]
+        masks = [classes[np.asarray(Image.open(io.BytesIO(archive.read(n))))] for n in names]
+    assert len(masks) == 411
+    found = quantiles(shape_statistics(m) for m in masks)
+    assert set(found) == set(REAL_SHAPES)
+    for name, values in REAL_SHAPES.items():
+        assert values == pytest.approx(found[name], abs=1e-4), name
+
+
+def test_volumes_are_like_those_of_wesselink2022():
+    """Mean (SD) in ml over L1-L5, 76 people, mean of both sides: wesselink2022, results."""
+    protocol = Protocol(size=(90, 100), spacing=(2.0, 2.0), psoas=True)
+    step, volumes = 17.8, []
+    for index in range(40):
+        scale = draw(index, protocol, Knobs()).scale
+        total = np.zeros(7)
+        for z in np.arange(10 + step / 2, 188, step):
+            labels = true_labels(protocol, index, z=z)
+            total += np.bincount(labels.ravel(), minlength=7) * 2.0**2 * step * scale / 1000
+        volumes.append(total[1:])
+    mean = np.mean(volumes, axis=0).reshape(3, 2).mean(1)
+    for value, (real, deviation) in zip(
+        mean, ((120.3, 26.4), (297.5, 73.0), (158.8, 55.8)), strict=True
+    ):
+        assert abs(value - real) < deviation / 2
+
+
+def test_mf_grows_and_es_shrinks_downwards_within_the_field_of_view():
+    protocol = Protocol()
+    areas = np.zeros((len(LEVELS), 5))
+    for index in range(20):
+        for k, level in enumerate(LEVELS):
+            labels = true_labels(protocol, index, level=level)
+            border = np.r_[labels[0], labels[-1], labels[:, 0], labels[:, -1]]
+            assert not border.any()
+            areas[k] += np.bincount(labels.ravel(), minlength=5)
+    mf, es = areas[:, 1:3].sum(1), areas[:, 3:].sum(1)
+    assert (np.diff(es) < 0).all()
+    assert (np.diff(mf[:5]) > 0).all()
+
+
+def test_all_goutallier_classes_and_more_fat_with_age():
+    people = [draw(i, Protocol(seed=4), Knobs()) for i in range(60)]
+    from scipy.special import expit
+    from scipy.stats import spearmanr
+
+    fat = expit([p.fat_logit for p in people])
+    assert {int(c) for c in np.digitize(fat, [0.1, 0.5])} == {0, 1, 2}
+    assert spearmanr([p.age for p in people], fat).statistic > 0.2
+    assert 20 <= sum(p.sex == "F" for p in people) <= 40
+    assert min(p.age for p in people) >= 30
+
+
+def test_the_image_holds_as_much_fat_as_the_subject_was_given():
+    errors = []
+    for subject in range(1, 7):
+        case = phantom.simulate(subject, "L4-L5", size=(180, 200), spacing=(0.9, 0.9))
+        from scipy.special import expit
+
+        errors.append(case.fat_fraction - expit(case.subject.fat_logit))
+    assert np.abs(errors).max() < 0.12
+    assert abs(np.mean(errors)) < 0.06
+
+
+def test_mf_fat_lies_deep_and_medial():
+    deep = []
+    for subject in range(1, 9):
+        case = phantom.simulate(subject, "L4-L5", size=(140, 160), spacing=(1.1, 1.1))
+        mask = case.truth[0] == 2
+        rows, columns = np.nonzero(mask)
+        fat = case.fat[0][mask]
+        deep.append(np.average(rows, weights=fat) - rows.mean() < 0)
+        deep.append(np.average(columns, weights=fat) - columns.mean() < 0)
+    assert np.mean(deep) > 0.75
+
+
+def test_tissues_rank_as_on_t2w():
+    case = phantom.simulate(2, "L4-L5", noise=0, bias_field=0, saturation_band=0)
+    image = case.image[0].astype(float)
+    k = np.arange(256)
+    row = int(np.argmin(np.abs(case.affine[1, 3] - 0.7 * k + (-23.5) * case.subject.scale)))
+    csf = image[row - 3 : row + 2, 124:132].mean()
+    muscle = image[(case.truth[0] > 0) & (case.fat[0] < 0.05)].mean()
+    behind = np.nonzero(case.truth[0].any(1))[0].max() + int(8 / 0.7)
+    fat = image[behind, 110:146].mean()
+    assert csf > 700
+    assert fat > 600
+    assert muscle < 200
+    assert image[-1].max() == 0  # air behind the back
+
+
+def test_a_volume_holds_the_same_body_as_its_slices():
+    settings = {"size": (72, 80), "spacing": (2.2, 2.2), "missing_muscle": 0}
+    volume = phantom.simulate(3, kind="volumes", slice_spacing=6.0, **settings)
+    assert volume.image.ndim == 3
+    assert volume.image.shape[0] > 30
+    assert volume.spacing == (6.0, 2.2, 2.2)
+    single = phantom.simulate(3, "L4-L5", **settings)
+    heights = volume.affine[2, 3] + 6.0 * np.arange(volume.image.shape[0])
+    near = int(np.argmin(np.abs(heights - single.affine[2, 3])))
+    both = 2 * ((volume.truth[near] > 0) & (single.truth[0] > 0)).sum()
+    assert both / ((volume.truth[near] > 0).sum() + (single.truth[0] > 0).sum()) > 0.9
+    for r in range(3):
+        labels = volume.labels[r]
+        for c in range(1, 5):
+            a, b = labels[5:-5] == c, labels[6:-4] == c
+            overlap = 2 * (a & b).sum((1, 2)) / (a.sum((1, 2)) + b.sum((1, 2)))
+            assert overlap.min() > 0.5
