@@ -19,6 +19,11 @@ from paraspine.execute.sources import project_root
 
 __all__ = ["Job", "Plan", "make_plan"]
 
+#: Lists of a profile, and the parameter of one job that each value becomes.
+GRID = {"models": "model", "fusions": "fusion", "seeds": "seed", "methods": "method"}
+#: Parameters that the plan gives each job itself.
+OWN = (*GRID.values(), "profile", "manifest_path", "run_folder", "train_run", "sample_runs")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -129,7 +134,8 @@ def make_plan(
     Raises
     ------
     SettingsError
-        If the profile or `changes` name a parameter that no notebook declares.
+        If the profile or `changes` name a parameter that no notebook declares or that the plan
+        itself gives each job, or if models, fusions, seeds or methods are no lists.
     ManifestError
         If there is no such manifest.
     """
@@ -137,6 +143,7 @@ def make_plan(
     values = load_profile(root / "profiles" / f"{profile}.yaml")
     raters, cohort, own = _cohort(root / manifest)
     values |= own | changes
+    _check_grid(values, profile)
     default = (root / manifest).resolve() == (root / "data_manifest.csv").resolve()
     workspace = profile if default else f"{profile}-{_slug(cohort)}"
     notes = []
@@ -180,6 +187,23 @@ def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
                     )
     yield job("interrater", "05_interrater", samples)
     yield job("calibration", "06_calibration", samples)
+
+
+def _check_grid(values: Mapping, profile: str) -> None:
+    """Refuse what the plan could not honour: it would run with other values unnoticed."""
+    where = f"profile '{profile}'"
+    if taken := [name for name in values if name in OWN]:
+        raise SettingsError(
+            f"{where}: {', '.join(taken)} cannot be given, every job gets its own; give the lists "
+            f"{', '.join(GRID)} for what shall be run."
+        )
+    for name, single in GRID.items():
+        given = values.get(name)
+        if not isinstance(given, list) or not given or len({str(v) for v in given}) < len(given):
+            raise SettingsError(
+                f"{where}: {name}: expected a list of different values, one {single} or more, "
+                f"got {given!r}."
+            )
 
 
 def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) -> None:

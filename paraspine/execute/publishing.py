@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from paraspine import book, runs, text
+from paraspine import runs, text
 from paraspine.arrays import RunError
+from paraspine.execute.parameters import declared_parameters
 from paraspine.execute.plan import make_plan
 from paraspine.execute.session import staleness
 from paraspine.execute.sources import project_root
@@ -38,17 +39,19 @@ def build_book(
     Raises
     ------
     RunError
-        If a run is missing, failed or out of date: every one is named.
+        If a run is missing, failed, out of date or made with other parameters: every one is named.
     book.BuildError
         If Sphinx fails or warns.
     """
+    from paraspine import book  # whose imports take a second, which no notebook should wait for
+
     root = Path(root or project_root())
     plan = make_plan(profile, manifest, root=root, **changes)
-    reasons = [
-        f"{job.folder}: {reason}"
-        for job in plan
-        if (reason := staleness(root / job.folder, root=root))
-    ]
+    reasons = []
+    for job in plan:
+        values = declared_parameters(root / "notebooks" / f"{job.notebook}.ipynb") | job.parameters
+        if reason := staleness(root / job.folder, values, root=root):
+            reasons.append(f"{job.folder}: {reason}")
     if reasons:
         raise RunError(
             "the book is not built from results that are missing or out of date:\n  "

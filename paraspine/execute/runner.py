@@ -57,14 +57,25 @@ def run_notebook(
     if not force and executed.is_file() and is_fresh(folder, values, root=root):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
+    before = _state(folder)
     scratch = folder.with_name(f"{folder.name}.running.ipynb")
     failed = folder.with_name(f"{folder.name}.failed.ipynb")
     _papermill(notebook, scratch, failed, given | {"run_folder": _under(root, folder)}, progress)
-    if not (folder / "complete.json").is_file():
+    if _state(folder) in (None, before):
+        os.replace(scratch, failed)
         raise RunError(f"{notebook.name}: ended without finishing its run {folder.name}.")
     os.replace(scratch, executed)
     failed.unlink(missing_ok=True)
     return folder
+
+
+def _state(folder: Path) -> tuple | None:
+    """What tells one completion of a run from the next; None while there is none."""
+    try:
+        found = (folder / "complete.json").stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _papermill(
@@ -73,6 +84,7 @@ def _papermill(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of papermill's own imports
         import papermill
+        from nbclient.exceptions import DeadKernelError
         from papermill.exceptions import PapermillExecutionError
 
     before = os.environ.get("PARASPINE_ROOT")
@@ -92,6 +104,12 @@ def _papermill(
         os.replace(output, failed)
         raise RunError(
             f"{notebook.name}: cell {error.cell_index} failed with {error.ename}: {error.evalue}\n"
+            f"The notebook as far as it came: {failed}"
+        ) from error
+    except DeadKernelError as error:
+        os.replace(output, failed)
+        raise RunError(
+            f"{notebook.name}: the process that ran it died, as it does for lack of memory.\n"
             f"The notebook as far as it came: {failed}"
         ) from error
     finally:

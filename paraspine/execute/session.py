@@ -100,12 +100,16 @@ class Session:
         return run
 
     def finish(self) -> Path:
-        """Complete the run; an earlier result in the same folder stands until then."""
+        """Complete the run; an earlier result in the same folder stands until then.
+
+        The code that counts is that of the beginning: an edit while the notebook runs makes the
+        result stale.
+        """
         self.run.write_json(
             "inputs.json",
             {
                 "notebook": self.notebook.name,
-                "fingerprint": fingerprint(self.notebook),
+                "fingerprint": self.run.read_bytes(STAMP).decode(),
                 "inputs": self.inputs,
             },
         )
@@ -186,17 +190,38 @@ def results_digest(folder: Path | str) -> str:
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
-def staleness(folder: Path | str, *, root: Path | None = None) -> str | None:
-    """Why a run cannot be used: incomplete, or the code or an input changed since; None if fresh.
+def staleness(
+    folder: Path | str, parameters: Mapping | None = None, *, root: Path | None = None
+) -> str | None:
+    """Why a run cannot be used, in words; None if it is fresh.
 
-    Inputs that are runs are asked in turn, so that a change far upstream is found.
+    Parameters
+    ----------
+    folder : path
+        The run folder.
+    parameters : mapping, optional
+        All parameters that the run should have been made with; without them any will do.
+    root : path, optional
+        Top folder of the checkout.
+
+    Returns
+    -------
+    str or None
+        That the run is incomplete, was made with other parameters, or that its code or an input
+        changed since. Inputs that are runs are asked in turn, so that a change far upstream is
+        found.
     """
     folder = Path(folder)
     root = root or project_root(folder if folder.exists() else None)
     try:
-        record = runs.read(folder).read_json("inputs.json")
+        run = runs.read(folder)
+        record = run.read_json("inputs.json")
     except (RunError, OSError) as error:
         return f"not a complete run ({error})"
+    if parameters is not None:
+        wanted = json.loads(json.dumps(_result_parameters(parameters)))
+        if differing := _differences(run.parameters, wanted):
+            return f"it ran with other parameters: {differing}"
     notebook = root / "notebooks" / record["notebook"]
     if not notebook.is_file():
         return f"its notebook {record['notebook']} is gone"
@@ -219,8 +244,11 @@ def staleness(folder: Path | str, *, root: Path | None = None) -> str | None:
 
 def is_fresh(folder: Path | str, parameters: Mapping, *, root: Path | None = None) -> bool:
     """Whether a folder holds a complete, fresh result for these parameters."""
-    if staleness(folder, root=root) is not None:
-        return False
-    return runs.read(folder).read_json("parameters.json") == json.loads(
-        json.dumps(_result_parameters(parameters))
-    )
+    return staleness(folder, parameters, root=root) is None
+
+
+def _differences(found: Mapping, wanted: Mapping) -> str:
+    """What differs between two sets of parameters; empty if nothing does."""
+    names = [*wanted, *(k for k in found if k not in wanted)]
+    marks = [(k, *(repr(d[k]) if k in d else "nothing" for d in (found, wanted))) for k in names]
+    return ", ".join(f"{k} was {a}, is {b}" for k, a, b in marks if a != b)

@@ -18,6 +18,8 @@ from paraspine.arrays import RunError
 __all__ = ["cohort_digest", "fingerprint", "project_root", "sources"]
 
 PACKAGE = Path(paraspine.__file__).resolve().parent
+#: Rooms that work on complete runs and cannot change one.
+LATER = ("book", "cli")
 
 
 def project_root(start: Path | str | None = None) -> Path:
@@ -47,8 +49,9 @@ def project_root(start: Path | str | None = None) -> Path:
 def sources(notebook: Path | str) -> list[Path]:
     """Files of the package that a notebook's result depends on, and the notebook itself.
 
-    The imports are followed through the package, those inside functions too, so that an edit of
-    a module makes exactly those results stale that it can have changed.
+    The imports are followed through the package, relative ones and those inside functions too,
+    so that an edit of a module makes exactly those results stale that it can have changed. What
+    makes a book of complete runs is not among them.
     """
     notebook = Path(notebook)
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
@@ -79,13 +82,14 @@ def _imported(code: str, where: Path) -> list[Path]:
     for node in ast.walk(ast.parse(code, filename=str(where))):
         if isinstance(node, ast.Import):
             names += [a.name for a in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names.append(node.module)
-            names += [f"{node.module}.{a.name}" for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = _origin(node, where)
+            names.append(origin)
+            names += [f"{origin}.{a.name}" for a in node.names]
     found = []
     for name in names:
         first, *rest = name.split(".")
-        if first != "paraspine":
+        if first != "paraspine" or (rest and rest[0] in LATER):
             continue
         for depth in range(len(rest) + 1):
             path = PACKAGE.joinpath(*rest[:depth])
@@ -93,6 +97,14 @@ def _imported(code: str, where: Path) -> list[Path]:
                 if file.is_file():
                     found.append(file)
     return found
+
+
+def _origin(node: ast.ImportFrom, where: Path) -> str:
+    """Absolute name of the module that ``from ... import`` names, relative ones too."""
+    if not node.level:
+        return node.module or ""
+    parents = where.resolve().relative_to(PACKAGE.parent).parts[: -node.level]
+    return ".".join([*parents, *filter(None, [node.module])])
 
 
 def fingerprint(notebook: Path | str) -> str:
@@ -131,7 +143,18 @@ def cohort_digest(manifest: Path | str, data_root: Path | str | None = None) -> 
         digest.update(name.encode() + b"\0")
         if path.is_dir():
             for file in sorted(p for p in path.rglob("*") if p.is_file()):
-                digest.update(runs.sha256(file).encode())
+                digest.update(_digest(file).encode())
         elif path.is_file():
-            digest.update(runs.sha256(path).encode())
+            digest.update(_digest(path).encode())
     return digest.hexdigest()
+
+
+def _digest(file: Path) -> str:
+    """SHA-256 of a file, read once while its inode, size and dates stay what they are."""
+    found = file.stat()
+    return _read(file, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+@cache
+def _read(file: Path, *_state: int) -> str:
+    return runs.sha256(file)
