@@ -65,6 +65,14 @@ def check(data: Data, augmentation: Augmentation | None) -> None:
             )
 
 
+def _tensor(values) -> torch.Tensor:
+    """A tensor of any array's values; copied where torch could not share the memory."""
+    if isinstance(values, torch.Tensor):
+        return values
+    array = np.asarray(values)
+    return torch.as_tensor(np.require(array, requirements=["C", "W"]))
+
+
 class Images:
     """Images on the device.
 
@@ -84,7 +92,7 @@ class Images:
     """
 
     def __init__(self, images, device: torch.device, name: str):
-        tensor = torch.as_tensor(images)
+        tensor = _tensor(images)
         if tensor.ndim < 4 or len(tensor) < 1:
             raise ShapeError(
                 f"{name} images: expected (N, channels, *spatial) with at least one image, got "
@@ -139,7 +147,7 @@ class Targets:
         return self._tensor
 
     def _checked(self, found, epoch: int) -> torch.Tensor:
-        tensor = torch.as_tensor(found)
+        tensor = _tensor(found)
         n, spatial = len(self._images), self._images.spatial
         hard, soft = (n, *spatial), (n, self._classes, *spatial)
         where = f"{self._name} targets of epoch {epoch}"
@@ -156,12 +164,13 @@ class Targets:
                 f"{where}: expected class numbers {hard} (integers) or soft labels {soft} "
                 f"(floats), got {tensor.dtype} {tuple(tensor.shape)}."
             )
-        low, high = (int(v) for v in torch.aminmax(tensor.to(torch.int64)))
+        tensor = tensor.to(torch.int64)
+        low, high = (int(v) for v in torch.aminmax(tensor))
         if low < 0 or high >= self._classes:
             raise LabelError(
                 f"{where}: expected classes 0 to {self._classes - 1}, got {low} to {high}."
             )
-        return tensor
+        return tensor.to(torch.uint8) if self._classes <= 256 else tensor
 
 
 def digest(values) -> str:

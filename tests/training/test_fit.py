@@ -216,6 +216,25 @@ def test_augmentation_changes_what_is_learnt_and_no_augmentation_draws_nothing(t
     assert not rows["none"].equals(rows["some"])
 
 
+def test_any_array_will_do(tiny, new_run):
+    images, labels = tiny.problem()
+    frozen = images[:, :, ::-1].copy()
+    frozen.flags.writeable = False
+    flipped = labels[:, 0, ::-1].astype(np.uint16)
+    frames = []
+    for pictures, target in (
+        (frozen, flipped),
+        (images[:, :, ::-1], flipped.astype(bool) * 1 + (flipped == 2)),
+        (torch.as_tensor(frozen.copy(), dtype=torch.float64), torch.as_tensor(flipped.astype(int))),
+    ):
+        data = training.Data(pictures, target, pictures, target, 3, (0, 2, 1))
+        frames.append(
+            training.fit(tiny.network(), data, tiny.settings(), new_run(f"{len(frames)}")).frame
+        )
+    for frame in frames[1:]:
+        assert frame.drop(columns="seconds").equals(frames[0].drop(columns="seconds"))
+
+
 def test_volumes_train_without_augmentation(tiny, new_run):
     rng = np.random.default_rng(0)
     images = rng.random((3, 1, 4, 4, 4), dtype=np.float32)

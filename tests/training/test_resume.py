@@ -173,6 +173,16 @@ def test_another_thread_count_is_said(tiny, new_run, monkeypatch):
     assert again.notes == history.notes
 
 
+def test_checkpoints_may_be_rare(tiny, new_run, monkeypatch, tmp_path):
+    training.fit(tiny.network(), tiny.data(), tiny.settings(), new_run("whole"))
+    rare = {"checkpoint_seconds": 1000.0, "checkpoint_every": 0}
+    run = new_run()
+    stopped(tiny, run, monkeypatch, **rare)
+    assert not run.path("checkpoint.pt").exists()
+    training.fit(tiny.network(), tiny.data(), tiny.settings(**rare), run)
+    assert tiny.results(run.folder) == tiny.results(tmp_path / "whole")
+
+
 def test_damaged_checkpoint_is_refused(tiny, new_run, monkeypatch):
     run = new_run()
     stopped(tiny, run, monkeypatch)
