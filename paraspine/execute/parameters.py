@@ -12,7 +12,13 @@ import yaml
 
 from paraspine.arrays import SettingsError
 
-__all__ = ["check_parameters", "declared_parameters", "load_profile", "parse_assignment"]
+__all__ = [
+    "check_parameters",
+    "declared_parameters",
+    "load_profile",
+    "parse_assignment",
+    "read_words",
+]
 
 
 def declared_parameters(notebook: Path | str) -> dict:
@@ -171,3 +177,19 @@ def parse_assignment(text: str) -> tuple[str, object]:
         return name.strip(), yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise SettingsError(f"parameter '{name.strip()}': not valid YAML: {value!r}.") from error
+
+
+def read_words(value):
+    """Read a value that may have come as text, such as Snakemake's ``--config``, as YAML.
+
+    >>> read_words("null"), read_words(["0", "1"]), read_words("rater:anna"), read_words(3)
+    (None, [0, 1], 'rater:anna', 3)
+    """
+    if isinstance(value, list):
+        return [read_words(v) for v in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paraspine.arrays import ManifestError, SettingsError
-from paraspine.execute.parameters import check_parameters, declared_parameters, load_profile
+from paraspine.execute.parameters import (
+    check_parameters,
+    declared_parameters,
+    load_profile,
+    read_words,
+)
 from paraspine.execute.session import is_fresh
 from paraspine.execute.sources import project_root
 
@@ -129,7 +134,8 @@ def make_plan(
         Top folder of the checkout.
     **changes
         Parameters that go before the cohort's own (``"parameters"`` in its sidecar), which go
-        before the profile's.
+        before the profile's. What is text is read as YAML, since Snakemake hands on
+        ``--config seeds=[0,1] clip=null`` as texts.
 
     Raises
     ------
@@ -142,7 +148,7 @@ def make_plan(
     root = Path(root or project_root())
     values = load_profile(root / "profiles" / f"{profile}.yaml")
     raters, cohort, own = _cohort(root / manifest)
-    values |= own | changes
+    values |= own | {name: read_words(value) for name, value in changes.items()}
     _check_grid(values, profile)
     default = (root / manifest).resolve() == (root / "data_manifest.csv").resolve()
     workspace = profile if default else f"{profile}-{_slug(cohort)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from paraspine import runs, text
+from paraspine import runs, statistics, text
 from paraspine.arrays import RunError
 from paraspine.execute.parameters import declared_parameters
 from paraspine.execute.plan import make_plan
@@ -102,8 +102,7 @@ def summary_table(workspaces: Iterable[str], *, root: Path | str | None = None) 
 
 def _results(folder: Path):
     def cell(row, value="mean", digits=3):
-        estimate = type("E", (), {"value": row[value], "low": row["low"], "high": row["high"]})
-        return text.interval(estimate, digits)
+        return text.interval(statistics.Estimate(row[value], row["low"], row["high"]), digits)
 
     raters = runs.read(folder / "raters" / "raters")
     for _, row in raters.read_frame("agreement.parquet").iterrows():
