@@ -5,6 +5,7 @@ executes one under papermill and skips it where a fresh result stands already; `
 inside a notebook whose upstream run is missing. `load_profile` reads ``profiles/*.yaml``.
 """
 
+from paraspine.execute.conditions import conditions
 from paraspine.execute.parameters import (
     check_parameters,
     declared_parameters,
@@ -25,6 +26,7 @@ __all__ = [
     "build_book",
     "check_parameters",
     "cohort_digest",
+    "conditions",
     "declared_parameters",
     "fingerprint",
     "is_fresh",

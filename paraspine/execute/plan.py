@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paraspine.arrays import ManifestError, SettingsError
+from paraspine.execute.conditions import conditions
 from paraspine.execute.parameters import (
     check_parameters,
     declared_parameters,
@@ -27,7 +28,10 @@ __all__ = ["Job", "Plan", "make_plan"]
 #: Lists of a profile, and the parameter of one job that each value becomes.
 GRID = {"models": "model", "fusions": "fusion", "seeds": "seed", "methods": "method"}
 #: Parameters that the plan gives each job itself.
-OWN = (*GRID.values(), "profile", "manifest_path", "run_folder", "train_run", "sample_runs")
+OWN = (
+    *GRID.values(),
+    *("members", "profile", "manifest_path", "run_folder", "train_runs", "sample_runs"),
+)
 
 
 @dataclass(frozen=True)
@@ -174,25 +178,34 @@ def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
 
     yield job("cohort", "01_cohort")
     yield job("raters", "02_raters", after=["cohort"])
+    wanted = conditions(
+        values["models"],
+        values["fusions"],
+        values["seeds"],
+        values["methods"],
+        values.get("ensemble_seeds", ()),
+    )
+    trainings: dict[str, dict] = {}
     samples = []
-    for model in values["models"]:
-        for fusion in values["fusions"]:
-            for seed in values["seeds"]:
-                key = f"{model}-{fusion.replace(':', '-')}-seed{seed}"
-                chosen = {"model": model, "fusion": fusion, "seed": seed}
-                yield job(f"train-{key}", "03_train", ["cohort"], trains=True, **chosen)
-                for method in values["methods"]:
-                    samples.append(f"sample-{key}-{method}")
-                    yield job(
-                        samples[-1],
-                        "04_sample",
-                        [f"train-{key}"],
-                        trains=True,
-                        method=method,
-                        **chosen,
-                    )
+    for chosen in wanted:
+        for seed in chosen["members"] or [chosen["seed"]]:
+            training = {"model": chosen["model"], "fusion": chosen["fusion"], "seed": seed}
+            trainings.setdefault(_key(**training), training)
+    for key, training in trainings.items():
+        yield job(f"train-{key}", "03_train", ["cohort"], trains=True, **training)
+    for chosen in wanted:
+        model, fusion = chosen["model"], chosen["fusion"]
+        seeds = chosen["members"] or [chosen["seed"]]
+        needed = [f"train-{_key(model, fusion, seed)}" for seed in seeds]
+        name = f"sample-{_key(model, fusion, chosen['seed'])}-{chosen['method']}"
+        samples.append(name)
+        yield job(name, "04_sample", needed, trains=True, **chosen)
     yield job("interrater", "05_interrater", samples)
     yield job("calibration", "06_calibration", samples)
+
+
+def _key(model: str, fusion: str, seed: int) -> str:
+    return f"{model}-{fusion.replace(':', '-')}-seed{seed}"
 
 
 def _check_grid(values: Mapping, profile: str) -> None:

@@ -156,13 +156,23 @@ def need(session: Session, name: str, folder: str = "", **parameters) -> runs.Ru
 
 
 def need_each(
-    session: Session, name: str, folders: Iterable[str] = (), **grid: Iterable
+    session: Session,
+    name: str,
+    folders: Iterable[str] = (),
+    choices: Iterable[Mapping] = (),
 ) -> list[runs.Run]:
-    """Several upstream runs: the given folders, or one per combination of the values in `grid`."""
+    """Several upstream runs: the given folders, or else one for each choice of parameters.
+
+    Parameters
+    ----------
+    session, name
+        As in `need`.
+    folders : iterable of str
+        Run folders to use as they are.
+    choices : iterable of mapping
+        Parameters of each run, for example `conditions`.
+    """
     folders = list(folders)
     if folders:
         return [session.upstream(folder) for folder in folders]
-    combinations: list[dict] = [{}]
-    for key, values in grid.items():
-        combinations = [c | {key: v} for c in combinations for v in values]
-    return [need(session, name, **c) for c in combinations]
+    return [need(session, name, **choice) for choice in choices]

@@ -250,5 +250,6 @@ def is_fresh(folder: Path | str, parameters: Mapping, *, root: Path | None = Non
 def _differences(found: Mapping, wanted: Mapping) -> str:
     """What differs between two sets of parameters; empty if nothing does."""
     names = [*wanted, *(k for k in found if k not in wanted)]
-    marks = [(k, *(repr(d[k]) if k in d else "nothing" for d in (found, wanted))) for k in names]
-    return ", ".join(f"{k} was {a}, is {b}" for k, a, b in marks if a != b)
+    differing = [k for k in names if k not in found or k not in wanted or found[k] != wanted[k]]
+    marks = [[repr(d[k]) if k in d else "nothing" for d in (found, wanted)] for k in differing]
+    return ", ".join(f"{k} was {a}, is {b}" for k, (a, b) in zip(differing, marks, strict=True))

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 
 from paraspine import text
+from paraspine.anatomy import LEVELS
 
 __all__ = [
     "cohort_sentence",
     "cohort_summary",
+    "orders",
     "split_sentence",
     "split_table",
     "spread",
@@ -66,6 +68,14 @@ def cohort_sentence(cohort) -> str:
     if cohort.notes:
         words += " To keep in mind: " + " ".join(str(n).rstrip(".") + "." for n in cohort.notes)
     return words
+
+
+def orders(table: pd.DataFrame) -> dict[str, list[str]]:
+    """The order in which a figure shall show levels: cranial to caudal, others as they come."""
+    if "level" not in table:
+        return {}
+    found = list(dict.fromkeys(table["level"].dropna()))
+    return {"level": sorted(found, key=lambda n: LEVELS.index(n) if n in LEVELS else len(LEVELS))}
 
 
 def spread(data, count: int) -> np.ndarray:

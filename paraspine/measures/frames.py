@@ -98,7 +98,8 @@ def prediction_frame(data, moments) -> pd.DataFrame:
         the majority vote; ``brier`` against the soft label (background too). For class ``"all"``:
         ``gt_entropy`` (NaN with fewer than two raters), ``entropy``, ``expected_entropy``,
         ``mutual_information`` (nats; NaN for a single pass) and ``error_rate`` (share of
-        misclassified voxels). Voxels that no sample saw are left out.
+        misclassified voxels). Voxels that no sample saw are left out, but for the GT entropy, which
+        is the same for every way of sampling.
     """
     _check(data, moments)
     classes = data.classes
@@ -113,13 +114,14 @@ def prediction_frame(data, moments) -> pd.DataFrame:
             continue
         seen = ~np.isnan(mean).any(axis=0)
         vote = fusion.majority_vote(labels, classes.num_classes)
-        predicted = np.where(seen, np.nan_to_num(mean).argmax(axis=0), vote)
-        found.append((item, "all", "error_rate", (predicted != vote)[seen].mean()))
+        predicted, reference = mean[:, seen].argmax(axis=0), vote[seen]
+        wrong = (predicted != reference).mean() if seen.any() else np.nan
+        found.append((item, "all", "error_rate", wrong))
         several = len(labels) > 1
         entropy = fusion.ground_truth_entropy(labels, classes.num_classes)
-        found.append((item, "all", "gt_entropy", entropy[seen].mean() if several else np.nan))
+        found.append((item, "all", "gt_entropy", entropy.mean() if several else np.nan))
         for name, function in overlap.items():
-            values = function(predicted, vote, classes.num_classes)
+            values = function(predicted, reference, classes.num_classes)
             found += [(item, c, name, v) for c, v in zip(classes.foreground, values, strict=True)]
         soft = fusion.soft_labels(labels, classes.num_classes)
         brier = metrics.brier(mean[:, seen], soft[:, seen])

@@ -63,12 +63,21 @@ def join(sampled: Iterable, name: str) -> pd.DataFrame:
 
 
 def join_parameters(sampled: Iterable) -> pd.DataFrame:
-    """The condition of each sample run: columns of `CONDITION` and `who`."""
+    """The condition of each sample run: columns of `CONDITION` and `who`.
+
+    An ensemble is named with its kind, independent seeds, and its size.
+    """
+    sampled = list(sampled)
     frame = pd.DataFrame([{key: run.parameters[key] for key in CONDITION} for run in sampled])
     several = [c for c in CONDITION if c != "seed" or frame["seed"].nunique() > 1]
     words = frame[several].astype(str)
     if "seed" in several:
         words["seed"] = "seed " + words["seed"]
+    members = [len(run.parameters.get("members", [])) for run in sampled]
+    words["method"] = [
+        f"ensemble of {n} seeds" if method == "ensemble" else method
+        for method, n in zip(frame["method"], members, strict=True)
+    ]
     return frame.assign(who=words.agg(", ".join, axis=1))
 
 
@@ -236,7 +245,7 @@ def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
         low = high = np.nan
         if len(subjects) > 1:
             drawn = statistics.cluster_weights(list(subjects), resamples).weights
-            replicates = metrics.resample_detection(list(subjects.values()), drawn)
+            replicates = metrics.resample_detection(list(subjects.values()), drawn, groups=1024)
             low, high = statistics.percentile_interval(replicates)
         lines.append(
             {
@@ -262,13 +271,9 @@ def pool(subjects: dict) -> metrics.ErrorDetection:
     return total
 
 
-def detection_curves(found: dict, score: str = "entropy") -> dict:
-    """Precision over recall of each condition for one uncertainty, as figures take it."""
-    return {
-        who: pool(subjects).precision_recall(400)
-        for (who, name), subjects in found.items()
-        if name == score
-    }
+def detection_curves(found: dict, who: Iterable[str], score: str = "entropy") -> dict:
+    """Precision over recall of some conditions for one uncertainty, as figures take it."""
+    return {name: pool(found[name, score]).precision_recall(400) for name in who}
 
 
 def calibration_table(

@@ -5,9 +5,9 @@ A network computes logits ``(B, C, H, W)`` from images ``(B, channels, H, W)`` i
 encoder once for any number of samples.
 """
 
-from paraspine.models.files import load, save
+from paraspine.models.files import load, loader, save
 from paraspine.models.network import Network
-from paraspine.models.registry import build, names, options, parameter_count
+from paraspine.models.registry import build, known_options, names, options, parameter_count
 from paraspine.models.transunet import TransUNet
 from paraspine.models.unet import UNet
 
@@ -16,7 +16,9 @@ __all__ = [
     "TransUNet",
     "UNet",
     "build",
+    "known_options",
     "load",
+    "loader",
     "names",
     "options",
     "parameter_count",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import safetensors
@@ -14,7 +16,7 @@ from paraspine.arrays import ModelError, SettingsError
 from paraspine.models.network import Network
 from paraspine.models.registry import build
 
-__all__ = ["load", "save"]
+__all__ = ["load", "loader", "save"]
 
 #: Under this key of the file's metadata stand the settings, as JSON. One key only: the order in
 #: which several would be written is not fixed, and equal networks should give equal bytes.
@@ -111,3 +113,18 @@ def load(path: str | os.PathLike, *, device: torch.device | str = "cpu") -> Netw
     except RuntimeError as error:
         raise ModelError(f"{path}: its tensors do not fit its settings: {error}") from error
     return model.to(device).eval()
+
+
+def loader(path: str | os.PathLike) -> Callable[[], Network]:
+    """Return a function that loads the network at `path`, so that only those in use are in memory.
+
+    A missing file is told of at once.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file.
+    """
+    if not Path(path).is_file():
+        raise ModelError(f"{path}: there is no such file; train the network first.")
+    return partial(load, path)

@@ -12,7 +12,7 @@ from paraspine.models.network import Network
 from paraspine.models.transunet import TransUNet
 from paraspine.models.unet import UNet
 
-__all__ = ["build", "names", "options", "parameter_count"]
+__all__ = ["build", "known_options", "names", "options", "parameter_count"]
 
 NETWORKS: dict[str, type[Network]] = {"unet": UNet, "transunet": TransUNet}
 
@@ -34,6 +34,21 @@ def options(name: str) -> dict[str, object]:
         raise SettingsError(f"model: expected one of {', '.join(NETWORKS)}, got {name!r}.")
     parameters = inspect.signature(NETWORKS[name].__init__).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def known_options(name: str, **settings) -> dict[str, object]:
+    """Return those of the settings that a network has, so that a study can give all of them.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such network, or none has a setting at all.
+    """
+    own = options(name)
+    anywhere = {option for known in NETWORKS for option in options(known)}
+    if unknown := sorted(set(settings) - anywhere):
+        raise SettingsError(f"no network has the option {', '.join(map(repr, unknown))}.")
+    return {key: value for key, value in settings.items() if key in own}
 
 
 def build(name: str, in_channels: int, num_classes: int, *, seed: int = 0, **settings) -> Network:

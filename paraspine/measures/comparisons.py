@@ -1,0 +1,169 @@
+"""Networks against each other, and uncertainty divided into what it shares with disagreement."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from paraspine import statistics, text
+from paraspine.measures.frames import rows
+from paraspine.measures.tables import wide
+
+__all__ = [
+    "comparison_sentence",
+    "comparison_table",
+    "partition_sentence",
+    "partition_table",
+    "sources_of_uncertainty",
+]
+
+#: Ways of sampling whose uncertainty is taken as epistemic, and as aleatoric.
+EPISTEMIC = ("dropout", "ensemble")
+ALEATORIC = ("tta",)
+SCORES = ("entropy", "expected_entropy", "mutual_information")
+
+
+def comparison_table(
+    frame: pd.DataFrame, measure: str = "dice", *, by_subject: bool = False
+) -> pd.DataFrame:
+    """Paired t tests between architectures, per class (roshanzamir2023, Table 4).
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        `join` of ``measures.parquet``.
+    measure : str
+        What is compared.
+    by_subject : bool
+        Average a subject's differences first, since its slices are not independent; the paper
+        pairs by image.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `statistics.paired_test` with the columns ``trained`` (fusion and method) and ``class``;
+        p-values adjusted by Holm over the table. Empty with one architecture.
+    """
+    chosen = rows(frame, measure)
+    chosen = chosen.assign(trained=chosen["fusion"] + ", " + chosen["method"])
+    if chosen["model"].nunique() < 2:
+        return pd.DataFrame(columns=["trained", "class", "a", "b", "n", "difference", "p_holm"])
+    keys = [c for c in ("subject", "image", "slice") if c in chosen]
+    chosen = chosen.groupby([*keys, "trained", "class", "model"], sort=False, as_index=False)[
+        "value"
+    ].mean()  # over seeds
+    several = chosen.groupby("trained")["model"].transform("nunique") > 1
+    return statistics.paired_test(
+        chosen[several],
+        "value",
+        "model",
+        keys,
+        by=["trained", "class"],
+        average="subject" if by_subject else None,
+    )
+
+
+def comparison_sentence(table: pd.DataFrame, what: str = "Dice") -> str:
+    """In how many cells one architecture is better than another, after adjustment."""
+    if table.empty:
+        return "Only one architecture was run, so there is nothing to compare."
+    words = []
+    for (a, b), part in table.groupby(["a", "b"], sort=False):
+        sure = part[part["p_holm"] < 0.05]
+        better = int((sure["difference"] > 0).sum())
+        worse = int((sure["difference"] < 0).sum())
+        words.append(
+            f"Of {text.count(len(part), 'comparison')} of {a} with {b}, {what} is higher for {a} "
+            f"in {better} and for {b} in {worse} at an adjusted p below 0.05; in "
+            f"{len(part) - better - worse} the data can't tell"
+        )
+    return ". ".join(words) + "."
+
+
+def sources_of_uncertainty(frame: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of an epistemic with the aleatoric uncertainty of the same network.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``model``, ``fusion``, ``seed``, ``epistemic`` and ``aleatoric`` (their ``who``). An
+        ensemble goes with the test-time augmentation of the network of the same training target.
+    """
+    runs = frame.drop_duplicates("who")
+    found = []
+    for (model, fusion, seed), part in runs.groupby(["model", "fusion", "seed"], sort=False):
+        names = dict(zip(part["method"], part["who"], strict=True))
+        for source in EPISTEMIC:
+            for partner in ALEATORIC:
+                if source in names and partner in names:
+                    found.append((model, fusion, seed, names[source], names[partner]))
+    return pd.DataFrame(found, columns=["model", "fusion", "seed", "epistemic", "aleatoric"])
+
+
+def partition_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFrame:
+    """Share of the variance of GT entropy that uncertainties explain (roshanzamir2023, Table 5).
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        `join` of ``measures.parquet``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``epistemic`` and ``aleatoric`` (whose), ``score`` (which measure of the epistemic
+        samples; the aleatoric is always predictive entropy, as published), ``part``, ``mean``,
+        ``low``, ``high`` in percent. Empty without both kinds, or without GT entropy.
+    """
+    images = wide(frame)
+    keys = [c for c in ("subject", "image", "slice") if c in images]
+    lines = []
+    for _, pair in sources_of_uncertainty(frame).iterrows():
+        first = images[images["who"] == pair["epistemic"]].set_index(keys)
+        second = images[images["who"] == pair["aleatoric"]].set_index(keys)["entropy"]
+        second = second.reindex(first.index)
+        subjects = first.index.get_level_values("subject").to_numpy()
+        for score in SCORES:
+            known = first[score].notna() & first["gt_entropy"].notna() & second.notna()
+            if known.sum() < 4:
+                continue
+            table = statistics.variance_partition_table(
+                first["gt_entropy"][known].to_numpy(),
+                first[score][known].to_numpy(),
+                second[known].to_numpy(),
+                subjects[known.to_numpy()],
+                resamples,
+            )
+            for _, row in table.iterrows():
+                low, high = 100 * row["low"], 100 * row["high"]
+                lines.append(
+                    (
+                        pair["epistemic"], pair["aleatoric"], score, row["part"],
+                        100 * row["value"], low, high,
+                    )
+                )  # fmt: skip
+    columns = ["epistemic", "aleatoric", "score", "part", "mean", "low", "high"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def partition_sentence(table: pd.DataFrame) -> str:
+    """Whether the epistemic uncertainty explains more of the disagreement than the aleatoric."""
+    if table.empty:
+        return (
+            "Left out: dividing the variance needs GT entropy, and dropout or an ensemble beside "
+            "test-time augmentation."
+        )
+    words = []
+    chosen = table[table["score"] == "entropy"]
+    for who, part in chosen.groupby("epistemic", sort=False):
+        found = part.set_index("part")
+        if not np.isfinite(found.loc["joint", "mean"]):
+            continue
+        words.append(
+            f"{who}: epistemic {text.number(found.loc['epistemic', 'mean'], 1)} %, aleatoric "
+            f"{text.number(found.loc['aleatoric', 'mean'], 1)} %, both "
+            f"{text.number(found.loc['joint', 'mean'], 1)} % "
+            f"(95 % CI {text.number(found.loc['joint', 'low'], 1)} to "
+            f"{text.number(found.loc['joint', 'high'], 1)})"
+        )
+    return "Variance of GT entropy explained. " + "; ".join(words) + "."
