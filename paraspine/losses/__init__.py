@@ -1,0 +1,23 @@
+r"""Training losses for hard and for soft targets, all computed in float32.
+
+Notation: ``p`` are probabilities (softmax of the logits over classes), ``g`` the target: one-hot of
+a label map, or a soft label. ``w_c`` are class weights, 1 unless given.
+
+Every loss is a dense sum over classes, without scatter operations, so that on a GPU it gives the
+same bits each time.
+"""
+
+from paraspine.losses.overlap import cross_entropy, dice, dice_ce, dice_focal
+from paraspine.losses.registry import build, multitask
+from paraspine.losses.wing import adaptive_wing, normalised_relu
+
+__all__ = [
+    "adaptive_wing",
+    "build",
+    "cross_entropy",
+    "dice",
+    "dice_ce",
+    "dice_focal",
+    "multitask",
+    "normalised_relu",
+]
