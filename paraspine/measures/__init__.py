@@ -4,6 +4,7 @@
 subjects; `sentences` puts each result into words that the numbers decide.
 """
 
+from paraspine.measures.calibration import calibration_table, reliability_curves
 from paraspine.measures.cohort import (
     cohort_sentence,
     cohort_summary,
@@ -14,12 +15,19 @@ from paraspine.measures.cohort import (
     with_sides,
 )
 from paraspine.measures.comparisons import (
+    comparison_display,
     comparison_sentence,
     comparison_table,
     partition_sentence,
     partition_table,
     sources_of_uncertainty,
 )
+from paraspine.measures.detection import (
+    detection_curves,
+    detection_table,
+    detectors,
+)
+from paraspine.measures.display import estimate, estimates, labelled, pretty
 from paraspine.measures.frames import (
     error_arrays,
     error_detectors,
@@ -52,20 +60,13 @@ from paraspine.measures.sentences import (
 )
 from paraspine.measures.tables import (
     brier_table,
-    calibration_table,
     conditions,
     correlation_table,
-    detection_curves,
-    detection_table,
-    detectors,
     difference_between,
-    estimate,
-    estimates,
     join,
+    join_parameters,
     mean_of,
     overlap_table,
-    pretty,
-    reliability_curves,
     summarise,
     wide,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "calibration_table",
     "cohort_sentence",
     "cohort_summary",
+    "comparison_display",
     "comparison_sentence",
     "comparison_table",
     "conditions",
@@ -104,6 +106,8 @@ __all__ = [
     "headline_dice",
     "headline_raters",
     "join",
+    "join_parameters",
+    "labelled",
     "map_limits",
     "mean_of",
     "name_of",

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 
 from paraspine import statistics, text
+from paraspine.measures.display import estimate
 from paraspine.measures.frames import rows
 from paraspine.measures.tables import wide
 
 __all__ = [
+    "comparison_display",
     "comparison_sentence",
     "comparison_table",
     "partition_sentence",
@@ -61,6 +63,24 @@ def comparison_table(
         by=["trained", "class"],
         average="subject" if by_subject else None,
     )
+
+
+def comparison_display(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
+    """Table 4 for reading: each architecture's mean, the difference, p and effect size."""
+    shown = pd.DataFrame(index=table.index)
+    for name in ("trained", "class"):
+        shown[name] = table[name]
+    for side in ("a", "b"):
+        means = table[f"mean_{side}"] if len(table) else []
+        shown[f"{side}: mean"] = [
+            f"{n}: {text.number(v, 3)}" for n, v in zip(table[side], means, strict=True)
+        ]
+    if len(table):
+        estimates = table.rename(columns={"difference": "mean"})
+        shown["a - b"] = [text.interval(estimate(r), 3) for _, r in estimates.iterrows()]
+        shown["p (Holm)"] = [text.p_value(p) for p in table["p_holm"]]
+        shown["effect"] = [text.number(v) for v in table["effect"]]
+    return shown.set_index(["trained", "class"]).rename_axis(columns=source)
 
 
 def comparison_sentence(table: pd.DataFrame, what: str = "Dice") -> str:

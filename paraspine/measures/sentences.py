@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from paraspine import statistics, text
-from paraspine.measures.tables import RATERS, conditions, difference_between, estimate, wide
+from paraspine.measures.display import estimate
+from paraspine.measures.tables import RATERS, conditions, difference_between, wide
 
 __all__ = [
     "agreement_sentence",

@@ -1,0 +1,102 @@
+"""Reliability and calibration error, condition by condition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from paraspine import metrics, statistics
+from paraspine.arrays import SettingsError
+
+__all__ = ["calibration_table", "reliability_curves"]
+
+
+def calibration_table(
+    frame: pd.DataFrame, *, resamples: int = 2000, region: str = "all"
+) -> pd.DataFrame:
+    """Expected calibration error of each condition, pooled and averaged over images.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        `join` of ``reliability.parquet``.
+    region : {"all", "near"}
+        Over all voxels, or those near a structure.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``who``, ``mean`` (pooled ECE, lemay2022), ``low``, ``high`` (resampling subjects), ``over``
+        and ``under`` (the parts of it from bins in which confidence is above and below accuracy),
+        ``by_image`` (mean over images of each image's ECE), ``accuracy``, ``confidence``.
+    """
+    chosen = frame[frame["region"] == region]
+    if chosen.empty:
+        raise SettingsError(f"region: expected 'all' or 'near' with voxels in it, got {region!r}.")
+    lines = []
+    for who, part in chosen.groupby("who", sort=False):
+        bins = part["bin"].to_numpy()
+        subjects, owner = np.unique(part["subject"].to_numpy(), return_inverse=True)
+        sums = np.zeros((3, len(subjects), bins.max() + 1))
+        for row, name in zip(sums, ("count", "confidence", "correct"), strict=True):
+            np.add.at(row, (owner, bins), part[name].to_numpy(dtype=float))
+        drawn = statistics.cluster_weights(subjects, resamples).weights
+        low, high = statistics.percentile_interval(_ece(*(drawn @ s for s in sums))[0])
+        pooled, over, under = (float(v[0]) for v in _ece(*(s.sum(0, keepdims=True) for s in sums)))
+        images = part.assign(gap=(part["confidence"] - part["correct"]).abs())
+        keys = [c for c in ("subject", "image", "slice") if c in part]
+        each = images.groupby(keys)[["gap", "count"]].sum()
+        each = (each["gap"] / each["count"])[each["count"] > 0]
+        total = sums.sum(axis=(1, 2))
+        lines.append(
+            {
+                "who": who,
+                "mean": pooled,
+                "low": low if len(subjects) > 1 else np.nan,
+                "high": high if len(subjects) > 1 else np.nan,
+                "over": over,
+                "under": under,
+                "by_image": float(each.mean()),
+                "accuracy": float(total[2] / total[0]),
+                "confidence": float(total[1] / total[0]),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def _ece(count, confidence, correct) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """ECE with its over- and underconfident parts from sums per bin, ``(B, bins)`` each."""
+    gap = (confidence - correct) / count.sum(axis=1, keepdims=True)
+    over, under = np.clip(gap, 0, None).sum(axis=1), np.clip(-gap, 0, None).sum(axis=1)
+    return over + under, over, under
+
+
+def reliability_curves(frame: pd.DataFrame, *, region: str = "all") -> dict:
+    """Reliability of each condition, averaged over images bin by bin (Appendix A of the thesis).
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        `join` of ``reliability.parquet``.
+    region : {"all", "near"}
+        Over all voxels, or those near a structure.
+
+    Returns
+    -------
+    dict of str to metrics.Reliability
+        See `metrics.average_reliability`.
+    """
+    curves = {}
+    for who, part in frame[frame["region"] == region].groupby("who", sort=False):
+        bins = int(part["bin"].max()) + 1
+        sums = part[["count", "confidence", "correct"]].to_numpy(dtype=float).reshape(-1, bins, 3)
+        count = sums[..., 0]
+        with np.errstate(invalid="ignore"):
+            ratio = sums[..., 1:] / count[..., None]
+        curves[who] = metrics.average_reliability(
+            [
+                metrics.Reliability(r[:, 0], r[:, 1], c.astype(np.int64))
+                for r, c in zip(ratio, count, strict=True)
+            ]
+        )
+    return curves
