@@ -4,7 +4,8 @@
 draws one image in memory and `true_probabilities` tells what infinitely many raters would say.
 """
 
-from paraspine.phantom.cohort import Materialised, make_cohort, materialise, settings_of
+from paraspine.phantom.cohort import make_cohort
+from paraspine.phantom.restore import Materialised, materialise, settings_of
 from paraspine.phantom.settings import PSOAS, Knobs
 from paraspine.phantom.simulate import Case, simulate
 from paraspine.phantom.statistics import REAL_SHAPES, shape_statistics

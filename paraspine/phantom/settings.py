@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 from paraspine.anatomy import LEVELS, PARASPINAL, ClassTable
 from paraspine.arrays import SettingsError, SpacingError, check_spacing
 
-__all__ = ["PSOAS", "Knobs", "Protocol", "knobs_from", "protocol_from"]
+__all__ = ["PSOAS", "Knobs", "Protocol", "is_whole", "knobs_from", "protocol_from"]
 
 #: The paraspinal classes and both psoas muscles (wesselink2022).
 PSOAS = ClassTable(
@@ -90,8 +91,13 @@ _UPPER = {
 }
 
 
+def is_whole(value) -> bool:
+    """Whether a value is a whole number, NumPy's included, and not a truth value."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def _check_knob(name: str, value) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise SettingsError(f"{name}: expected a number, got {value!r}.")
     if not 0 <= value <= _UPPER[name]:
         raise SettingsError(f"{name}: expected 0 to {_UPPER[name]:g}, got {value}.")
@@ -115,10 +121,11 @@ class Protocol:
         whole = {"seed": (0, 2**63), "raters": (1, 200), "centers": (1, 26)}
         for name, (low, high) in whole.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            if not is_whole(value) or not low <= value <= high:
                 raise SettingsError(
                     f"{name}: expected a whole number from {low} to {high}, got {value!r}."
                 )
+            object.__setattr__(self, name, int(value))
         if self.kind not in ("slices", "volumes"):
             raise SettingsError(f"kind: expected 'slices' or 'volumes', got {self.kind!r}.")
         if not isinstance(self.psoas, bool):
@@ -137,8 +144,10 @@ class Protocol:
                 f"size and spacing: the field of view is {height:.0f} x {width:.0f} mm, but the "
                 "phantom reaches 400 x 400 mm; take fewer pixels or a smaller spacing."
             )
-        if not 1 <= self.slice_spacing <= 20:
-            raise SettingsError(f"slice_spacing: expected 1 to 20 mm, got {self.slice_spacing}.")
+        gap = self.slice_spacing
+        if isinstance(gap, bool) or not isinstance(gap, Real) or not 1 <= gap <= 20:
+            raise SettingsError(f"slice_spacing: expected 1 to 20 mm, got {gap!r}.")
+        object.__setattr__(self, "slice_spacing", float(gap))
 
     @property
     def classes(self) -> ClassTable:
@@ -158,11 +167,11 @@ def _size(value) -> tuple[int, int]:
         size = tuple(value)
     except TypeError:
         size = (value,)
-    if len(size) != 2 or any(isinstance(n, bool) or not isinstance(n, int) for n in size):
+    if len(size) != 2 or not all(is_whole(n) for n in size):
         raise SettingsError(f"size: expected two whole numbers (rows, columns), got {value!r}.")
     if not all(16 <= n <= 4096 for n in size):
         raise SettingsError(f"size: expected 16 to 4096 pixels to a side, got {size}.")
-    return size
+    return tuple(int(n) for n in size)
 
 
 def _spacing(value) -> tuple[float, float]:

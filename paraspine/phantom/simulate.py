@@ -11,7 +11,7 @@ from paraspine.arrays import SettingsError
 from paraspine.phantom import randomness, raters
 from paraspine.phantom.acquisition import acquire, local_noise
 from paraspine.phantom.canvas import plane
-from paraspine.phantom.settings import Knobs, Protocol, protocol_from
+from paraspine.phantom.settings import Knobs, Protocol, is_whole, protocol_from
 from paraspine.phantom.subjects import Subject, draw
 from paraspine.volumes import Volume
 
@@ -82,9 +82,9 @@ def simulate(subject: int, level: str | None = None, **settings) -> Case:
 
 
 def _index(subject: int) -> int:
-    if isinstance(subject, bool) or not isinstance(subject, int) or subject < 1:
+    if not is_whole(subject) or subject < 1:
         raise SettingsError(f"subject: expected a whole number from 1, got {subject!r}.")
-    return subject - 1
+    return int(subject) - 1
 
 
 def heights(subject: Subject, level: str | None, protocol: Protocol) -> list[float]:

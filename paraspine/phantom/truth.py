@@ -10,7 +10,7 @@ from paraspine.arrays import SettingsError
 from paraspine.phantom import randomness, raters
 from paraspine.phantom.acquisition import acquire, local_noise
 from paraspine.phantom.canvas import plane
-from paraspine.phantom.settings import protocol_from
+from paraspine.phantom.settings import is_whole, protocol_from
 from paraspine.phantom.simulate import _index, heights
 from paraspine.phantom.subjects import draw
 
@@ -58,7 +58,7 @@ def true_probabilities(
     TrueProbabilities
         Probabilities and their standard error, ``sqrt(p * (1 - p) / draws)``.
     """
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 2:
+    if not is_whole(draws) or draws < 2:
         raise SettingsError(f"draws: expected a whole number of at least 2, got {draws!r}.")
     protocol, knobs = protocol_from(settings)
     who = draw(_index(subject), protocol, knobs)
