@@ -26,6 +26,7 @@ from paraspine.measures.detection import (
     detection_curves,
     detection_table,
     detectors,
+    retention_curves,
 )
 from paraspine.measures.display import estimate, estimates, labelled, pretty
 from paraspine.measures.frames import (
@@ -38,6 +39,9 @@ from paraspine.measures.frames import (
     rows,
     uncertainties,
 )
+from paraspine.measures.paired import Evidence, estimate_of, evidence, samples_of
+from paraspine.measures.printed import as_published, inconsistency_sentence, inconsistency_table
+from paraspine.measures.published import beside_published, beside_sentence, pretty_beside
 from paraspine.measures.raters import blank_table, fusion_table, groups, rater_styles
 from paraspine.measures.sentences import (
     agreement_sentence,
@@ -60,6 +64,7 @@ from paraspine.measures.sentences import (
 )
 from paraspine.measures.tables import (
     brier_table,
+    by_subject,
     conditions,
     correlation_table,
     difference_between,
@@ -70,21 +75,37 @@ from paraspine.measures.tables import (
     summarise,
     wide,
 )
-from paraspine.measures.views import map_limits, name_of, views
+from paraspine.measures.verdicts import (
+    claims_sentence,
+    claims_summary,
+    claims_table,
+    headline_claims,
+    pretty_claims,
+)
+from paraspine.measures.views import compared_views, map_limits, name_of, stored_maps, views
 
 __all__ = [
+    "Evidence",
     "agreement_sentence",
+    "as_published",
+    "beside_published",
+    "beside_sentence",
     "blank_sentence",
     "blank_table",
     "brier_sentence",
     "brier_table",
+    "by_subject",
     "calibration_sentence",
     "calibration_table",
+    "claims_sentence",
+    "claims_summary",
+    "claims_table",
     "cohort_sentence",
     "cohort_summary",
     "comparison_display",
     "comparison_sentence",
     "comparison_table",
+    "compared_views",
     "conditions",
     "correlation_sentence",
     "correlation_table",
@@ -96,15 +117,20 @@ __all__ = [
     "error_arrays",
     "error_detectors",
     "estimate",
+    "estimate_of",
     "estimates",
+    "evidence",
     "fusion_sentence",
     "fusion_table",
     "group_sentence",
     "groups",
     "headline",
     "headline_calibration",
+    "headline_claims",
     "headline_dice",
     "headline_raters",
+    "inconsistency_sentence",
+    "inconsistency_table",
     "join",
     "join_parameters",
     "labelled",
@@ -115,21 +141,26 @@ __all__ = [
     "overlap_sentence",
     "overlap_table",
     "pairwise_frame",
-    "prediction_frame",
-    "prediction_sentence",
     "partition_sentence",
     "partition_table",
+    "prediction_frame",
+    "prediction_sentence",
     "pretty",
+    "pretty_beside",
+    "pretty_claims",
     "rater_frame",
     "rater_styles",
     "reliability_curves",
     "reliability_frame",
+    "retention_curves",
     "rows",
+    "samples_of",
     "scatter_sentence",
     "sources_of_uncertainty",
     "split_sentence",
     "split_table",
     "spread",
+    "stored_maps",
     "style_sentence",
     "summarise",
     "training_sentence",

@@ -11,7 +11,7 @@ from paraspine import metrics, statistics
 from paraspine.measures.frames import error_detectors
 from paraspine.measures.tables import join_parameters
 
-__all__ = ["detection_curves", "detection_table", "detectors", "pool"]
+__all__ = ["detection_curves", "detection_table", "detectors", "pool", "retention_curves"]
 
 
 def detectors(sampled: Iterable) -> dict[tuple[str, str], dict]:
@@ -84,3 +84,8 @@ def pool(subjects: dict) -> metrics.ErrorDetection:
 def detection_curves(found: dict, who: Iterable[str], score: str = "entropy") -> dict:
     """Precision over recall of some conditions for one uncertainty, as figures take it."""
     return {name: pool(found[name, score]).precision_recall(400) for name in who}
+
+
+def retention_curves(found: dict, who: Iterable[str], score: str = "entropy") -> dict:
+    """Accuracy over the share of voxels kept, least uncertain first, as figures take it."""
+    return {name: pool(found[name, score]).accuracy_retention(400) for name in who}

@@ -13,6 +13,7 @@ __all__ = [
     "CONDITION",
     "RATERS",
     "brier_table",
+    "by_subject",
     "conditions",
     "correlation_table",
     "difference_between",
@@ -76,6 +77,18 @@ def join_parameters(sampled: Iterable) -> pd.DataFrame:
 def conditions(frame: pd.DataFrame) -> list[str]:
     """The conditions of a frame, in the order in which their runs were given."""
     return list(dict.fromkeys(frame["who"]))
+
+
+def by_subject(frame: pd.DataFrame) -> pd.DataFrame:
+    """A tidy frame with one row per subject instead of per image: the mean over its images.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        A tidy frame; undefined values are left out of the means.
+    """
+    keys = [c for c in (*CONDITION, "who", "class", "measure") if c in frame]
+    return frame.groupby(["subject", *keys], sort=False, as_index=False)["value"].mean()
 
 
 def wide(frame: pd.DataFrame) -> pd.DataFrame:
@@ -158,10 +171,11 @@ def correlation_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``score``, ``method`` (``"pearson"`` or ``"spearman"``) and the columns of
+        ``who``, ``score``, ``kind`` (``"pearson"`` over images as published, ``"spearman"``, and
+        ``"by subject"``: Pearson over the subjects' means) and the columns of
         `statistics.correlation_table`; empty where GT entropy is undefined on every image.
     """
-    images = wide(frame)
+    images, subjects = wide(frame), wide(by_subject(frame))
     parts = []
     for score in SCORES:
         if score not in images or (images[score].notna() & images["gt_entropy"].notna()).sum() == 0:
@@ -172,6 +186,10 @@ def correlation_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
                 known, "gt_entropy", score, by=["who"], resamples=resamples, method=kind
             )
             parts.append(table.assign(score=score, kind=kind))
+        means = statistics.correlation_table(
+            subjects[subjects[score].notna()], "gt_entropy", score, by=["who"], resamples=resamples
+        )
+        parts.append(means.assign(score=score, kind="by subject"))
     columns = ["who", "score", "kind", "n", "clusters", "r", "low", "high", "p", "p_holm"]
     if not parts:
         return pd.DataFrame(columns=columns)

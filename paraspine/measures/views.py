@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,12 +11,19 @@ from paraspine import fusion
 from paraspine.figures import View
 from paraspine.measures.frames import samples_of, uncertainties
 
-__all__ = ["map_limits", "name_of", "views"]
+__all__ = ["compared_views", "map_limits", "name_of", "stored_maps", "views"]
 
 NAMES = {
     "entropy": "predictive entropy",
     "expected_entropy": "expected entropy",
     "mutual_information": "mutual information",
+}
+#: Panels of `compared_views`.
+METHODS = {
+    "single": "one pass",
+    "dropout": "dropout (epistemic)",
+    "ensemble": "ensemble (epistemic)",
+    "tta": "augmentation (aleatoric)",
 }
 
 
@@ -39,12 +47,9 @@ def views(data, shown: Iterable[int], moments=None) -> list[View]:
     found = []
     for item in shown:
         rated = data.rated[item]
-        labels = data.labels[item][rated]
         panels, prediction = {}, None
         if moments is not None:
-            if len(labels) > 1:
-                entropy = fusion.ground_truth_entropy(labels, data.classes.num_classes)
-                panels["GT entropy"] = entropy
+            panels = _gt_entropy(data, item)
             mean = moments.mean[item]
             prediction = np.nan_to_num(mean).argmax(axis=0)
             scores = uncertainties(mean, moments.expected_entropy[item], samples_of(moments))
@@ -60,6 +65,90 @@ def views(data, shown: Iterable[int], moments=None) -> list[View]:
             )
         )
     return found
+
+
+def stored_maps(data, shown: Iterable[int], moments) -> dict[str, np.ndarray]:
+    """Predictions and uncertainties of some slices as arrays for an ``.npz`` file.
+
+    Parameters
+    ----------
+    data : slices.Slices
+        The images.
+    shown : iterable of int
+        Which of them to keep.
+    moments : sampling.SampleMoments
+        Samples of the same images.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``keys`` (N,) of the slices, ``prediction`` (N, H, W) and ``entropy``,
+        ``expected_entropy``, ``mutual_information`` (N, H, W) in nats, float16.
+    """
+    shown = list(shown)
+    kept = {name: [] for name in NAMES}
+    for item in shown:
+        scores = uncertainties(
+            moments.mean[item], moments.expected_entropy[item], samples_of(moments)
+        )
+        for name, values in scores.items():
+            kept[name].append(values.astype(np.float16))
+    size = moments.mean.shape[2:]
+    prediction = np.nan_to_num(moments.mean[shown]).argmax(axis=1).astype(np.uint8)
+    maps = {n: np.reshape(v, (-1, *size)).astype(np.float16) for n, v in kept.items()}
+    return {"keys": data.keys[shown], "prediction": prediction, **maps}
+
+
+def compared_views(data, sampled: Iterable) -> list[View]:
+    """The same slices through several networks: epistemic beside aleatoric uncertainty.
+
+    Parameters
+    ----------
+    data : slices.Slices
+        The images that were sampled.
+    sampled : iterable of runs.Run
+        Runs of ``04_sample``, with their ``maps.npz``.
+
+    Returns
+    -------
+    list of figures.View
+        One per slice and network (architecture, training target, seed): its prediction, the GT
+        entropy (with two raters or more), and the predictive entropy of every way of sampling that
+        was run, one pass and test-time augmentation (aleatoric), dropout and ensemble (epistemic).
+    """
+    networks: dict[tuple, dict[str, dict]] = {}
+    for run in sampled:
+        chosen = run.parameters
+        key = (chosen["model"], chosen["fusion"], chosen["seed"])
+        networks.setdefault(key, {})[chosen["method"]] = run.read_arrays("maps.npz")
+    place = {key: item for item, key in enumerate(data.keys)}
+    several_seeds = len({seed for _, _, seed in networks}) > 1
+    found = []
+    for (model, fused, seed), methods in networks.items():
+        first = next(iter(methods.values()))
+        name = f"{model}, {fused}" + (f", seed {seed}" if several_seeds else "")
+        for number, key in enumerate(first["keys"]):
+            (view,) = views(data, [place[key]])
+            panels = _gt_entropy(data, place[key])
+            for method, arrays in methods.items():
+                title = METHODS.get(method, method)
+                panels[title] = arrays["entropy"][number].astype(np.float32)
+            found.append(
+                replace(
+                    view,
+                    title=f"{view.title} · {name}",
+                    prediction=first["prediction"][number],
+                    maps=panels,
+                )
+            )
+    return found
+
+
+def _gt_entropy(data, item: int) -> dict[str, np.ndarray]:
+    labels = data.labels[item][data.rated[item]]
+    if len(labels) < 2:
+        return {}
+    return {"GT entropy": fusion.ground_truth_entropy(labels, data.classes.num_classes)}
 
 
 def name_of(data, item: int) -> str:
