@@ -1,0 +1,188 @@
+"""What the papers print, and which of a book's runs each row is about."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from paraspine import published, text
+from paraspine.arrays import SettingsError
+from paraspine.measures.paired import Cell, Evidence
+from paraspine.published.tables import SCALES
+
+__all__ = [
+    "NAMES",
+    "PAPER",
+    "as_published",
+    "cell_name",
+    "digits_of",
+    "inconsistency_sentence",
+    "inconsistency_table",
+    "missing_words",
+    "printed_cell",
+    "unit_words",
+    "with_sd",
+]
+
+#: The paper whose tables this book measures.
+PAPER = "roshanzamir2023"
+#: The paper's words for models and ways of sampling.
+NAMES = {
+    "transunet": "TransUNet",
+    "unet": "UNet",
+    "single": "one pass",
+    "dropout": "TTD",
+    "tta": "TTA",
+    "ensemble": "ensemble",
+}
+METHODS = {"TTD": "dropout", "TTA": "tta", "ensemble": "ensemble"}
+NOT_YET = "this book does not run it yet"
+
+
+def printed_cell(name: str, system: str, condition: str) -> tuple[Cell, ...]:
+    """Which of a book's cells a row of a published table is about.
+
+    Parameters
+    ----------
+    name : str
+        ``"Table 1"`` to ``"Table 5"`` of roshanzamir2023.
+    system, condition : str
+        As `published.table` has them.
+
+    Returns
+    -------
+    tuple of Cell
+        One; for Table 5 two, the epistemic and the aleatoric. Table 1 does not say how its networks
+        were sampled: it is taken as one pass without dropout.
+    """
+    model = system.lower()
+    if name == "Table 1":
+        return (Cell(model, condition, "single"),)
+    if name == "Table 5":
+        how, fusion = [*condition.removeprefix("TTA+").split(), "majority"][:2]
+        return Cell(model, fusion, METHODS[how]), Cell(model, fusion, "tta")
+    how, fusion = condition.split()
+    return (Cell(model, fusion, METHODS[how]),)
+
+
+def cell_name(cell: Cell) -> str:
+    """A cell in the paper's words."""
+    return f"{NAMES.get(cell.model, cell.model)} ({cell.fusion}, {NAMES[cell.method]})"
+
+
+def missing_words(found: Evidence, cells) -> str:
+    """What a comparison needs that was not run, in as few words as say it; empty if nothing."""
+    there = found.cells()
+    words = []
+    for cell in cells:
+        if cell in there:
+            continue
+        if cell.model not in {c.model for c in there}:
+            words.append(NAMES.get(cell.model, cell.model))
+        elif cell.method not in {c.method for c in there if c.model == cell.model}:
+            words.append(f"{NAMES[cell.method]} of {NAMES.get(cell.model, cell.model)}")
+        else:
+            words.append(cell_name(cell))
+    return f"needs {text.listing(dict.fromkeys(words))}" if words else ""
+
+
+def as_published(source: str) -> pd.DataFrame:
+    """The tables of another paper, as printed, with the words that no run stands beside them.
+
+    Parameters
+    ----------
+    source : str
+        Short name of the paper.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per table, system, target and metric, one column per condition (empty where the
+        paper has no such cell), and ``this run``.
+    """
+    if source == PAPER:
+        raise SettingsError(f"source: {PAPER} is measured here; see beside_published.")
+    table = published.table(source)
+    groups = table.groupby(["table", "metric"], sort=False)["value"]
+    digits = {key: digits_of(values) for key, values in groups}
+    shown = pd.DataFrame(
+        {
+            "table": table["table"],
+            "system": table["system"],
+            "target": table["target"],
+            "metric": table["metric"] + table["unit"].map(unit_words),
+            "condition": table["condition"],
+            "cell": [
+                row.bound + with_sd(row.value, row.sd, digits[row.table, row.metric])
+                for row in table.itertuples()
+            ],
+        }
+    )
+    keys = ["table", "system", "target", "metric"]
+    order = list(dict.fromkeys(shown[keys].itertuples(index=False, name=None)))
+    columns = list(dict.fromkeys(shown["condition"]))
+    wide = shown.set_index([*keys, "condition"])["cell"].unstack("condition").fillna("")
+    return wide.loc[order, columns].rename_axis(columns=None).assign(**{"this run": NOT_YET})
+
+
+def inconsistency_table() -> pd.DataFrame:
+    """Where Table 5 of roshanzamir2023 does not follow from its Table 3, for reading."""
+    table = published.inconsistencies()
+    return pd.DataFrame(
+        {
+            "model": table["system"],
+            "row of Table 5": table["row"],
+            "column": table["column"],
+            "printed, %": [text.number(v, 3) for v in table["printed"]],
+            "r in Table 3": [text.number(v, 4) for v in table["r"]],
+            "100 r², %": [text.number(v, 3) for v in table["implied"]],
+            "follows": ["yes" if v else "no" for v in table["consistent"]],
+            "the printed number is that of": table["fits"],
+        }
+    ).set_index(["model", "row of Table 5", "column"])
+
+
+def inconsistency_sentence() -> str:
+    """The two faults of the published tables in words, found by comparing them."""
+    table = published.inconsistencies()
+    wrong = table[~table["consistent"]]
+    swaps = {
+        (row.system, *sorted((row.row, row.exchanged_with)))
+        for row in wrong.itertuples()
+        if row.exchanged_with
+    }
+    words = [
+        f"of {system}'s epistemic column, the rows '{a}' and '{b}' are exchanged"
+        for system, a, b in sorted(swaps)
+    ]
+    words += [
+        f"of {row.system}'s {row.column} column, '{row.row}' repeats the "
+        f"{text.number(row.printed, 3)} % of '{row.repeats}' where r = {text.number(row.r, 4)} "
+        f"gives {text.number(row.implied, 3)} %"
+        for row in wrong[(wrong["exchanged_with"] == "") & (wrong["repeats"] != "")].itertuples()
+    ]
+    if not words:
+        return "Every number of Table 5 follows from Table 3."
+    return (
+        f"Of the {len(table)} numbers of Table 5 that Table 3 gives back by squaring, "
+        f"{int(table['consistent'].sum())} follow. The others: {'; '.join(words)}."
+    )
+
+
+def digits_of(values) -> int:
+    """Digits after the point that the longest of some printed numbers has."""
+    return max(len(f"{v:.10f}".rstrip("0").partition(".")[2]) for v in values)
+
+
+def unit_words(unit: str) -> str:
+    """A printed unit after a quantity's name."""
+    if not unit:
+        return ""
+    named = {"%": "%", "mm2": "mm²", "patients": "patients"}
+    return f", {named[unit]}" if unit in named else f", × {SCALES[unit]:g}"
+
+
+def with_sd(value: float, sd: float, digits: int) -> str:
+    """A number and its standard deviation, where there is one, as papers print them."""
+    words = text.number(value, digits)
+    return words if np.isnan(sd) else f"{words} ± {text.number(sd, digits)}"

@@ -1,0 +1,171 @@
+"""The papers' tables beside this run's: every published cell, and what the interval says of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from paraspine import published, statistics, text
+from paraspine.measures.paired import Evidence, estimate_of, replicates
+from paraspine.measures.printed import (
+    PAPER,
+    digits_of,
+    missing_words,
+    printed_cell,
+    unit_words,
+    with_sd,
+)
+from paraspine.published.tables import SCALES
+
+__all__ = ["beside_published", "beside_sentence", "pretty_beside"]
+
+#: What the paper calls each of its tables' quantities, as `replicates` names it.
+QUANTITY = {
+    "Table 1": "brier",
+    "Table 2": "precision",
+    "Table 3": "correlation",
+    "Table 4": "dice",
+}
+#: Columns of Table 5 that one uncertainty fills without the other.
+ALONE = ("epistemic", "aleatoric")
+
+
+def beside_published(found: Evidence, name: str) -> pd.DataFrame:
+    """Every cell of a table of roshanzamir2023 beside this run's.
+
+    Parameters
+    ----------
+    found : Evidence
+        What was measured.
+    name : str
+        ``"Table 1"`` to ``"Table 5"``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``system``, ``condition``, ``target``, ``metric``, ``unit``, ``published``,
+        ``published_sd``, ``note`` as printed; ``value``, ``low``, ``high`` (95 %, resampling
+        subjects) and ``sd`` (over images; only where the paper prints one) of this run in the
+        printed unit, NaN where there is none; ``place`` of the published value: ``"inside"``,
+        ``"above"`` or ``"below"`` this run's interval, empty without one; ``status``: empty, or why
+        this run has no such cell.
+    """
+    lines = []
+    for row in published.table(PAPER, name).itertuples():
+        cells = printed_cell(name, row.system, row.condition)
+        if row.target in ALONE and missing_words(found, cells):
+            cells = (cells[ALONE.index(row.target)],)  # the other one is not there to go with it
+        status = _status(found, name, row.target, cells)
+        value, sd = statistics.Estimate(np.nan), np.nan
+        if not status:
+            value, sd = _measured(found, name, row.target, cells)
+            status = "" if np.isfinite(value.value) else "undefined in this run"
+        scale = 1 / SCALES[row.unit]
+        lines.append(
+            {
+                "system": row.system,
+                "condition": row.condition,
+                "target": row.target,
+                "metric": row.metric,
+                "unit": row.unit,
+                "published": row.value,
+                "published_sd": row.sd,
+                "note": row.note,
+                "value": scale * value.value,
+                "low": scale * value.low,
+                "high": scale * value.high,
+                "sd": scale * sd if np.isfinite(row.sd) else np.nan,
+                "status": status,
+            }
+        )
+    table = pd.DataFrame(lines)
+    return table.assign(place=[_place(r) for r in table.itertuples()])
+
+
+def _status(found: Evidence, name: str, target: str, cells) -> str:
+    """Why this run has no such cell."""
+    if name in ("Table 1", "Table 4") and _structure(found, target) is None:
+        return f"this cohort has no {target}"
+    missing = missing_words(found, cells)
+    return f"not run: {missing}" if missing else ""
+
+
+def _structure(found: Evidence, target: str) -> str | None:
+    """A cohort's name for a structure; the order of words and their case make no difference."""
+    wanted = sorted(target.lower().split())
+    return next((s for s in found.structures() if sorted(s.lower().split()) == wanted), None)
+
+
+def _measured(found: Evidence, name: str, target: str, cells) -> tuple[statistics.Estimate, float]:
+    if name == "Table 5":
+        if len(cells) == 1:  # the squared correlation of one uncertainty is its share
+            r = replicates(found, "correlation", [cells])[0]
+            return estimate_of(r**2), np.nan
+        return estimate_of(replicates(found, target, [cells])[0]), np.nan
+    only = _structure(found, target) if target != "all" else None
+    value = estimate_of(replicates(found, QUANTITY[name], [cells], only=only)[0])
+    if name != "Table 4":
+        return value, np.nan
+    wide = found.wide("dice").xs(only, level="class")
+    spread = [wide[run].std(ddof=1) for run in found.runs_of(cells[0])]
+    return value, float(np.mean(spread))
+
+
+def _place(row) -> str:
+    """Where the published value stands to this run's interval."""
+    if not (np.isfinite(row.low) and np.isfinite(row.high)):
+        return ""
+    return "above" if row.published > row.high else "below" if row.published < row.low else "inside"
+
+
+def pretty_beside(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """`beside_published` for reading, with the source of the data over this run's numbers."""
+    lines, digits = [], digits_of(table["published"])
+    for row in table.itertuples():
+        where = {
+            "": "no interval" if not row.status else "",
+            "inside": "inside this run's interval",
+        }
+        lines.append(
+            {
+                "model": row.system,
+                "condition": row.condition,
+                "of": row.target,
+                f"{row.metric}{unit_words(row.unit)}, published": with_sd(
+                    row.published, row.published_sd, digits
+                ),
+                f"this run ({source})": row.status
+                or with_sd(row.value, row.sd, digits) + _range(row.low, row.high, digits),
+                "the published value is": where.get(row.place, f"{row.place} this run's interval"),
+            }
+        )
+    shown = pd.DataFrame(lines)
+    shown = shown if shown["of"].nunique() > 1 else shown.drop(columns="of")
+    return shown.set_index([c for c in ("model", "condition", "of") if c in shown])
+
+
+def beside_sentence(table: pd.DataFrame, source: str) -> str:
+    """How many published cells this run has, and where they stand to its intervals."""
+    known = table[table["status"] == ""]
+    if known.empty:
+        reasons = text.listing(dict.fromkeys(table["status"]))
+        return f"This run has none of the {text.count(len(table), 'published cell')}: {reasons}."
+    told = known[known["place"] != ""]
+    sentence = f"Of {text.count(len(table), 'published cell')} this run has {len(known)}. "
+    if told.empty:
+        sentence += "None has an interval to compare with"
+    else:
+        words = [f"{int((told['place'] == p).sum())} {p}" for p in ("inside", "above", "below")]
+        sentence += f"Of their published values {text.listing(words)} this run's 95 % interval"
+        if len(told) < len(known):
+            sentence += f"; {text.count(len(known) - len(told), 'cell')} without an interval"
+    return (
+        f"{sentence}. The cohorts differ (here: {source}), so this says how far apart two studies "
+        "are, not which is right."
+    )
+
+
+def _range(low: float, high: float, digits: int) -> str:
+    if np.isnan(low) or np.isnan(high):
+        return ""
+    return f" ({text.number(low, digits)} to {text.number(high, digits)})"
