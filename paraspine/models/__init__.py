@@ -7,17 +7,20 @@ encoder once for any number of samples.
 
 from paraspine.models.files import load, loader, save
 from paraspine.models.network import Network
+from paraspine.models.pretrained import PretrainedReport, load_pretrained
 from paraspine.models.registry import build, known_options, names, options, parameter_count
 from paraspine.models.transunet import TransUNet
 from paraspine.models.unet import UNet
 
 __all__ = [
     "Network",
+    "PretrainedReport",
     "TransUNet",
     "UNet",
     "build",
     "known_options",
     "load",
+    "load_pretrained",
     "loader",
     "names",
     "options",

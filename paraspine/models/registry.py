@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import os
 
 import torch
 from torch import nn
 
 from paraspine.arrays import SettingsError
 from paraspine.models.network import Network
+from paraspine.models.pretrained import load_pretrained
 from paraspine.models.transunet import TransUNet
 from paraspine.models.unet import UNet
 
@@ -51,7 +53,15 @@ def known_options(name: str, **settings) -> dict[str, object]:
     return {key: value for key, value in settings.items() if key in own}
 
 
-def build(name: str, in_channels: int, num_classes: int, *, seed: int = 0, **settings) -> Network:
+def build(
+    name: str,
+    in_channels: int,
+    num_classes: int,
+    *,
+    seed: int = 0,
+    pretrained: str | os.PathLike | None = None,
+    **settings,
+) -> Network:
     """Build a network with weights drawn from a seed.
 
     The global random state is neither read nor changed, so equal arguments give equal weights.
@@ -64,6 +74,9 @@ def build(name: str, in_channels: int, num_classes: int, *, seed: int = 0, **set
         Channels of the images; classes including background.
     seed : int
         Of the initial weights.
+    pretrained : path-like, optional
+        Local file of weights to start from, see `load_pretrained`; the report of what was taken
+        is the network's attribute ``pretrained``.
     **settings
         The network's options, see `options`.
 
@@ -76,6 +89,8 @@ def build(name: str, in_channels: int, num_classes: int, *, seed: int = 0, **set
     ------
     SettingsError
         If the name or an option is unknown, or an option is of the wrong type or out of range.
+    ModelError
+        If the file of pretrained weights is missing, cannot be read or does not fit at all.
     """
     known = options(name)
     unknown = sorted(set(settings) - set(known))
@@ -88,7 +103,10 @@ def build(name: str, in_channels: int, num_classes: int, *, seed: int = 0, **set
     # Seeding through torch.manual_seed would reach the generators of other devices too.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return NETWORKS[name](in_channels, num_classes, **settings)
+        model = NETWORKS[name](in_channels, num_classes, **settings)
+    if pretrained is not None:
+        model.pretrained = load_pretrained(model, pretrained)
+    return model
 
 
 def parameter_count(model: nn.Module, *, trainable: bool = False) -> int:
