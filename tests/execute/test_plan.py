@@ -1,0 +1,464 @@
+"""The experiment graph, the book's gate and books side by side, on the project's own notebooks."""
+
+import itertools
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from paraspine import runs
+from paraspine.arrays import ManifestError, RunError, SettingsError
+from paraspine.execute import (
+    build_book,
+    conditions,
+    declared_parameters,
+    fingerprint,
+    load_profile,
+    make_plan,
+    parse_assignment,
+    summary_table,
+    write_table,
+)
+
+#: What the quick profile of these tests runs, whatever the project's own does.
+SMALL = {
+    "models": ["unet"],
+    "fusions": ["majority", "random"],
+    "seeds": [0],
+    "methods": ["single", "dropout"],
+    "ensemble_seeds": [],
+}
+
+
+@pytest.fixture
+def checkout(root, tmp_path, monkeypatch):
+    """The project's notebooks, profiles and Snakefile with a manifest that names no real file."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for name in ("notebooks", "profiles"):
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns(".*"))
+    shutil.copy(root / "Snakefile", folder)
+    profile = folder / "profiles" / "quick.yaml"
+    profile.write_text(yaml.safe_dump(load_profile(profile) | SMALL, sort_keys=False))
+    manifest(folder, "data_manifest.csv")
+    monkeypatch.setenv("PARASPINE_ROOT", str(folder))
+    return folder
+
+
+def manifest(folder, where, raters="ab", **sidecar):
+    path = folder / where
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"subject,image,{','.join(f'rater_{r}' for r in raters)}\n")
+    path.with_suffix(".json").write_text(json.dumps(sidecar))
+    return where
+
+
+def values_of(root, job):
+    return declared_parameters(root / "notebooks" / f"{job.notebook}.ipynb") | job.parameters
+
+
+def fake(root, plan):
+    """Complete runs with nothing in them, fresh for the plan's parameters, and their markers."""
+    for job in plan:
+        values = values_of(root, job)
+        values.pop("run_folder")
+        run = runs.start(root / job.folder, values, overwrite=True)
+        code = fingerprint(root / "notebooks" / f"{job.notebook}.ipynb")
+        about = {"notebook": f"{job.notebook}.ipynb", "fingerprint": code, "inputs": {}}
+        run.write_json("inputs.json", about)
+        run.finish()
+        (root / job.folder / "notebook.ipynb").write_text("{}")
+        marker = root / plan.marker(job.name)
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+
+
+def edit(root, name):
+    """Change the code of a notebook."""
+    path = root / "notebooks" / f"{name}.ipynb"
+    book = json.loads(path.read_text())
+    book["cells"][-1]["source"] = [*book["cells"][-1]["source"], "\n# edited"]
+    path.write_text(json.dumps(book))
+
+
+# --- the plan --------------------------------------------------------------------------------
+
+
+def test_every_combination_is_trained_and_every_way_sampled(checkout):
+    plan = make_plan("quick", root=checkout, seeds=[0, 3])
+    names = [job.name for job in plan]
+    keys = [f"unet-{fusion}-seed{seed}" for fusion in ("majority", "random") for seed in (0, 3)]
+    sampled = [f"sample-{key}-{way}" for key in keys for way in ("single", "dropout")]
+    assert [n for n in names if n.startswith("train-")] == [f"train-{key}" for key in keys]
+    assert [n for n in names if n.startswith("sample-")] == sampled
+    assert len(set(names)) == len(names)
+    assert len({job.folder for job in plan}) == len(names)
+
+    jobs = {job.name: job for job in plan}
+    assert jobs["train-unet-random-seed3"].after == ("cohort",)
+    assert jobs["sample-unet-random-seed3-single"].after == ("train-unet-random-seed3",)
+    assert jobs["interrater"].after == tuple(sampled) == jobs["calibration"].after
+    for place, job in enumerate(plan):
+        assert set(job.after) <= set(names[:place]), job.name
+    assert [job.name for job in plan if job.trains] == [n for n in names if "-" in n]
+
+    chosen = jobs["sample-unet-random-seed3-single"].parameters
+    assert {k: chosen[k] for k in ("model", "fusion", "seed", "method", "profile")} == {
+        "model": "unet",
+        "fusion": "random",
+        "seed": 3,
+        "method": "single",
+        "profile": "quick",
+    }
+    assert jobs["interrater"].parameters["seeds"] == [0, 3]
+    assert "run_folder" not in chosen
+
+
+def test_an_ensembles_members_are_trained_once_and_sampled_together(checkout):
+    changes = {
+        "methods": ["dropout", "ensemble"],
+        "ensemble_seeds": [0, 4, 5],
+        "fusions": ["random"],
+    }
+    jobs = {job.name: job for job in make_plan("quick", root=checkout, **changes)}
+    trained = [f"train-unet-random-seed{s}" for s in (0, 4, 5)]
+    assert [name for name in jobs if name.startswith("train")] == trained
+    ensemble = jobs["sample-unet-random-seed0-ensemble"]
+    assert ensemble.after == tuple(trained)
+    assert ensemble.parameters["members"] == [0, 4, 5]
+    assert jobs["sample-unet-random-seed0-dropout"].parameters["members"] == []
+    for members in ([], [3], [3, 3]):
+        with pytest.raises(SettingsError, match="ensemble needs two or more different seeds"):
+            make_plan("quick", root=checkout, **changes | {"ensemble_seeds": members})
+
+
+def test_conditions_of_a_study():
+    found = conditions(["a", "b"], ["random"], [7, 8], ["ensemble", "tta"], [1, 2])
+    assert [(c["model"], c["seed"], c["method"], c["members"]) for c in found] == [
+        ("a", 7, "tta", []),
+        ("a", 8, "tta", []),
+        ("b", 7, "tta", []),
+        ("b", 8, "tta", []),
+        ("a", 7, "ensemble", [1, 2]),
+        ("b", 7, "ensemble", [1, 2]),
+    ]
+    assert {c["fusion"] for c in found} == {"random"}
+    both = conditions(["a"], ["random", "majority"], [0], ["ensemble"], [1, 2])
+    assert [c["fusion"] for c in both] == ["majority"]
+
+
+def test_samples_and_trainings_share_every_parameter_of_the_training(checkout):
+    jobs = {job.name: values_of(checkout, job) for job in make_plan("quick", root=checkout)}
+    trained, sampled = jobs["train-unet-random-seed0"], jobs["sample-unet-random-seed0-single"]
+    assert {k: sampled[k] for k in trained} == trained
+    study = jobs["interrater"]
+    shared = set(sampled) & set(study)
+    assert {k: sampled[k] for k in shared} == {k: study[k] for k in shared}
+
+
+def test_a_job_can_be_typed(checkout):
+    job = make_plan("quick", root=checkout).jobs[2]
+    words = job.arguments()
+    assert words[0] == "notebooks/03_train.ipynb"
+    assert words[1::2] == ["-p"] * (len(words) // 2)
+    read = dict(parse_assignment(word) for word in words[2::2])
+    assert read == job.parameters | {"run_folder": job.folder}
+    assert shlex.split(shlex.join(words)) == words
+
+
+def test_a_cohort_has_a_workspace_of_its_own(checkout):
+    assert make_plan("quick", root=checkout).workspace == "quick"
+    absolute = str(checkout / "data_manifest.csv")
+    assert make_plan("quick", absolute, root=checkout).workspace == "quick"
+    mine = manifest(checkout, "mine/data_manifest.csv", name="Größe & Co. 2")
+    plan = make_plan("paper", mine, root=checkout)
+    assert plan.workspace == "paper-gr-e-co-2"
+    assert plan.cohort == "Größe & Co. 2"
+    assert all(job.folder.startswith("runs/paper-gr-e-co-2/") for job in plan)
+    assert plan.marker("cohort") == "runs/paper-gr-e-co-2/done/cohort"
+    assert {job.parameters["manifest_path"] for job in plan} == {mine}
+    unnamed = manifest(checkout, "Some folder/m.csv")
+    assert make_plan("quick", unnamed, root=checkout).workspace == "quick-some-folder"
+
+
+def test_one_rater_needs_one_training_only(checkout):
+    alone = manifest(checkout, "alone/m.csv", raters="a")
+    plan = make_plan("quick", alone, root=checkout)
+    assert [job.name for job in plan if job.notebook == "03_train"] == ["train-unet-majority-seed0"]
+    (note,) = plan.notes
+    assert note.startswith("One rater: every way of fusing raters gives the same labels")
+    assert {j.name: j for j in plan}["interrater"].parameters["fusions"] == ["majority"]
+    assert make_plan("quick", alone, root=checkout, fusions=["majority"]).notes == ()
+    assert make_plan("quick", root=checkout).notes == ()
+
+
+def test_changes_go_before_the_cohorts_parameters_before_the_profiles(checkout):
+    mine = manifest(checkout, "m.csv", name="m", parameters={"epochs": 7, "width": 8})
+    job = make_plan("quick", mine, root=checkout, epochs=9).jobs[2]
+    assert job.notebook == "03_train"
+    assert (job.parameters["epochs"], job.parameters["width"]) == (9, 8)
+    assert job.parameters["batch_size"] == 8  # the profile's
+
+
+def test_texts_are_read_as_yaml_since_snakemake_hands_on_texts(checkout):
+    changes = {"seeds": ["0", "1"], "clip": "null", "epochs": "3", "split_by": "slice"}
+    job = make_plan("quick", root=checkout, **changes).jobs[-1]
+    assert {k: job.parameters[k] for k in changes} == {
+        "seeds": [0, 1],
+        "clip": None,
+        "epochs": 3,
+        "split_by": "slice",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epoch": 3}, r"profile 'quick': no notebook declares epoch; known: .*\bepochs\b"),
+        ({"seed": 3}, "profile 'quick': seed cannot be given, every job gets its own; give the li"),
+        ({"run_folder": "x", "method": "a"}, "run_folder, method cannot be given"),
+        ({"seeds": 0}, "seeds: expected a list of different values, one seed or more, got 0"),
+        ({"models": []}, "models: expected a list"),
+        ({"methods": ["single", "single"]}, "methods: expected a list of different values"),
+        ({"epochs": "many"}, r"03_train\.ipynb: parameter 'epochs': expected a whole number"),
+    ],
+)
+def test_what_the_plan_cannot_honour_is_refused(checkout, changes, message):
+    with pytest.raises(SettingsError, match=message):
+        make_plan("quick", root=checkout, **changes)
+
+
+def test_a_cohorts_or_profiles_unknown_parameter_is_refused(checkout):
+    mine = manifest(checkout, "m.csv", parameters={"widht": 8})
+    with pytest.raises(SettingsError, match="no notebook declares widht"):
+        make_plan("quick", mine, root=checkout)
+    (checkout / "profiles" / "bad.yaml").write_text("models: [unet]\n")
+    with pytest.raises(SettingsError, match=r"profile 'bad': fusions: expected a list .* got None"):
+        make_plan("bad", root=checkout)
+    with pytest.raises(SettingsError, match="profile 'none': not found; there are bad, paper, qu"):
+        make_plan("none", root=checkout)
+
+
+def test_no_manifest_no_plan(checkout):
+    with pytest.raises(ManifestError, match=r"none\.csv: cannot be read as a manifest"):
+        make_plan("quick", "none.csv", root=checkout)
+    (checkout / "data_manifest.json").write_text("{ what")  # `paraspine check` reports it
+    assert make_plan("quick", root=checkout).workspace == "quick"
+
+
+# --- what still holds ------------------------------------------------------------------------
+
+
+def test_markers_of_fresh_results_stay(checkout):
+    plan = make_plan("quick", root=checkout)
+    fake(checkout, plan)
+    assert plan.drop_stale_markers(checkout) == []
+    assert all((checkout / plan.marker(job.name)).is_file() for job in plan)
+
+
+def test_markers_of_stale_results_and_what_follows_go(checkout):
+    plan = make_plan("quick", root=checkout)
+    fake(checkout, plan)
+    trained = {job.name: job for job in plan}["train-unet-random-seed0"]
+    (checkout / trained.folder / "complete.json").unlink()
+    after = {"sample-unet-random-seed0-single", "sample-unet-random-seed0-dropout"}
+    expected = {trained.name, *after, "interrater", "calibration"}
+    assert set(plan.drop_stale_markers(checkout)) == expected
+    left = {p.name for p in (checkout / "runs/quick/done").iterdir()}
+    assert left == {job.name for job in plan} - expected
+
+
+def test_other_parameters_code_or_a_lost_notebook_drop_a_marker(checkout):
+    plan = make_plan("quick", root=checkout)
+    fake(checkout, plan)
+    (checkout / plan.jobs[1].folder / "notebook.ipynb").unlink()
+    assert plan.drop_stale_markers(checkout) == ["raters"]
+    fake(checkout, plan)
+    other = make_plan("quick", root=checkout, bins=5).drop_stale_markers(checkout)
+    assert {name.split("-")[0] for name in other} == {"sample", "interrater", "calibration"}
+    fake(checkout, plan)
+    edit(checkout, "06_calibration")
+    assert plan.drop_stale_markers(checkout) == ["calibration"]
+
+
+# --- the book --------------------------------------------------------------------------------
+
+
+def test_the_book_is_built_from_fresh_runs_in_the_plans_order(checkout, monkeypatch):
+    mine = manifest(checkout, "m.csv", raters="a", name="Mine")
+    plan = make_plan("quick", mine, root=checkout, epochs=3)
+    fake(checkout, plan)
+    built = []
+
+    def build(source, folders, output, **given):
+        built.append((source, list(folders), output, given))
+        return output / "html" / "index.html"
+
+    monkeypatch.setattr("paraspine.book.build", build)
+    page = build_book("quick", mine, root=checkout, epochs=3)
+    assert page == checkout / "book/_build/quick-mine/html/index.html"
+    ((source, folders, output, given),) = built
+    assert source == checkout / "book"
+    assert folders == [checkout / job.folder for job in plan]
+    assert output == checkout / "book/_build/quick-mine"
+    assert given["notes"] == plan.notes
+    assert given["root"] == checkout
+    assert "Mine" in given["title"]
+
+
+def test_a_book_without_its_runs_names_every_one(checkout):
+    plan = make_plan("quick", root=checkout)
+    with pytest.raises(RunError, match="not built from results that are missing") as caught:
+        build_book("quick", root=checkout)
+    lines = str(caught.value).splitlines()
+    assert [line.split(":")[0].strip() for line in lines[1:-1]] == [job.folder for job in plan]
+    assert all("there is no such run folder" in line for line in lines[1:-1])
+    assert lines[-1] == "Run them again, or run make book, which does."
+
+
+def test_a_book_of_stale_runs_or_other_parameters_is_refused(checkout, monkeypatch):
+    monkeypatch.setattr("paraspine.book.build", lambda *a, **k: pytest.fail("built"))
+    plan = make_plan("quick", root=checkout)
+    fake(checkout, plan)
+    with pytest.raises(RunError) as caught:
+        build_book("quick", root=checkout, bins=5)
+    assert str(caught.value).count("other parameters: bins was 10, is 5") == 6
+    assert "runs/quick/raters" not in str(caught.value)
+    edit(checkout, "02_raters")
+    with pytest.raises(
+        RunError, match=r"runs/quick/raters/raters: the code of 02_raters"
+    ) as caught:
+        build_book("quick", root=checkout)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+# --- books side by side ----------------------------------------------------------------------
+
+NAN = float("nan")
+
+
+def workspace(root, name, dice=0.9, alone=False):
+    """The result tables that a summary reads."""
+    cells = ["mean", "low", "high"]
+    undefined = [NAN] * 3
+    frames = {
+        "raters/raters": {
+            "agreement": [("MF", *(undefined if alone else (0.95, 0.94, 0.96)))],
+            "entropy": [("gt_entropy", *(undefined if alone else (0.0123, 0.01, 0.015)))],
+        },
+        "interrater/interrater": {
+            "overlap": [("MF", "unet", dice, 0.85, NAN)],
+            "brier": [("MF", "unet", 1.234, 1.0, 1.5)],
+            "detection": [
+                ("entropy", "unet", 0.4, 0.3, 0.5),
+                ("mutual_information", "unet", 1, 1, 1),
+            ],
+        },
+        "calibration/calibration": {"calibration": [("unet", 0.01, 0.005, 0.02)]},
+    }
+    columns = {
+        "agreement": ["class"],
+        "entropy": ["measure"],
+        "overlap": ["class", "who"],
+        "brier": ["class", "who"],
+        "detection": ["score", "who"],
+        "calibration": ["who"],
+    }
+    correlations = pd.DataFrame(
+        [
+            ("unet", "entropy", "pearson", 0.71, 0.5, 0.8),
+            ("unet", "entropy", "spearman", 0.6, 0.5, 0.8),
+            ("unet", "mutual_information", "pearson", 0.2, 0.1, 0.3),
+        ],
+        columns=["who", "score", "kind", "r", "low", "high"],
+    )
+    for place, tables in frames.items():
+        run = runs.start(root / "runs" / name / place, {})
+        for table, lines in tables.items():
+            frame = pd.DataFrame(lines, columns=[*columns[table], *cells])
+            run.write_frame(f"{table}.parquet", frame)
+        if "interrater" in place:
+            run.write_frame("correlations.parquet", correlations.iloc[: 0 if alone else None])
+        run.finish()
+
+
+def test_books_side_by_side(checkout, tmp_path):
+    workspace(checkout, "quick")
+    workspace(checkout, "quick-alone", dice=0.8, alone=True)
+    table = summary_table(["quick", "quick-alone"], root=checkout).set_index("result")
+    assert list(table.columns) == ["quick", "quick-alone"]
+    assert table["quick"].to_dict() == {
+        "raters' pairwise Dice, MF": "0.950 (95 % CI 0.940 to 0.960)",
+        "GT entropy, nats a voxel": "0.0123 (95 % CI 0.0100 to 0.0150)",
+        "Dice on the test images, MF, unet": "0.900 (no interval)",
+        "Brier score × 10³, MF, unet": "1.23 (95 % CI 1.00 to 1.50)",
+        "r of entropy with GT entropy, unet": "0.71 (95 % CI 0.50 to 0.80)",
+        "average precision of entropy, unet": "0.400 (95 % CI 0.300 to 0.500)",
+        "ECE, unet": "0.0100 (95 % CI 0.0050 to 0.0200)",
+    }
+    alone = table["quick-alone"]
+    assert alone["raters' pairwise Dice, MF"] == alone["GT entropy, nats a voxel"] == "undefined"
+    assert alone["r of entropy with GT entropy, unet"] == "not measured"
+    assert alone["Dice on the test images, MF, unet"] == "0.800 (no interval)"
+
+    path = write_table(table.reset_index(), tmp_path / "out" / "summary.csv")
+    again = pd.read_csv(path)
+    assert again.shape == (7, 3)
+    np.testing.assert_array_equal(again["quick"], table["quick"])
+
+
+def test_a_summary_needs_complete_runs(checkout):
+    with pytest.raises(RunError, match="runs/none: there is no such workspace"):
+        summary_table(["none"], root=checkout)
+    workspace(checkout, "quick")
+    (checkout / "runs/quick/calibration/calibration/complete.json").unlink()
+    with pytest.raises(RunError, match="calibration: the run is incomplete"):
+        summary_table(["quick"], root=checkout)
+
+
+# --- Snakemake -------------------------------------------------------------------------------
+
+
+def snakemake(checkout, *words):
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-n", "--cores", "1", *words],
+        cwd=checkout,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.notebooks
+def test_snakemake_refuses_a_profile_with_an_unknown_parameter(checkout):
+    path = checkout / "profiles" / "mine.yaml"
+    path.write_text((checkout / "profiles" / "quick.yaml").read_text() + "epoch: 3\n")
+    code, words = snakemake(checkout, "--config", "profile=mine")
+    assert code != 0
+    assert "paraspine: profile 'mine': no notebook declares epoch; known:" in words
+    assert "Traceback" not in words
+
+
+@pytest.mark.notebooks
+def test_snakemake_hands_on_what_stands_after_config(checkout):
+    given = ("clip=null", "epochs=3", "seeds=[0,1]", "fusions=[majority]")
+    code, words = snakemake(checkout, "--printshellcmds", "--config", *given)
+    assert code == 0, words
+    (book,) = [line for line in words.splitlines() if " -m paraspine book " in line]
+    said = shlex.split(book)
+    parameters = dict(
+        parse_assignment(w) for a, w in zip(said, said[1:], strict=False) if a == "-p"
+    )
+    plan = make_plan("quick", root=checkout, **parameters)
+    assert f"rule {plan.jobs[-1].name}:" in words
+    typed = [shlex.split(line) for line in words.splitlines() if " -m paraspine run " in line]
+    assert sorted(t[t.index("run") + 1 :] for t in typed) == sorted(j.arguments() for j in plan)
+    assert {j.parameters.get("clip", 0) for j in plan if j.trains} == {None}

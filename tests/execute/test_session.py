@@ -1,0 +1,277 @@
+"""Runs of notebooks: what makes one stale, and the words for it. No kernel is started here."""
+
+import importlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from paraspine import runs, volumes
+from paraspine.arrays import RunError, SettingsError
+from paraspine.execute import (
+    begin,
+    cohort_digest,
+    declared_parameters,
+    fingerprint,
+    is_fresh,
+    is_generated,
+    project_root,
+    sources,
+    staleness,
+)
+from paraspine.execute.session import results_digest
+
+
+def test_a_run_is_complete_and_says_what_it_read(mini):
+    folder = mini.perform("01_numbers", scale=3.0)
+    assert folder.parent == mini.root / "runs" / "quick" / "numbers"
+    run = runs.read(folder, verify=True)
+    assert run.read_json("total.json") == 6.0
+    assert run.parameters == {
+        "profile": "quick",
+        "manifest_path": "data_manifest.csv",
+        "scale": 3.0,
+    }
+    inputs = run.read_json("inputs.json")
+    assert inputs["notebook"] == "01_numbers.ipynb"
+    assert inputs["inputs"]["data_manifest.csv"] == {
+        "kind": "cohort",
+        "sha256": cohort_digest(mini.manifest),
+    }
+    assert staleness(folder) is None
+    assert is_fresh(folder, declared_parameters(mini.notebook("01_numbers")) | {"scale": 3})
+
+
+def test_the_same_parameters_give_the_same_folder_and_others_another(mini):
+    first = mini.perform("01_numbers")
+    assert mini.perform("01_numbers") == first
+    assert mini.perform("01_numbers", scale=5.0) != first
+    elsewhere = mini.perform("01_numbers", run_folder="runs/quick/numbers/mine")
+    assert elsewhere == mini.root / "runs/quick/numbers/mine"
+    assert "run_folder" not in runs.read(elsewhere).parameters
+
+
+def test_other_parameters_are_stale_and_named(mini):
+    folder = mini.perform("01_numbers")
+    wanted = declared_parameters(mini.notebook("01_numbers"))
+    assert staleness(folder, wanted) is None
+    assert staleness(folder, wanted | {"run_folder": "elsewhere"}) is None
+    reason = staleness(folder, wanted | {"scale": 9.0, "new": [1]})
+    assert reason == (
+        "it ran with other parameters: scale was 2.0, is 9.0, new was nothing, is [1]"
+    )
+    assert not is_fresh(folder, wanted | {"scale": 9.0})
+
+
+def test_prose_and_defaults_do_not_make_a_run_stale_but_code_does(mini):
+    folder = mini.perform("01_numbers")
+    mini.edit("01_numbers", "# What is it?", "# What else is it?")
+    mini.edit("01_numbers", "scale = 2.0", "scale = 4.0")
+    assert staleness(folder) is None
+    cells = json.loads(mini.notebook("01_numbers").read_text())
+    cells["cells"][2]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "hello"}]
+    mini.notebook("01_numbers").write_text(json.dumps(cells))
+    assert staleness(folder) is None
+    mini.edit("01_numbers", "scale * len(cohort)", "scale + len(cohort)")
+    assert "the code of 01_numbers.ipynb or of a module it uses changed" in staleness(folder)
+    mini.notebook("01_numbers").unlink()
+    assert staleness(folder) == "its notebook 01_numbers.ipynb is gone"
+
+
+def test_an_edit_while_the_notebook_runs_makes_it_stale(mini):
+    session = begin("01_numbers", declared_parameters(mini.notebook("01_numbers")))
+    session.cohort()
+    mini.edit("01_numbers", "scale * len(cohort)", "scale - len(cohort)")
+    folder = session.finish()
+    assert "the code of 01_numbers.ipynb" in staleness(folder)
+
+
+def test_an_edited_image_label_map_or_sidecar_makes_a_run_stale(mini):
+    folder = mini.perform("01_numbers")
+    for name in ("p1.nii.gz", "p2_b.nii.gz", "data_manifest.csv", "data_manifest.json"):
+        path = mini.root / name
+        content = path.read_bytes()
+        path.write_bytes(content + b"\n")
+        assert staleness(folder) == "its input data_manifest.csv changed since it ran", name
+        path.write_bytes(content)
+        assert staleness(folder) is None, name
+
+
+def test_a_touched_file_with_the_same_bytes_changes_nothing(mini):
+    folder = mini.perform("01_numbers")
+    for path in mini.root.glob("*.*"):
+        path.write_bytes(path.read_bytes())
+    assert staleness(folder) is None
+
+
+def test_a_lost_cohort_or_image_is_noticed(mini):
+    folder = mini.perform("01_numbers")
+    (mini.root / "p1.nii.gz").rename(mini.root / "aside")
+    assert "data_manifest.csv changed" in staleness(folder)
+    mini.manifest.unlink()
+    assert staleness(folder) == "its input data_manifest.csv is gone"
+
+
+def test_a_series_counts_by_the_bytes_of_its_files(mini):
+    series = mini.root / "series"
+    series.mkdir()
+    (series / "1.dcm").write_bytes(b"one")
+    mini.manifest.write_text("subject,image,rater_a\np1,series,\n")
+    before = cohort_digest(mini.manifest)
+    (series / "1.dcm").write_bytes(b"two")
+    assert cohort_digest(mini.manifest) != before
+
+
+def test_a_stale_upstream_run_makes_what_follows_stale(mini):
+    first = mini.perform("01_numbers")
+    second = mini.perform("02_use")
+    name = first.relative_to(mini.root).as_posix()
+    assert runs.read(second).read_json("inputs.json")["inputs"][name]["sha256"] == results_digest(
+        first
+    )
+    assert staleness(second) is None
+    mini.edit("01_numbers", "scale * len(cohort)", "len(cohort) * scale")
+    assert staleness(second) == (
+        f"its input {name} is out of date: the code of 01_numbers.ipynb or of a module it uses "
+        "changed since it ran"
+    )
+    assert mini.perform("01_numbers") == first  # to the same numbers
+    assert staleness(second) is None
+    mini.edit("01_numbers", "len(cohort) * scale", "7.0 + scale")
+    mini.perform("01_numbers")
+    assert staleness(second) == f"its input {name} changed since it ran"
+    shutil.rmtree(first)
+    assert staleness(second) == f"its input {name} is gone"
+
+
+def test_a_folder_that_is_no_complete_run_is_stale(mini, tmp_path):
+    assert "not a complete run" in staleness(mini.root / "runs" / "none")
+    folder = mini.perform("01_numbers")
+    (folder / "total.json").unlink()
+    assert "total.json is missing" in staleness(folder)
+    (folder / "complete.json").unlink()
+    assert "incomplete" in staleness(folder)
+    assert not is_fresh(folder, {})
+
+
+def test_a_named_upstream_run_must_be_fresh_and_undamaged(mini):
+    first = mini.perform("01_numbers", scale=5.0)
+    name = first.relative_to(mini.root).as_posix()
+    folder = mini.perform("02_use", numbers_run=name)
+    assert runs.read(folder).read_json("value.json") == 11.0
+    (first / "total.json").write_text("8")
+    with pytest.raises(RunError, match=r"total\.json differs from its checksum"):
+        mini.perform("02_use", numbers_run=name)
+    mini.edit("01_numbers", "scale * len(cohort)", "scale + len(cohort)")
+    with pytest.raises(RunError, match="changed since it ran; run it again, or leave the"):
+        mini.perform("02_use", numbers_run=name)
+
+
+def test_a_killed_run_is_taken_up_again_with_the_same_code_only(mini):
+    values = declared_parameters(mini.notebook("01_numbers"))
+    left = begin("01_numbers", values)
+    left.run.write_json("checkpoint.json", 3)
+    assert begin("01_numbers", values).run.read_json("checkpoint.json") == 3
+    mini.edit("01_numbers", "scale * len(cohort)", "scale + len(cohort)")
+    again = begin("01_numbers", values)
+    assert again.run.folder == left.run.folder
+    assert not (again.run.folder / "checkpoint.json").exists()
+
+
+def test_an_earlier_result_stands_until_the_new_one_is_complete(mini):
+    folder = mini.perform("01_numbers")
+    session = begin("01_numbers", declared_parameters(mini.notebook("01_numbers")))
+    session.run.write_json("total.json", -1)
+    assert runs.read(folder, verify=True).read_json("total.json") == 4.0
+    assert session.finish() == folder
+    assert runs.read(folder, verify=True).read_json("total.json") == -1
+
+
+def test_begin_checks_the_types_of_the_parameters(mini):
+    values = declared_parameters(mini.notebook("01_numbers"))
+    with pytest.raises(SettingsError, match=r"'scale': expected a number such as 2\.0, got 'big'"):
+        begin("01_numbers", values | {"scale": "big"})
+
+
+def test_the_fingerprint_covers_modules_imported_in_any_way(root):
+    names = {
+        path.relative_to(root / "paraspine").as_posix()
+        for path in sources(root / "notebooks" / "05_interrater.ipynb")[1:]
+    }
+    assert names >= {
+        "measures/frames.py",
+        "statistics/bootstrap.py",  # by a relative import
+        "metrics/overlap.py",
+        "fusion/staple.py",
+        "arrays.py",
+    }
+    assert not any(name.startswith(("book/", "cli/", "training/")) for name in names)
+
+
+def test_an_edit_of_a_module_changes_the_fingerprint(mini, monkeypatch, tmp_path):
+    package = tmp_path / "paraspine"
+    for name, code in {
+        "__init__": "",
+        "execute/__init__": "from ..helper import value",
+        "helper": "from . import deeper\nvalue = 1",
+        "deeper": "depth = 3",
+        "unrelated": "x = 1",
+    }.items():
+        path = package / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code)
+    monkeypatch.setattr(importlib.import_module("paraspine.execute.sources"), "PACKAGE", package)
+    before = fingerprint(mini.notebook("01_numbers"))
+    (package / "unrelated.py").write_text("x = 2")
+    assert fingerprint(mini.notebook("01_numbers")) == before
+    (package / "deeper.py").write_text("depth = 4")
+    assert fingerprint(mini.notebook("01_numbers")) != before
+
+
+def test_the_top_folder_is_found_from_below_or_named(mini, monkeypatch, tmp_path):
+    monkeypatch.delenv("PARASPINE_ROOT")
+    assert project_root(mini.root / "notebooks") == mini.root
+    with pytest.raises(RunError, match="start inside the checkout or set PARASPINE_ROOT"):
+        project_root(tmp_path)
+    monkeypatch.setenv("PARASPINE_ROOT", str(mini.root))
+    assert project_root(tmp_path) == mini.root
+
+
+def test_slices_and_sides_follow_the_parameters(mini):
+    session = begin("01_numbers", declared_parameters(mini.notebook("01_numbers")))
+    session.parameters |= {
+        "max_size": 16,
+        "denoise": False,
+        "bias_correction": False,
+        "split_by": "subject",
+        "train_fraction": 0.5,
+        "validation_fraction": 0.0,
+        "split_seed": 0,
+    }
+    data = session.slices(session.cohort())
+    assert data.images.shape == (2, 1, 16, 16)
+    sides = session.sides(data)
+    assert sorted(sides) == ["test", "train"]
+    session.parameters["split_by"] = "slice"
+    assert sorted(session.sides(data)) == ["test", "train"]
+    assert "slice" in data.table
+    assert (data.table["slice"] == 0).all()  # untouched by the split
+
+
+def test_generated_manifests_are_told_by_their_sidecar(mini):
+    assert not is_generated(mini.manifest)
+    side = mini.manifest.with_suffix(".json")
+    side.write_text(json.dumps(json.loads(side.read_text()) | {"generator": {"name": "phantom"}}))
+    assert is_generated(mini.manifest)
+    side.write_text("{")
+    assert not is_generated(mini.manifest)
+    assert not is_generated(mini.root / "none.csv")
+
+
+def test_a_cohort_read_twice_is_hashed_once(mini, monkeypatch):
+    image = volumes.from_array(np.arange(36, dtype=np.int16).reshape(1, 6, 6), (4, 1, 1))
+    volumes.write(mini.root / "p1.nii.gz", image)  # bytes that no other test has seen
+    first = cohort_digest(mini.manifest)
+    monkeypatch.setattr("paraspine.runs.sha256", lambda path: pytest.fail(f"{path} read again"))
+    assert cohort_digest(mini.manifest) == first
