@@ -175,3 +175,100 @@ def test_help_is_fast_and_light():
 
 def test_version():
     assert invoke("--version")[1].startswith("paraspine ")
+
+
+# --- notebooks, the book, books side by side -------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A top folder with one notebook that takes a moment."""
+
+    def cell(kind, source, **more):
+        empty = {"outputs": [], "execution_count": None} if kind == "code" else {}
+        return {
+            "cell_type": kind,
+            "id": source[2:5],
+            "metadata": {},
+            "source": source,
+            **empty,
+        } | more
+
+    code = (
+        "from paraspine import execute\n"
+        "session = execute.begin('01_count', globals())\n"
+        "session.run.write_json('count.json', [profile, number])\n"
+        "folder = session.finish()"
+    )
+    parameters = 'profile = "quick"\nrun_folder = ""\nnumber = 3'
+    cells = [
+        cell("markdown", "# How many?"),
+        cell("code", parameters, metadata={"tags": ["parameters"]}),
+        cell("code", code),
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    for name in ("notebooks", "profiles"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "notebooks" / "01_count.ipynb").write_text(
+        json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
+    )
+    (tmp_path / "profiles" / "small.yaml").write_text("number: 5\nepochs: 2\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PARASPINE_ROOT", raising=False)
+    return tmp_path
+
+
+def test_run_a_notebook_once(project):
+    words = ("run", "notebooks/01_count.ipynb", "--profile", "small", "-p", "run_folder=runs/mine")
+    code, text = invoke(*words)
+    assert code == 0, text
+    assert text.startswith("01_count: runs/mine (")
+    assert text.endswith(" s)")
+    assert json.loads((project / "runs/mine/count.json").read_text()) == ["small", 5]
+    assert invoke(*words) == (0, "01_count: runs/mine (nothing to do)")
+
+
+def test_run_refuses_in_words(project):
+    code, text = invoke("run", "notebooks/01_count.ipynb", "-p", "numbr=3")
+    assert code == 1
+    assert text == "Error: 01_count.ipynb: unknown parameter 'numbr': did you mean 'number'?"
+    code, text = invoke("run", "notebooks/01_count.ipynb", "-p", "number")
+    assert (code, text) == (1, "Error: expected name=value, got 'number'.")
+    code, text = invoke("run", "notebooks/01_count.ipynb", "--profile", "big")
+    assert (code, text) == (1, "Error: profile 'big': not found; there are small.")
+    code, text = invoke("run", "notebooks/02_none.ipynb")
+    assert code == 1
+    assert text.endswith("02_none.ipynb: no such notebook.")
+    assert not (project / "runs").exists()
+
+
+def test_book_and_summary_hand_on_what_was_typed(project, monkeypatch):
+    given = []
+
+    def build(profile, manifest, **changes):
+        given.append((profile, manifest, changes))
+        return project / "book" / "index.html"
+
+    monkeypatch.setattr("paraspine.execute.build_book", build)
+    code, text = invoke("book", "--manifest", "m.csv", "-p", "seeds=[0, 1]", "-p", "clip=null")
+    assert (code, text) == (0, "The book: book/index.html")
+    assert given == [("quick", "m.csv", {"seeds": [0, 1], "clip": None})]
+
+    import pandas as pd
+
+    table = pd.DataFrame({"result": ["Dice"], "quick": ["0.9"], "paper": ["0.95"]})
+    monkeypatch.setattr("paraspine.execute.summary_table", lambda names: table[["result", *names]])
+    code, text = invoke("summary", "quick", "paper", "--output", project / "summary.csv")
+    assert (code, text) == (0, "result quick paper Dice 0.9 0.95")
+    assert (project / "summary.csv").read_text() == "result,quick,paper\nDice,0.9,0.95\n"
+
+
+def test_book_and_summary_without_results_say_so(project):
+    code, text = invoke("book", "--profile", "small")
+    assert code == 1
+    assert "cannot be read as a manifest" in text
+    code, text = invoke("summary", "small")
+    assert (code, text) == (
+        1,
+        "Error: runs/small: there is no such workspace; make its book first.",
+    )

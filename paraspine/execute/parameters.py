@@ -102,7 +102,8 @@ def check_parameters(notebook: Path | str, given: Mapping) -> dict:
         else:
             checked[name] = value
     if problems:
-        raise SettingsError(f"{Path(notebook).name}: " + "; ".join(problems) + ".")
+        end = "" if problems[-1].endswith("?") else "."
+        raise SettingsError(f"{Path(notebook).name}: {'; '.join(problems)}{end}")
     return checked
 
 

@@ -203,7 +203,8 @@ def test_changes_go_before_the_cohorts_parameters_before_the_profiles(checkout):
     job = make_plan("quick", mine, root=checkout, epochs=9).jobs[2]
     assert job.notebook == "03_train"
     assert (job.parameters["epochs"], job.parameters["width"]) == (9, 8)
-    assert job.parameters["batch_size"] == 8  # the profile's
+    profile = load_profile(checkout / "profiles" / "quick.yaml")
+    assert job.parameters["batch_size"] == profile["batch_size"]
 
 
 def test_texts_are_read_as_yaml_since_snakemake_hands_on_texts(checkout):
@@ -455,7 +456,7 @@ def test_snakemake_hands_on_what_stands_after_config(checkout):
     (book,) = [line for line in words.splitlines() if " -m paraspine book " in line]
     said = shlex.split(book)
     parameters = dict(
-        parse_assignment(w) for a, w in zip(said, said[1:], strict=False) if a == "-p"
+        parse_assignment(word) for flag, word in itertools.pairwise(said) if flag == "-p"
     )
     plan = make_plan("quick", root=checkout, **parameters)
     assert f"rule {plan.jobs[-1].name}:" in words
