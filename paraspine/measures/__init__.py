@@ -40,8 +40,18 @@ from paraspine.measures.frames import (
     uncertainties,
 )
 from paraspine.measures.paired import Evidence, estimate_of, evidence, samples_of
-from paraspine.measures.printed import as_published, inconsistency_sentence, inconsistency_table
-from paraspine.measures.published import beside_published, beside_sentence, pretty_beside
+from paraspine.measures.printed import (
+    as_published,
+    inconsistency_sentence,
+    inconsistency_table,
+    runs_sentence,
+)
+from paraspine.measures.published import (
+    beside_published,
+    beside_sentence,
+    beside_tables,
+    pretty_beside,
+)
 from paraspine.measures.raters import blank_table, fusion_table, groups, rater_styles
 from paraspine.measures.sentences import (
     agreement_sentence,
@@ -90,6 +100,7 @@ __all__ = [
     "as_published",
     "beside_published",
     "beside_sentence",
+    "beside_tables",
     "blank_sentence",
     "blank_table",
     "brier_sentence",
@@ -154,6 +165,7 @@ __all__ = [
     "reliability_frame",
     "retention_curves",
     "rows",
+    "runs_sentence",
     "samples_of",
     "scatter_sentence",
     "sources_of_uncertainty",

@@ -272,7 +272,7 @@ def _claims() -> tuple[Claim, ...]:
         "",
         "above",
         (),
-        needs="needs a study of image noise, which this book does not have",
+        needs="needs images at several levels of noise",
     )
     return (*(Claim(*row) for row in rows), noise)
 

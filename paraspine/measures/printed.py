@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -14,12 +16,12 @@ __all__ = [
     "NAMES",
     "PAPER",
     "as_published",
-    "cell_name",
     "digits_of",
     "inconsistency_sentence",
     "inconsistency_table",
     "missing_words",
     "printed_cell",
+    "runs_sentence",
     "unit_words",
     "with_sd",
 ]
@@ -65,11 +67,6 @@ def printed_cell(name: str, system: str, condition: str) -> tuple[Cell, ...]:
     return (Cell(model, fusion, METHODS[how]),)
 
 
-def cell_name(cell: Cell) -> str:
-    """A cell in the paper's words."""
-    return f"{NAMES.get(cell.model, cell.model)} ({cell.fusion}, {NAMES[cell.method]})"
-
-
 def missing_words(found: Evidence, cells) -> str:
     """What a comparison needs that was not run, in as few words as say it; empty if nothing."""
     there = found.cells()
@@ -77,13 +74,46 @@ def missing_words(found: Evidence, cells) -> str:
     for cell in cells:
         if cell in there:
             continue
+        model, method = NAMES.get(cell.model, cell.model), NAMES[cell.method]
         if cell.model not in {c.model for c in there}:
-            words.append(NAMES.get(cell.model, cell.model))
-        elif cell.method not in {c.method for c in there if c.model == cell.model}:
-            words.append(f"{NAMES[cell.method]} of {NAMES.get(cell.model, cell.model)}")
+            words.append(model)
+        elif cell.method not in {c.method for c in there}:
+            words.append(method)
+        elif (cell.model, cell.method) not in {(c.model, c.method) for c in there}:
+            words.append(f"{method} of {model}")
         else:
-            words.append(cell_name(cell))
+            words.append(f"{model} ({cell.fusion}, {method})")
     return f"needs {text.listing(dict.fromkeys(words))}" if words else ""
+
+
+def runs_sentence(sampled: Iterable, source: str) -> str:
+    """What this run has to set beside the papers, in their words, and on which data.
+
+    Parameters
+    ----------
+    sampled : iterable of runs.Run
+        Runs of ``04_sample``.
+    source : str
+        Where the data comes from.
+    """
+    sampled = list(sampled)
+    chosen = [run.parameters for run in sampled]
+
+    def named(key: str) -> str:
+        return text.listing(dict.fromkeys(NAMES.get(p[key], p[key]) for p in chosen))
+
+    words = (
+        f"This run, on the {source}: {named('model')}, trained on {named('fusion')}, sampled by "
+        f"{named('method')}"
+    )
+    drawn = sorted({p["samples"] for p in chosen if p["method"] in ("dropout", "tta")})
+    if drawn:
+        words += f"; {text.listing(drawn, 'or')} samples of TTD and TTA"
+    members = sorted({len(p["members"]) for p in chosen if p["method"] == "ensemble"})
+    if members:
+        words += f"; ensembles of {text.listing(members, 'or')} trainings with independent seeds"
+    seeds = text.count(len({p["seed"] for p in chosen}), "training")
+    return f"{words}; {seeds} of each network. The paper has 10 samples and ensembles of 10."
 
 
 def as_published(source: str) -> pd.DataFrame:

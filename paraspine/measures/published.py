@@ -17,7 +17,9 @@ from paraspine.measures.printed import (
 )
 from paraspine.published.tables import SCALES
 
-__all__ = ["beside_published", "beside_sentence", "pretty_beside"]
+__all__ = ["TABLES", "beside_published", "beside_sentence", "beside_tables", "pretty_beside"]
+
+TABLES = ("Table 1", "Table 2", "Table 3", "Table 4", "Table 5")
 
 #: What the paper calls each of its tables' quantities, as `replicates` names it.
 QUANTITY = {
@@ -28,6 +30,11 @@ QUANTITY = {
 }
 #: Columns of Table 5 that one uncertainty fills without the other.
 ALONE = ("epistemic", "aleatoric")
+
+
+def beside_tables(found: Evidence) -> pd.DataFrame:
+    """`beside_published` of all five tables, with the column ``table`` before the others."""
+    return pd.concat([beside_published(found, name) for name in TABLES], ignore_index=True)
 
 
 def beside_published(found: Evidence, name: str) -> pd.DataFrame:
@@ -43,7 +50,7 @@ def beside_published(found: Evidence, name: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``system``, ``condition``, ``target``, ``metric``, ``unit``, ``published``,
+        ``table``, ``system``, ``condition``, ``target``, ``metric``, ``unit``, ``published``,
         ``published_sd``, ``note`` as printed; ``value``, ``low``, ``high`` (95 %, resampling
         subjects) and ``sd`` (over images; only where the paper prints one) of this run in the
         printed unit, NaN where there is none; ``place`` of the published value: ``"inside"``,
@@ -63,6 +70,7 @@ def beside_published(found: Evidence, name: str) -> pd.DataFrame:
         scale = 1 / SCALES[row.unit]
         lines.append(
             {
+                "table": name,
                 "system": row.system,
                 "condition": row.condition,
                 "target": row.target,
@@ -118,8 +126,19 @@ def _place(row) -> str:
     return "above" if row.published > row.high else "below" if row.published < row.low else "inside"
 
 
-def pretty_beside(table: pd.DataFrame, source: str) -> pd.DataFrame:
-    """`beside_published` for reading, with the source of the data over this run's numbers."""
+def pretty_beside(table: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
+    """One published table beside this run's, for reading.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `beside_tables` gives it.
+    name : str
+        ``"Table 1"`` to ``"Table 5"``.
+    source : str
+        Where this run's data comes from; it stands over this run's numbers.
+    """
+    table = table[table["table"] == name]
     lines, digits = [], digits_of(table["published"])
     for row in table.itertuples():
         where = {
@@ -144,8 +163,9 @@ def pretty_beside(table: pd.DataFrame, source: str) -> pd.DataFrame:
     return shown.set_index([c for c in ("model", "condition", "of") if c in shown])
 
 
-def beside_sentence(table: pd.DataFrame, source: str) -> str:
-    """How many published cells this run has, and where they stand to its intervals."""
+def beside_sentence(table: pd.DataFrame, name: str, source: str) -> str:
+    """How many cells of one published table this run has, and where they stand to its intervals."""
+    table = table[table["table"] == name]
     known = table[table["status"] == ""]
     if known.empty:
         reasons = text.listing(dict.fromkeys(table["status"]))

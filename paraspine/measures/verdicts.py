@@ -192,7 +192,8 @@ def pretty_claims(table: pd.DataFrame, of: str, source: str) -> pd.DataFrame:
                 "where": row.where,
                 "in the paper": _number(factor * row.printed, digits, unit),
                 f"this run ({source})": "" if undefined else text.interval(value, digits) + unit,
-                "verdict": f"{row.verdict}: {row.why}" if row.why else row.verdict,
+                "verdict": row.verdict,
+                "why": row.why,
             }
         )
     return pd.DataFrame(lines).set_index(["claim", "statistic", "where"])
