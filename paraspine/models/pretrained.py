@@ -135,7 +135,7 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         )
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return _from_npz({name: arrays[name] for name in arrays.files})
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
@@ -208,7 +208,10 @@ def _from_npz(arrays: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
     """Give the vision transformer's published arrays the names and axes of PyTorch."""
     tensors = {}
     for name, array in arrays.items():
-        target = next((re.sub(p, to, name) for p, to in _NPZ if re.fullmatch(p, name)), name)
+        target = next((re.sub(p, to, name) for p, to in _NPZ if re.fullmatch(p, name)), None)
+        if target is None:
+            tensors[name] = torch.empty(0)  # only its name is told
+            continue
         # Units are counted from 1 there.
         target = re.sub(r"(block\d+\.)(\d+)", lambda m: f"{m[1]}{int(m[2]) - 1}", target)
         tensors[target.replace("kernel", "weight").replace("scale", "weight")] = _axes(
@@ -238,6 +241,6 @@ def _axes(name: str, array: np.ndarray) -> torch.Tensor:
         array = array.reshape(-1, array.shape[-1]).T
     elif name.endswith("kernel"):
         array = array.T
-    elif name.startswith(("encoder.", "transformer.")):
+    else:
         array = array.reshape(-1)
     return torch.from_numpy(np.ascontiguousarray(array))

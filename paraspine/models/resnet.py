@@ -147,7 +147,7 @@ class Bottleneck(nn.Module):
         self.projection = self.projection_norm = None
         if stride > 1 or before != after:
             self.projection = StandardConv(before, after, 1, stride)
-            self.projection_norm = nn.GroupNorm(after, after)
+            self.projection_norm = ChannelNorm(after, after)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Compute ``(B, after, H / stride, W / stride)``."""
@@ -157,6 +157,14 @@ class Bottleneck(nn.Module):
         values = torch.relu_(self.norm1(self.conv1(values)))
         values = torch.relu_(self.norm2(self.conv2(values)))
         return torch.relu_(self.norm3(self.conv3(values)) + short)
+
+
+class ChannelNorm(nn.GroupNorm):
+    """Every channel on its own; one pixel alone becomes 0, where PyTorch would refuse."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Compute the same shape."""
+        return torch.group_norm(values, self.num_groups, self.weight, self.bias, self.eps)
 
 
 class StandardConv(nn.Conv2d):
@@ -181,8 +189,9 @@ class StandardConv(nn.Conv2d):
 
     def fold(self) -> None:
         """Standardise once and for all."""
-        self.weight.data = self.standardised()
-        self.folded = True
+        if not self.folded:
+            self.weight.data = self.standardised()
+            self.folded = True
 
 
 def _groups(channels: int) -> nn.GroupNorm:

@@ -8,8 +8,9 @@ from torch import nn
 
 from paraspine import augmentation as augment
 from paraspine.arrays import SettingsError
-from paraspine.sampling.methods import augmented, dropout, ensemble, single
+from paraspine.sampling.methods import augmented, ensemble, single
 from paraspine.sampling.moments import SampleMoments
+from paraspine.sampling.stochastic import dropout
 
 __all__ = ["METHODS", "sample"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,7 +13,19 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 from paraspine.arrays import ImageError, ModelError, SettingsError, ShapeError
 
-__all__ = ["Runner", "batches", "check_count", "check_images", "running"]
+__all__ = [
+    "Runner",
+    "Watcher",
+    "batches",
+    "check_count",
+    "check_images",
+    "check_seed",
+    "running",
+    "tell",
+]
+
+#: ``on_sample(images, sample, probabilities, seen)``.
+Watcher = Callable[[slice, int, np.ndarray, np.ndarray], None]
 
 PRECISIONS = ("auto", "bf16", "float32")
 
@@ -161,7 +173,8 @@ def find_precision(precision: str, device: torch.device) -> bool:
     if precision == "auto":
         if device.type == "cuda":
             return torch.cuda.is_bf16_supported(including_emulation=False)
-        return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        available = device.type == "cpu" and torch.backends.mkldnn.is_available()
+        return available and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return precision == "bf16"
 
 
@@ -203,3 +216,26 @@ def batches(images, batch_size: int, progress: bool, words: str):
                 "or infinity; `paraspine check` finds such images."
             )
         yield items, batch
+
+
+def check_seed(seed: int, generator: torch.Generator | None) -> int:
+    """Return the seed, or one that the generator draws."""
+    if generator is not None:
+        if not isinstance(generator, torch.Generator):
+            raise SettingsError(f"generator: expected a torch.Generator, got {generator!r}.")
+        return int(
+            torch.randint(2**63 - 1, (), generator=generator, device=generator.device).item()
+        )
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise SettingsError(f"seed: expected a whole number from 0 to 2^63 - 1, got {seed!r}.")
+    return int(seed)
+
+
+def tell(watcher: Watcher | None, items, sample, probabilities, seen=None) -> None:
+    """Call the watcher, if there is one, with arrays."""
+    if watcher is None:
+        return
+    if seen is None:
+        seen = torch.ones_like(probabilities[:, 0], dtype=torch.bool)
+    values = probabilities.masked_fill(~seen[:, None], torch.nan)
+    watcher(items, sample, values.cpu().numpy(), seen.cpu().numpy())

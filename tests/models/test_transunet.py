@@ -1,0 +1,243 @@
+"""TransUNet: its parts against independent implementations, hand-worked counts, refusals."""
+
+import pytest
+import torch
+from torch import nn
+
+from paraspine import models
+from paraspine.arrays import ModelError, SettingsError
+from paraspine.models.resnet import ResNet34, ResNet50, StandardConv
+from paraspine.models.transformer import TransformerLayer, VisionTransformer
+from paraspine.sampling.masks import Masks, dropping
+
+SMALL = {"width": 8, "hidden": 24, "heads": 2, "layers": 2, "image_size": 32}
+ENCODERS = ("resnet34", "resnet50")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.rand(2, 1, 32, 48, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_logits_have_the_images_size(images, encoder):
+    model = models.build("transunet", 1, 3, encoder=encoder, **SMALL)
+    assert model(images).shape == (2, 3, 32, 48)
+    assert (model.divisor, model.activation) == (16, "softmax")
+    sides = [tuple(f.shape[2:]) for f in model.encode(images)]
+    assert sides == [(2, 3), (4, 6), (8, 12), (16, 24)]
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (16, 80), (48, 32)])
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_any_multiple_of_16_will_do(shape, encoder):
+    model = models.build("transunet", 1, 2, encoder=encoder, **SMALL).eval()
+    assert model(torch.rand(1, 1, *shape)).shape == (1, 2, *shape)
+
+
+def test_other_sizes_are_refused_with_what_to_pad_to():
+    model = models.build("transunet", 1, 2, **SMALL)
+    with pytest.raises(ModelError, match=r"multiples of 16, got 40 x 32.*48 x 32"):
+        model(torch.rand(1, 1, 40, 32))
+    with pytest.raises(ModelError, match=r"expected images \(batch, 1, H, W\)"):
+        model(torch.rand(1, 3, 32, 32))
+
+
+def test_eight_dropouts_all_in_the_up_sampler():
+    model = models.build("transunet", 1, 3, **SMALL)
+    layers = [n for n, m in model.named_modules() if isinstance(m, nn.Dropout)]
+    assert len(layers) == 8
+    assert all(n.startswith("decoder.levels.") for n in layers)
+    model = models.build("transunet", 1, 3, transformer_dropout=0.1, **SMALL)
+    assert sum(isinstance(m, nn.Dropout) for m in model.modules()) == 8 + 1 + 2 * 2
+    assert len(model.sampled_dropout()) == 8
+
+
+def test_count_of_resnet34_by_hand():
+    # The classifier's 512,000 + 1,000 left out of torchvision's 21,797,672 parameters, and two of
+    # the three colours of the first convolution: 2 * 64 * 49.
+    assert models.parameter_count(ResNet34(3)) == 21_797_672 - 513_000 == 21_284_672
+    assert models.parameter_count(ResNet34(1)) == 21_284_672 - 2 * 64 * 49 == 21_278_400
+
+
+def test_count_of_the_original_by_hand():
+    # R50: root 49*3*64 + 128. Bottlenecks in-mid-out: in*mid + 9 mid^2 + mid*out + 4 mid + 2 out;
+    # the first of a stage also has in*out + 2 out.
+    def stage(blocks, before, middle, after):
+        norms = 4 * middle + 2 * after
+        first = before * middle + 9 * middle**2 + middle * after + norms
+        other = after * middle + 9 * middle**2 + middle * after + norms
+        return first + before * after + 2 * after + (blocks - 1) * other
+
+    root = 9_408 + 128
+    r50 = root + stage(3, 64, 64, 256) + stage(4, 256, 128, 512) + stage(9, 512, 256, 1024)
+    # 12 layers: attention 4 (768^2 + 768), perceptron 2*768*3072 + 3072 + 768, norms 4*768.
+    layer = 2_362_368 + 4_722_432 + 3_072
+    transformer = 1024 * 768 + 768 + 14 * 14 * 768 + 12 * layer + 2 * 768
+    # Up-sampler: blocks of 9 in out + 2 out; head 9*16*classes + classes.
+    pairs = [(768, 512), (1024, 256), (256, 256), (512, 128), (128, 128), (192, 64), (64, 64)]
+    decoder = sum(9 * a * b + 2 * b for a, b in [*pairs, (64, 16), (16, 16)]) + 145 * 9
+    expected = r50 + transformer + decoder
+    model = models.build("transunet", 3, 9, encoder="resnet50", image_size=224)
+    assert models.parameter_count(model.encoder) == r50 == 11_894_848
+    assert models.parameter_count(model.transformer) == transformer == 85_993_728
+    assert models.parameter_count(model.decoder) == decoder == 7_388_505
+    # "105 M", as the networks of Chen et al. are listed.
+    assert models.parameter_count(model) == expected == 105_277_081
+
+
+def test_count_of_the_default_by_hand():
+    # ResNet-34 in one colour; embedding 512*768 + 768; 16 x 16 positions; 12 layers; final norm;
+    # up-sampler with skips of 128, 64 and 64 channels; 5 classes.
+    transformer = 393_984 + 196_608 + 12 * 7_087_872 + 1_536
+    pairs = [(768, 512), (640, 256), (256, 256), (320, 128), (128, 128), (192, 64), (64, 64)]
+    decoder = sum(9 * a * b + 2 * b for a, b in [*pairs, (64, 16), (16, 16)]) + 145 * 5
+    model = models.build("transunet", 1, 5)
+    assert models.parameter_count(model) == 21_278_400 + transformer + decoder == 113_206_997
+
+
+def test_sizes_follow_from_the_width():
+    settings = models.build("transunet", 1, 2, width=16, layers=1).settings
+    assert (settings["hidden"], settings["heads"], settings["mlp"]) == (192, 3, 768)
+    assert settings["decoder_widths"] == [64, 32, 16, 16]
+    model = models.build("transunet", 1, 2, width=16, hidden=128, layers=4)
+    assert models.parameter_count(model) < 3_000_000
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_settings_build_the_same_network(encoder, tmp_path, images):
+    model = models.build("transunet", 1, 3, seed=5, encoder=encoder, dropout=0.3, **SMALL)
+    again = models.build(**model.settings, seed=5)
+    pairs = zip(model.state_dict().values(), again.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    loaded = models.load(models.save(model, tmp_path / "a"))
+    assert torch.equal(model.eval()(images), loaded(images))
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_activations_neither_vanish_nor_explode_at_the_start(encoder):
+    model = models.build("transunet", 1, 4, encoder=encoder, width=16, layers=2, image_size=64)
+    images = torch.rand(4, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    spread = [f.std().item() for f in model.encode(images)]
+    assert min(spread) > 0.2
+    assert max(spread) < 5
+    assert 0.05 < model(images).std().item() < 3
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_gradients_reach_every_parameter(images, encoder):
+    model = models.build("transunet", 1, 3, encoder=encoder, **SMALL)
+    model(images).square().mean().backward()
+    # A key's bias moves all of a query's scores alike, so only rounding reaches it.
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("encoder", "norm"), [("resnet34", "batch"), ("resnet50", "group"), ("resnet34", "instance")]
+)
+@pytest.mark.parametrize("prepared", [False, True])
+def test_replay_equals_full_passes_with_the_same_masks(encoder, norm, prepared):
+    model = models.build("transunet", 1, 3, encoder=encoder, norm=norm, dropout=0.3, **SMALL)
+    with torch.no_grad():
+        model(torch.rand(4, 1, 32, 32))
+        model = model.eval().double()
+        images = torch.rand(2, 1, 32, 48, dtype=torch.float64)
+        fast = model.for_inference(dtype=torch.float64, replay=True) if prepared else model
+        torch.testing.assert_close(fast(images), model(images), rtol=1e-9, atol=1e-9)
+        again = fast.replay(fast.encode(images))
+        for sample in range(2):
+            with dropping(model.sampled_dropout(), Masks(5, [3, 4], sample, torch.device("cpu"))):
+                full = model(images)
+            found = again(Masks(5, [3, 4], sample, torch.device("cpu")).clear)
+            torch.testing.assert_close(found, full, rtol=1e-9, atol=1e-9)
+        assert (full - model(images)).abs().max() > 0.01
+
+
+def test_transformer_layer_equals_torchs():
+    ours = TransformerLayer(12, 3, 20)
+    theirs = nn.TransformerEncoderLayer(
+        12, 3, 20, 0.0, "gelu", layer_norm_eps=1e-6, batch_first=True, norm_first=True
+    )
+    state = ours.state_dict()
+    names = {
+        "self_attn.in_proj_weight": "qkv.weight",
+        "self_attn.in_proj_bias": "qkv.bias",
+        "self_attn.out_proj.weight": "out.weight",
+        "self_attn.out_proj.bias": "out.bias",
+        "linear1.weight": "mlp.0.weight",
+        "linear1.bias": "mlp.0.bias",
+        "linear2.weight": "mlp.3.weight",
+        "linear2.bias": "mlp.3.bias",
+    } | {n: n for n in ("norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias")}
+    theirs.load_state_dict({theirs_: state[ours_] for theirs_, ours_ in names.items()})
+    tokens = torch.randn(2, 7, 12)
+    torch.testing.assert_close(ours(tokens), theirs(tokens), rtol=1e-5, atol=1e-5)
+
+
+def test_positions_tell_places_apart_and_are_interpolated():
+    network = VisionTransformer(3, 8, 1, 2, 16, (4, 4))
+    values = torch.rand(1, 3, 1, 1).expand(1, 3, 4, 4)
+    found = network(values)
+    assert (found - found[:, :, :1, :1]).abs().max() > 1e-3
+    with torch.no_grad():
+        network.positions.copy_(torch.ones(1, 8, 1, 1).expand(1, 8, 4, 4))
+        larger = network(values[:, :, :1, :1].expand(1, 3, 6, 5))
+        torch.testing.assert_close(larger, network(values)[:, :, :1, :1].expand(1, 8, 6, 5))
+
+
+def test_standardised_filters():
+    conv = StandardConv(3, 4, 3)
+    weight = conv.standardised().detach().flatten(1)
+    torch.testing.assert_close(weight.mean(1), torch.zeros(4), atol=1e-6, rtol=0)
+    torch.testing.assert_close(weight.std(1, correction=0), torch.ones(4), atol=1e-3, rtol=0)
+    images = torch.rand(1, 3, 8, 8)
+    before = conv(images)
+    conv.fold()
+    torch.testing.assert_close(conv(images), before)
+
+
+def test_r50_does_not_depend_on_the_batch():
+    network = ResNet50(1, width=8).train().double()
+    images = torch.rand(3, 1, 32, 32, dtype=torch.float64)
+    torch.testing.assert_close(network(images)[0][:1], network(images[:1])[0])
+
+
+def test_resnet34_equals_monais():
+    from monai.networks.nets import resnet34
+
+    theirs = resnet34(
+        spatial_dims=2,
+        n_input_channels=1,
+        conv1_t_stride=2,
+        feed_forward=False,
+        bias_downsample=False,
+    ).eval()
+    ours = ResNet34(1).eval()
+    ours.load_state_dict(theirs.state_dict())
+    images = torch.rand(1, 1, 32, 48)
+    with torch.no_grad():
+        half = theirs.act(theirs.bn1(theirs.conv1(images)))
+        quarter = theirs.layer1(theirs.maxpool(half))
+        eighth = theirs.layer2(quarter)
+        theirs.layer4[0].conv1.stride = theirs.layer4[0].downsample[0].stride = (1, 1)
+        deep = theirs.layer4(theirs.layer3(eighth))
+        for found, expected in zip(ours(images), (deep, eighth, quarter, half), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"encoder": "vgg"}, "encoder: expected one of resnet34, resnet50"),
+        ({"hidden": 10, "heads": 3}, "heads: expected a divisor of hidden = 10, got 3"),
+        ({"decoder_widths": [8, 8, 8]}, "decoder_widths: expected 4 whole numbers, got 3"),
+        ({"image_size": 100}, "image_size: expected a multiple of 16"),
+        ({"layers": 0}, "layers: expected a whole number of at least 1"),
+        ({"transformer_dropout": -0.1}, "transformer_dropout: expected a rate"),
+        ({"widths": [8]}, "unknown option 'widths'; it has encoder, width"),
+        ({"norm": "none", "layers": 1}, "norm: expected one of"),
+    ],
+)
+def test_bad_settings_are_refused(change, words):
+    with pytest.raises(SettingsError, match=words):
+        models.build("transunet", 1, 2, **({"width": 8} | change))
