@@ -30,9 +30,12 @@ def calibration_table(
         and ``under`` (the parts of it from bins in which confidence is above and below accuracy),
         ``by_image`` (mean over images of each image's ECE), ``accuracy``, ``confidence``.
     """
+    if region not in ("all", "near"):
+        raise SettingsError(f"region: expected 'all' or 'near', got {region!r}.")
     chosen = frame[frame["region"] == region]
-    if chosen.empty:
-        raise SettingsError(f"region: expected 'all' or 'near' with voxels in it, got {region!r}.")
+    columns = [
+        "who", "mean", "low", "high", "over", "under", "by_image", "accuracy", "confidence"
+    ]  # fmt: skip
     lines = []
     for who, part in chosen.groupby("who", sort=False):
         bins = part["bin"].to_numpy()
@@ -57,16 +60,17 @@ def calibration_table(
                 "over": over,
                 "under": under,
                 "by_image": float(each.mean()),
-                "accuracy": float(total[2] / total[0]),
-                "confidence": float(total[1] / total[0]),
+                "accuracy": float(total[2] / total[0]) if total[0] else np.nan,
+                "confidence": float(total[1] / total[0]) if total[0] else np.nan,
             }
         )
-    return pd.DataFrame(lines)
+    return pd.DataFrame(lines, columns=columns)
 
 
 def _ece(count, confidence, correct) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """ECE with its over- and underconfident parts from sums per bin, ``(B, bins)`` each."""
-    gap = (confidence - correct) / count.sum(axis=1, keepdims=True)
+    voxels = count.sum(axis=1, keepdims=True)
+    gap = (confidence - correct) / np.where(voxels > 0, voxels, np.nan)
     over, under = np.clip(gap, 0, None).sum(axis=1), np.clip(-gap, 0, None).sum(axis=1)
     return over + under, over, under
 

@@ -46,7 +46,8 @@ def cohort_summary(cohort) -> pd.DataFrame:
         counts = people["sex"].value_counts().sort_index()
         lines.append(("sex", ", ".join(f"{k} {v}" for k, v in counts.items())))
     if "age" in table:
-        age = people["age"].astype(float)
+        age = people["age"].dropna().astype(float)
+    if "age" in table and len(age):
         lines.append(("age, years", f"{age.min():.0f} to {age.max():.0f}, mean {age.mean():.1f}"))
     if "center" in table:
         counts = people["center"].value_counts().sort_index()
@@ -95,22 +96,22 @@ def spread(data, count: int) -> np.ndarray:
     """
     table = data.table.reset_index(drop=True)
     marked = (data.labels > 0).any(axis=(1, 2, 3))
-    order = np.lexsort((np.arange(len(table)), -data.rated.sum(axis=1), ~marked))
-    subjects = list(dict.fromkeys(table["subject"].iloc[order]))
-    level = table["level"] if "level" in table else pd.Series("", index=table.index)
-    levels = list(dict.fromkeys(level))
+    worth = marked * len(data.raters) + data.rated.sum(axis=1)
+    order = np.argsort(-worth, kind="stable")
+    subject_of = table["subject"].to_numpy()
+    level_of = table["level"].fillna("").to_numpy() if "level" in table else np.full(len(table), "")
+    subjects = list(dict.fromkeys(subject_of[order]))
+    levels = list(dict.fromkeys(level_of))
     chosen: list[int] = []
     for turn in range(count * max(len(levels), 1) * max(len(subjects), 1)):
         if len(chosen) == min(count, len(table)):
             break
         subject = subjects[turn % len(subjects)]
         wanted = levels[(turn + turn // max(len(subjects), 1)) % len(levels)]
-        fits = [
-            i
-            for i in order
-            if i not in chosen and table["subject"].iloc[i] == subject and level.iloc[i] == wanted
-        ]
-        if fits:
+        fits = np.flatnonzero((subject_of == subject) & (level_of == wanted))
+        fits = fits[~np.isin(fits, chosen)]
+        fits = fits[worth[fits] == worth[fits].max(initial=0)]
+        if len(fits):
             chosen.append(int(fits[len(fits) // 2]))
     return np.array(sorted(chosen), dtype=int)
 
@@ -146,7 +147,8 @@ def split_sentence(data, sides, by: str) -> str:
     if not torn:
         return f"No subject stands on two sides (split by {by})."
     return (
-        f"**{text.count(torn, 'subject')} of {len(shared)} stand on more than one side**, because "
-        f"the split goes by {by}. Neighbouring slices of one person resemble each other, so the "
-        "test results flatter the network; they say nothing about people it has not seen."
+        f"**Slices of {text.count(torn, 'subject')} (of {len(shared)}) stand on more than one "
+        f"side**, because the split goes by {by}. Neighbouring slices of one person resemble each "
+        "other, so the test results flatter the network; they say nothing about people it has not "
+        "seen."
     )

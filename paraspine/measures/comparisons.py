@@ -186,4 +186,6 @@ def partition_sentence(table: pd.DataFrame) -> str:
             f"(95 % CI {text.number(found.loc['joint', 'low'], 1)} to "
             f"{text.number(found.loc['joint', 'high'], 1)})"
         )
+    if not words:
+        return "GT entropy or uncertainty is the same for all images: there is nothing to divide."
     return "Variance of GT entropy explained. " + "; ".join(words) + "."

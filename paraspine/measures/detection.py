@@ -47,7 +47,11 @@ def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
         ``who``, ``score``, ``mean`` (average precision over the pooled voxels), ``low``, ``high``
         (resampling subjects; NaN with one subject), ``auroc``, ``prevalence`` (share of
         misclassified voxels, what a random score reaches), ``voxels``, ``left_out`` (unseen).
+        Without a row if nobody rated any of the images.
     """
+    columns = [
+        "who", "score", "mean", "low", "high", "auroc", "prevalence", "voxels", "left_out"
+    ]  # fmt: skip
     lines = []
     for (who, score), subjects in found.items():
         pooled = pool(subjects)
@@ -70,7 +74,7 @@ def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
                 "left_out": pooled.left_out,
             }
         )
-    return pd.DataFrame(lines)
+    return pd.DataFrame(lines, columns=columns)
 
 
 def pool(subjects: dict) -> metrics.ErrorDetection:

@@ -144,9 +144,11 @@ def reliability_frame(data, moments, bins: int = 10) -> pd.DataFrame:
     pandas.DataFrame
         Identifying columns, `region` (``"all"`` voxels, or those ``"near"`` a structure: within 5
         pixels of what any rater marked), `bin`, `count`, `confidence` (sum) and `correct` (count).
+        No row for images that nobody rated.
     """
     _check(data, moments)
-    lines = []
+    columns = ["item", "region", "bin", "count", "confidence", "correct"]
+    lines = [pd.DataFrame({name: [] for name in columns})]
     for item in range(len(data)):
         labels = data.labels[item][data.rated[item]]
         if not len(labels):
@@ -168,7 +170,7 @@ def reliability_frame(data, moments, bins: int = 10) -> pd.DataFrame:
                     }
                 )
             )
-    frame = pd.concat(lines, ignore_index=True)
+    frame = pd.concat(lines[1:] or lines, ignore_index=True)
     identity = _identity(data).loc[frame.pop("item")].reset_index(drop=True)
     return pd.concat([identity, frame], axis=1)
 

@@ -48,7 +48,7 @@ def rater_styles(data, *, resamples: int = 2000) -> pd.DataFrame:
             np.divide(areas[:, r] - mean, mean, out=excess, where=known)
             parts.append(identity.assign(**{"rater": rater, "class": name, "value": 100 * excess}))
     frame = pd.concat(parts, ignore_index=True)
-    if frame["value"].isna().all():
+    if (data.rated.sum(axis=1) < 2).all():
         frame = frame.iloc[:0]
     return statistics.mean_table(frame, by=["rater", "class"], resamples=resamples)
 
@@ -85,6 +85,8 @@ def fusion_table(data, *, resamples: int = 2000) -> pd.DataFrame:
 def blank_table(data, *, resamples: int = 2000) -> pd.DataFrame:
     """Disagreement with blanks left out as not rated, and counted as rated and empty.
 
+    Images that nobody rated are left out both ways: they are no one's empty outline.
+
     Parameters
     ----------
     data : slices.Slices
@@ -94,10 +96,11 @@ def blank_table(data, *, resamples: int = 2000) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``measure`` (``gt_entropy``, ``pairwise_dice``), ``blank`` (``"not rated"``, ``"rated and
-        empty"``) and the columns of `statistics.mean_table`, over all images. Empty if every
-        rater rated every image.
+        empty"``) and the columns of `statistics.mean_table`, over the images for which a measure
+        is defined: ``n`` says how many. Empty if every rater rated every image that anyone rated.
     """
     columns = ["measure", "blank"]
+    data = data.select(data.rated.any(axis=1))
     if data.rated.all():
         return statistics.mean_table(
             pd.DataFrame(columns=["subject", *columns, "value"]), by=columns, resamples=resamples

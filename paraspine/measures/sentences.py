@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from paraspine import statistics, text
 from paraspine.measures.display import estimate
+from paraspine.measures.frames import rows
+from paraspine.measures.headlines import (
+    headline,
+    headline_calibration,
+    headline_dice,
+    headline_raters,
+)
+from paraspine.measures.rater_sentences import (
+    ONE_RATER,
+    agreement_sentence,
+    blank_sentence,
+    ends,
+    fusion_sentence,
+    group_sentence,
+    style_sentence,
+)
 from paraspine.measures.tables import RATERS, conditions, difference_between, wide
 
 __all__ = [
@@ -33,105 +50,21 @@ SCORE_NAMES = {
     "expected_entropy": "expected entropy",
     "mutual_information": "mutual information",
 }
-ONE_RATER = (
-    "**Left out: one rater only.** Disagreement needs at least two raters of the same image; with "
-    "one it is unknown, not zero."
-)
-
-
-def agreement_sentence(table: pd.DataFrame, data) -> str:
-    """Which structure the raters agree on most and least."""
-    known = table[table["mean"].notna()]
-    if known.empty:
-        return ONE_RATER
-    best, worst = known.loc[known["mean"].idxmax()], known.loc[known["mean"].idxmin()]
-    words = f"The raters agree on {best['class']} with a Dice of {text.interval(estimate(best), 3)}"
-    if len(known) > 1:
-        words += (
-            f", most of all structures, and least on {worst['class']} with "
-            f"{text.interval(estimate(worst), 3)}"
-        )
-    left = int(known["undefined"].sum())
-    if left:
-        words += (
-            f". {text.count(left, 'value')} undefined (nobody to compare with, or a structure that "
-            "no rater marked) and left out"
-        )
-    return f"{words}. ({data.source})"
-
-
-def group_sentence(table: pd.DataFrame, name: str, group: str) -> str:
-    """Where a measure is highest and lowest among groups."""
-    known = table[table["mean"].notna()]
-    if known.empty:
-        return ONE_RATER
-    top, low = known.loc[known["mean"].idxmax()], known.loc[known["mean"].idxmin()]
-    if len(known) == 1:
-        return f"{name} is {text.interval(estimate(top), 4)} nats at {group} {top[group]}."
-    apart = low["high"] < top["low"]
-    return (
-        f"{name} is highest at {group} {top[group]} ({text.interval(estimate(top), 4)} nats) and "
-        f"lowest at {low[group]} ({text.interval(estimate(low), 4)}); their intervals "
-        f"{'do not overlap' if apart else 'overlap'}."
-    )
-
-
-def style_sentence(table: pd.DataFrame) -> str:
-    """Which raters outline systematically more or less than the others."""
-    known = table[table["mean"].notna()]
-    if known.empty:
-        return ONE_RATER
-    words = []
-    for rater, part in known.groupby("rater", sort=False):
-        more = [r["class"] for _, r in part.iterrows() if r["low"] > 0]
-        less = [r["class"] for _, r in part.iterrows() if r["high"] < 0]
-        if more:
-            words.append(f"{rater} outlines more {text.listing(more)}")
-        if less:
-            words.append(f"{rater} outlines less {text.listing(less)}")
-    if not words:
-        return "No rater outlines more or less than the others by more than the intervals allow."
-    return "Compared with the others, and beyond the intervals, " + "; ".join(words) + "."
-
-
-def fusion_sentence(table: pd.DataFrame, data) -> str:
-    """How often votes tie and STAPLE decides otherwise than the majority."""
-    if table.empty:
-        return ONE_RATER
-    found = {row["measure"]: estimate(row) for _, row in table.iterrows()}
-    return (
-        f"Of the voxels that any rater marked, {text.interval(found['tie_rate'])} % have a tied "
-        f"vote, and STAPLE decides {text.interval(found['staple_differs'])} % otherwise than the "
-        f"majority. ({data.source})"
-    )
-
-
-def blank_sentence(table: pd.DataFrame, data) -> str:
-    """What counting blanks as empty outlines would do."""
-    if table.empty:
-        return "Every rater rated every image, so the question does not arise in this cohort."
-    found = {(r["measure"], r["blank"]): estimate(r) for _, r in table.iterrows()}
-    blanks = int((~data.rated).sum())
-    words = []
-    for measure, name, digits in (("gt_entropy", "GT entropy", 4), ("pairwise_dice", "Dice", 3)):
-        before, after = found[measure, "not rated"], found[measure, "rated and empty"]
-        words.append(
-            f"the mean {name} from {text.interval(before, digits)} to "
-            f"{text.interval(after, digits)}"
-        )
-    return (
-        f"{text.count(blanks, 'blank')} among {text.count(data.rated.size, 'rating')}. Counting "
-        f"them as rated and empty changes {text.listing(words)}."
-    )
+NOBODY = "Nobody rated these images, so there is nothing to compare the predictions with."
 
 
 def training_sentence(history: pd.DataFrame, epochs: int) -> str:
     """When training was best and when it stopped."""
-    best = history.loc[history["validation_dice"].idxmax()]
     ran = len(history)
-    stopped = f"stopped early after {ran}" if ran < epochs else f"ran through all {ran}"
+    planned = text.count(epochs, "epoch")
+    words = "ran to its end" if ran >= epochs else f"stopped early, after {ran}"
+    words = f"The training {words} of {planned}"
+    known = history[history["validation_dice"].notna()]
+    if known.empty:
+        return f"{words}; no validation image marks a structure, so there is no validation Dice."
+    best = known.loc[known["validation_dice"].idxmax()]
     return (
-        f"The training {stopped} of {text.count(epochs, 'epoch')}; the best mean validation Dice, "
+        f"{words}; the best mean validation Dice, "
         f"{text.number(best['validation_dice'], 3)}, came in epoch {int(best['epoch'])}."
     )
 
@@ -139,12 +72,21 @@ def training_sentence(history: pd.DataFrame, epochs: int) -> str:
 def prediction_sentence(table: pd.DataFrame, data) -> str:
     """Best and worst structure of one network."""
     dice = table[(table["measure"] == "dice") & table["mean"].notna()]
+    if not data.rated.any():
+        return NOBODY
     if dice.empty:
         return "No structure is marked in these images, so Dice is undefined."
-    best, worst = dice.loc[dice["mean"].idxmax()], dice.loc[dice["mean"].idxmin()]
-    words = f"Dice is highest for {best['class']}, {text.interval(estimate(best), 3)}"
-    if len(dice) > 1:
-        words += f", and lowest for {worst['class']}, {text.interval(estimate(worst), 3)}"
+    best, worst = ends(dice)
+    words = f"{best['class']}, {text.interval(estimate(best), 3)}"
+    if len(dice) == 1:
+        words = f"Dice is defined for {words}"
+    elif best["mean"] > worst["mean"]:
+        words = (
+            f"Dice is highest for {words}, and lowest for {worst['class']}, "
+            f"{text.interval(estimate(worst), 3)}"
+        )
+    else:
+        words = f"Dice is the same for every structure as for {words}"
     wrong = table[table["measure"] == "error_rate"].iloc[0]
     share = estimate(wrong)
     return (
@@ -154,33 +96,27 @@ def prediction_sentence(table: pd.DataFrame, data) -> str:
 
 def overlap_sentence(table: pd.DataFrame) -> str:
     """Say whether the networks are as close to the vote as the raters are to each other."""
+    networks = table[table["who"] != RATERS]
     raters = table[table["who"] == RATERS].set_index("class")
-    words = []
-    for who, part in table[table["who"] != RATERS].groupby("who", sort=False):
-        mean = part["mean"].mean()
-        words.append(f"{who}: {text.number(mean, 3)}")
+    if networks.empty:
+        return NOBODY
+    means = networks.groupby("who", sort=False)["mean"].mean()
+    words = [f"{who}: {text.number(mean, 3)}" for who, mean in means.items()]
     sentence = f"Mean Dice over structures: {'; '.join(words)}."
     if raters.empty:
         return f"{sentence} {ONE_RATER}"
-    reached = sorted(
-        {
-            row["class"]
-            for _, row in table[table["who"] != RATERS].iterrows()
-            if row["class"] in raters.index and row["low"] > raters.loc[row["class"], "high"]
-        }
-    )
-    missed = sorted(
-        {
-            row["class"]
-            for _, row in table[table["who"] != RATERS].iterrows()
-            if row["class"] in raters.index and row["high"] < raters.loc[row["class"], "low"]
-        }
-    )
     sentence += f" The raters among themselves: {text.number(raters['mean'].mean(), 3)}."
-    if missed:
-        sentence += f" Some network stays below the raters' interval for {text.listing(missed)}."
-    if reached:
-        sentence += f" Some network lies above the raters' interval for {text.listing(reached)}."
+    beside = networks.join(raters[["low", "high"]], on="class", rsuffix="_raters")
+    below = beside.loc[beside["high"] < beside["low_raters"], "class"].unique()
+    above = beside.loc[beside["low"] > beside["high_raters"], "class"].unique()
+    for place, classes in (("below", below), ("above", above)):
+        if len(classes):
+            listed = text.listing(classes)
+            sentence += f" Some network's interval lies wholly {place} the raters' for {listed}."
+    if beside[["low", "high", "low_raters", "high_raters"]].isna().any(axis=1).all():
+        sentence += " There are no intervals to tell them apart by."
+    elif not len(below) and not len(above):
+        sentence += " No network's interval lies wholly below or above the raters'."
     return sentence + (
         " The comparison flatters networks: they are measured against the vote of all raters, a "
         "rater against one other."
@@ -188,8 +124,16 @@ def overlap_sentence(table: pd.DataFrame) -> str:
 
 
 def brier_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
-    """Which training target keeps the raters' disagreement better, model by model."""
+    """Which training target keeps the raters' disagreement better, model by model.
+
+    The difference is that of the mean over structures, as `tables.brier_table` has them: without
+    background.
+    """
     names = frame.drop_duplicates("who")
+    structures = set(rows(frame, "dice")["class"])
+    if not structures:
+        return NOBODY
+    frame = frame[frame["class"].isin(structures)]
     words = []
     for (model, seed, method), part in names.groupby(["model", "seed", "method"], sort=False):
         fusions = dict(zip(part["fusion"], part["who"], strict=True))
@@ -208,12 +152,17 @@ def brier_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
                 f"on the majority: difference {text.interval(scaled)} × 10⁻³"
             )
     if not words:
-        return "Only one training target was run, so there is nothing to compare."
+        return (
+            "Training on random raters and training on the majority were not both run, so there is "
+            "nothing to compare."
+        )
     return ". ".join(words) + "."
 
 
 def detection_sentence(table: pd.DataFrame) -> str:
     """Which uncertainty finds errors best, and how far above chance."""
+    if table.empty:
+        return NOBODY
     known = table[table["mean"].notna()]
     if known.empty:
         return "No voxel is misclassified, so there is no error to find."
@@ -230,11 +179,12 @@ def correlation_sentence(table: pd.DataFrame, data) -> str:
     chosen = table[(table["kind"] == "pearson") & (table["score"] == "entropy")]
     chosen = chosen[chosen["r"].notna()]
     if chosen.empty:
-        return (
-            ONE_RATER
-            if (data.rated.sum(axis=1) < 2).all()
-            else ("GT entropy or uncertainty is the same for all images: there is no correlation.")
-        )
+        several = int((data.rated.sum(axis=1) > 1).sum())
+        if not several:
+            return ONE_RATER
+        if several < 3:
+            return f"{text.count(several, 'image')} with two raters: too few for a correlation."
+        return "GT entropy or uncertainty is the same for all images: there is no correlation."
     words = []
     for _, row in chosen.iterrows():
         found = statistics.Estimate(row["r"], row["low"], row["high"])
@@ -244,6 +194,8 @@ def correlation_sentence(table: pd.DataFrame, data) -> str:
             below="falls with the raters' disagreement",
             unclear="has no correlation with disagreement that the data can tell from none",
         )
+        if np.isnan(found.low):
+            phrase = "has a correlation with disagreement that chance may have made"
         words.append(f"for {row['who']} predictive entropy {phrase}, r = {text.interval(found)}")
     sentence = "; ".join(words)
     return f"{sentence[0].upper()}{sentence[1:]}. ({data.source})"
@@ -252,6 +204,8 @@ def correlation_sentence(table: pd.DataFrame, data) -> str:
 def scatter_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
     """Say whether the networks are more or less uncertain than the raters disagree."""
     images = wide(frame)
+    if "gt_entropy" not in images:
+        return NOBODY
     if images["gt_entropy"].isna().all():
         return ONE_RATER
     words = []
@@ -262,53 +216,29 @@ def scatter_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
             part["subject"].to_numpy(), resamples,
         )  # fmt: skip
         phrase = text.verdict(
-            gap, above="more uncertain than", below="less uncertain than", unclear="as uncertain as"
+            gap,
+            above="is more uncertain than the raters disagree",
+            below="is less uncertain than the raters disagree",
+            unclear="is not told apart from the raters' disagreement",
         )
-        words.append(f"{who} is {phrase} the raters disagree ({text.interval(gap, 4)} nats)")
+        words.append(f"{who} {phrase} (difference {text.interval(gap, 4)} nats)")
     return "On average over images, " + "; ".join(words) + "."
 
 
 def calibration_sentence(table: pd.DataFrame) -> str:
     """Lowest ECE, and whether each condition is over- or underconfident on the whole."""
-    best = table.loc[table["mean"].idxmin()]
+    if table.empty:
+        return NOBODY
+    known = table[table["mean"].notna()]
+    if known.empty:
+        return "No voxel counts here, because no rater marked a structure: there is no ECE."
+    best = known.loc[known["mean"].idxmin()]
     over = [r["who"] for _, r in table.iterrows() if r["over"] > r["under"]]
     under = [r["who"] for _, r in table.iterrows() if r["over"] < r["under"]]
-    words = [f"Lowest ECE: {best['who']}, {text.interval(estimate(best), 4)}"]
+    first = "Lowest ECE" if len(known) > 1 else "ECE"
+    words = [f"{first}: {best['who']}, {text.interval(estimate(best), 4)}"]
     if over:
         words.append(f"more over- than underconfident: {text.listing(over)}")
     if under:
         words.append(f"more under- than overconfident: {text.listing(under)}")
     return "; ".join(words) + "."
-
-
-def headline(table: pd.DataFrame) -> str:
-    """Correlation of predictive entropy with GT entropy for the last condition, in one phrase."""
-    chosen = table[(table["kind"] == "pearson") & (table["score"] == "entropy")]
-    chosen = chosen[chosen["r"].notna()]
-    if chosen.empty:
-        return "undefined (one rater)"
-    row = chosen.iloc[-1]
-    found = statistics.Estimate(row["r"], row["low"], row["high"])
-    return f"r = {text.interval(found)} ({row['who']})"
-
-
-def headline_dice(table: pd.DataFrame) -> str:
-    """Mean Dice over structures for each network, in one phrase."""
-    networks = table[table["who"] != RATERS]
-    means = networks.groupby("who", sort=False)["mean"].mean()
-    return "; ".join(f"{text.number(value, 3)} ({who})" for who, value in means.items())
-
-
-def headline_raters(table: pd.DataFrame) -> str:
-    """Mean pairwise Dice of the raters over structures, in one phrase."""
-    raters = table[table["who"] == RATERS]
-    return text.number(raters["mean"].mean(), 3) if len(raters) else "undefined (one rater)"
-
-
-def headline_calibration(table: pd.DataFrame) -> str:
-    """Lowest and highest ECE, in one phrase."""
-    best, worst = table.loc[table["mean"].idxmin()], table.loc[table["mean"].idxmax()]
-    return (
-        f"{text.number(best['mean'], 4)} ({best['who']}) to "
-        f"{text.number(worst['mean'], 4)} ({worst['who']})"
-    )

@@ -149,9 +149,9 @@ def overlap_table(frame: pd.DataFrame, data, *, resamples: int = 2000) -> pd.Dat
         `statistics.mean_table`. No row for the raters where fewer than two rated.
     """
     networks = summarise(frame, "dice", ["who", "class"], resamples=resamples)
-    raters = rows(rater_frame(data), "pairwise_dice").assign(who=RATERS)
-    if raters["value"].isna().all():
+    if (data.rated.sum(axis=1) < 2).all():
         return networks
+    raters = rows(rater_frame(data), "pairwise_dice").assign(who=RATERS)
     agreed = statistics.mean_table(raters, by=["who", "class"], resamples=resamples)
     return pd.concat([networks, agreed], ignore_index=True)
 
@@ -173,12 +173,15 @@ def correlation_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
     pandas.DataFrame
         ``who``, ``score``, ``kind`` (``"pearson"`` over images as published, ``"spearman"``, and
         ``"by subject"``: Pearson over the subjects' means) and the columns of
-        `statistics.correlation_table`; empty where GT entropy is undefined on every image.
+        `statistics.correlation_table`, p-values adjusted by Holm over all rows of a ``kind``;
+        empty where GT entropy is undefined on every image.
     """
     images, subjects = wide(frame), wide(by_subject(frame))
     parts = []
     for score in SCORES:
-        if score not in images or (images[score].notna() & images["gt_entropy"].notna()).sum() == 0:
+        if not {score, "gt_entropy"} <= set(images):
+            continue
+        if not images[[score, "gt_entropy"]].notna().all(axis=1).any():
             continue
         known = images[images[score].notna()]
         for kind in ("pearson", "spearman"):
@@ -193,7 +196,10 @@ def correlation_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
     columns = ["who", "score", "kind", "n", "clusters", "r", "low", "high", "p", "p_holm"]
     if not parts:
         return pd.DataFrame(columns=columns)
-    return pd.concat(parts, ignore_index=True)[columns]
+    table = pd.concat(parts, ignore_index=True)
+    for _, part in table.groupby("kind"):
+        table.loc[part.index, "p_holm"] = statistics.holm(part["p"].to_numpy())
+    return table[columns]
 
 
 def difference_between(
@@ -202,7 +208,7 @@ def difference_between(
     """Mean difference of a measure, first minus second condition, image by image."""
     chosen = rows(frame, measure)
     keys = [c for c in ("subject", "image", "slice", "class") if c in chosen]
-    pair = chosen.pivot_table(index=keys, columns="who", values="value", dropna=False)
+    pair = chosen.set_index([*keys, "who"])["value"].unstack("who")
     subjects = pair.index.get_level_values("subject").to_numpy()
     return statistics.difference_interval(
         pair[first].to_numpy(), pair[second].to_numpy(), subjects, resamples
