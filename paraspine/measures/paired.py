@@ -86,6 +86,10 @@ class Evidence:
         """The runs that fill a cell: one per seed."""
         return [run for run in self.runs() if Cell(run[0], run[1], run[3]) == cell]
 
+    def subjects(self) -> int:
+        """How many subjects were measured."""
+        return self.frame["subject"].nunique()
+
     def structures(self) -> list[str]:
         """Classes without background."""
         return list(dict.fromkeys(self.frame.loc[self.frame["measure"] == "dice", "class"]))

@@ -38,6 +38,8 @@ NAMES = {
     "ensemble": "ensemble",
 }
 METHODS = {"TTD": "dropout", "TTA": "tta", "ensemble": "ensemble"}
+#: Digits of a power of ten.
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NOT_YET = "this book does not run it yet"
 
 
@@ -133,7 +135,7 @@ def as_published(source: str) -> pd.DataFrame:
     if source == PAPER:
         raise SettingsError(f"source: {PAPER} is measured here; see beside_published.")
     table = published.table(source)
-    groups = table.groupby(["table", "metric"], sort=False)["value"]
+    groups = table.groupby(["table", "target", "metric"], sort=False)["value"]
     digits = {key: digits_of(values) for key, values in groups}
     shown = pd.DataFrame(
         {
@@ -143,7 +145,7 @@ def as_published(source: str) -> pd.DataFrame:
             "metric": table["metric"] + table["unit"].map(unit_words),
             "condition": table["condition"],
             "cell": [
-                row.bound + with_sd(row.value, row.sd, digits[row.table, row.metric])
+                row.bound + with_sd(row.value, row.sd, digits[row.table, row.target, row.metric])
                 for row in table.itertuples()
             ],
         }
@@ -209,7 +211,10 @@ def unit_words(unit: str) -> str:
     if not unit:
         return ""
     named = {"%": "%", "mm2": "mm²", "patients": "patients"}
-    return f", {named[unit]}" if unit in named else f", × {SCALES[unit]:g}"
+    if unit in named:
+        return f", {named[unit]}"
+    power = f"{SCALES[unit]:.0e}".split("e")[1]
+    return f", × 10{str(int(power)).translate(RAISED)}"
 
 
 def with_sd(value: float, sd: float, digits: int) -> str:

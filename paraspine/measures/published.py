@@ -175,8 +175,11 @@ def beside_sentence(table: pd.DataFrame, name: str, source: str) -> str:
     if told.empty:
         sentence += "None has an interval to compare with"
     else:
-        words = [f"{int((told['place'] == p).sum())} {p}" for p in ("inside", "above", "below")]
-        sentence += f"Of their published values {text.listing(words)} this run's 95 % interval"
+        counts = [(int((told["place"] == p).sum()), p) for p in ("inside", "above", "below")]
+        words = [f"{number} {place}" for number, place in counts if number]
+        sentence += (
+            f"Where the published values lie: {text.listing(words)} this run's 95 % interval"
+        )
         if len(told) < len(known):
             sentence += f"; {text.count(len(known) - len(told), 'cell')} without an interval"
     return (

@@ -23,6 +23,11 @@ __all__ = [
 ]
 
 VERDICTS = ("supported", "contradicted", "can't tell", "not run")
+#: Fewest subjects for a verdict. By chance all of five lie on one side of 0 in 1 case of 16, all of
+#: six in 1 of 32, so that with fewer than six an interval of 95 % cannot keep its promise.
+FEWEST = 6
+#: Below this many subjects percentile intervals are noticeably too narrow.
+MANY = 20
 #: Verdicts over the places where a claim was checked, besides those of a single one.
 PARTLY = {
     ("supported", "can't tell"): "supported in part",
@@ -41,7 +46,10 @@ SHARE = (1e2, 1, " %")
 
 
 def judge(
-    found: statistics.Estimate, kind: str, bounds: tuple[float, float] = (0.0, 0.0)
+    found: statistics.Estimate,
+    kind: str,
+    bounds: tuple[float, float] = (0.0, 0.0),
+    subjects: int = FEWEST,
 ) -> tuple[str, str]:
     """Verdict on one comparison, and why it can't be told.
 
@@ -55,6 +63,8 @@ def judge(
         supported where the whole interval lies within the bounds: that an interval includes 0 does
         not show that there is no difference. The first is contradicted where the interval excludes
         0, the second where it lies outside the bounds.
+    subjects : int
+        How many were resampled; of fewer than `FEWEST` nothing is told.
 
     Returns
     -------
@@ -65,7 +75,9 @@ def judge(
     if np.isnan(found.value):
         return "can't tell", "undefined in this run"
     if np.isnan(low) or np.isnan(high):
-        return "can't tell", "no interval: it needs two subjects or more"
+        return "can't tell", "no interval: it needs several subjects"
+    if subjects < FEWEST:
+        return "can't tell", f"fewer than {FEWEST} subjects"
     if kind in ("above", "below"):
         good, bad = low > 0, high < 0
         good, bad = (good, bad) if kind == "above" else (bad, good)
@@ -95,8 +107,8 @@ def claims_table(found: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFr
         ``table``, ``claim``, ``said`` (where in the paper), ``statistic``, ``quantity``, ``kind``,
         ``bound_low``, ``bound_high``, ``where``; ``printed`` (the same statistic of the published
         table, NaN where it has none), ``value``, ``low``, ``high`` (95 %, resampling subjects; both
-        sides of a difference share the resamples) in units of 1; ``verdict`` (one of `VERDICTS`)
-        and ``why`` there is none.
+        sides of a difference share the resamples) in units of 1; ``subjects`` (how many were
+        measured); ``verdict`` (one of `VERDICTS`) and ``why`` there is none.
     """
     lines = []
     for claim in claims:
@@ -108,7 +120,7 @@ def claims_table(found: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFr
                 factors, terms = zip(*place.terms, strict=True)
                 drawn = np.array(factors) @ replicates(found, claim.quantity, terms)
                 value = estimate_of(drawn)
-                verdict, why = judge(value, claim.kind, claim.bounds)
+                verdict, why = judge(value, claim.kind, claim.bounds, found.subjects())
             lines.append(
                 {
                     "table": claim.table,
@@ -124,6 +136,7 @@ def claims_table(found: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFr
                     "value": value.value,
                     "low": value.low,
                     "high": value.high,
+                    "subjects": found.subjects(),
                     "verdict": verdict,
                     "why": why,
                 }
@@ -240,9 +253,12 @@ def claims_sentence(table: pd.DataFrame, source: str) -> str:
             words.append(f"{phrase}: {'; '.join(_lower(c) for c in chosen)}.")
     checked = int((table["verdict"] != "not run").sum())
     if checked:
+        subjects = int(table["subjects"].iloc[0])
         words.append(
-            f"Behind this stand {text.count(checked, 'comparison')} with 95 % intervals that are "
-            "not adjusted for their number: where nothing differs, about one in twenty excludes 0."
+            f"Behind this stand {text.count(checked, 'comparison')} on "
+            f"{text.count(subjects, 'test subject')}, with 95 % intervals that are not adjusted "
+            "for their number: where nothing differs, about one in twenty excludes 0"
+            + (", and more of them with so few subjects." if subjects < MANY else ".")
         )
     return " ".join(words)
 

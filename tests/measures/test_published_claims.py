@@ -397,12 +397,22 @@ def test_one_subject_gives_no_interval_and_no_verdict():
     frame = found.frame[found.frame["subject"] == "s1"]
     told, table = verdicts(Evidence(frame, {}, 20), "TransUNet keeps")
     assert told == ["can't tell"] * 2
-    assert set(table["why"]) == {"no interval: it needs two subjects or more"}
+    assert set(table["why"]) == {"no interval: it needs several subjects"}
     beside = measures.beside_tables(Evidence(frame, {}, 20))
     assert (beside["place"] == "").all()
     assert "None has an interval" in measures.beside_sentence(beside, "Table 1", "x")
     shown = measures.pretty_beside(beside, "Table 1", "x")
     assert set(shown["the published value is"]) == {"no interval"}
+
+
+def test_few_subjects_give_an_interval_but_no_verdict():
+    found = book(brier=model_brier(1))
+    for kept, expected in ((5, "can't tell"), (6, "supported")):
+        frame = found.frame[found.frame["subject"].str[1:].astype(int) < kept]
+        told, table = verdicts(Evidence(frame, {}, 200), "TransUNet keeps")
+        assert told == [expected] * 2
+        assert table["high"].max() < 0
+        assert f"on {kept} test subjects" in measures.claims_sentence(table, "x")
 
 
 # -- words -----------------------------------------------------------------------------------------
