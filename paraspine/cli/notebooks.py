@@ -64,15 +64,18 @@ def book(
 @plainly
 def summary(
     workspaces: Annotated[list[str], typer.Argument(help="Folders below runs/, as in quick.")],
-    output: Annotated[Path | None, typer.Option(help="A CSV file to write too.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="A CSV file to write too, with its words in .md beside it.")
+    ] = None,
 ) -> None:
     """Set the main results of several books side by side."""
     from paraspine import execute
 
-    table = execute.summary_table(workspaces)
-    typer.echo(table.to_string(index=False))
+    found = execute.summary(workspaces)
+    typer.echo(found.table.to_string(index=False))
+    typer.echo(found.words)
     if output is not None:
-        execute.write_table(table, output)
+        execute.write_summary(found, output)
 
 
 def _short(path: Path) -> str:

@@ -13,7 +13,7 @@ from paraspine.execute.parameters import (
     parse_assignment,
 )
 from paraspine.execute.plan import Job, Plan, make_plan
-from paraspine.execute.publishing import build_book, summary_table, write_table
+from paraspine.execute.publishing import Summary, build_book, summary, write_summary
 from paraspine.execute.runner import need, need_each, run_notebook
 from paraspine.execute.session import Session, begin, is_fresh, is_generated, staleness
 from paraspine.execute.sources import cohort_digest, fingerprint, project_root, sources
@@ -22,6 +22,7 @@ __all__ = [
     "Job",
     "Plan",
     "Session",
+    "Summary",
     "begin",
     "build_book",
     "check_parameters",
@@ -40,6 +41,6 @@ __all__ = [
     "run_notebook",
     "sources",
     "staleness",
-    "summary_table",
-    "write_table",
+    "summary",
+    "write_summary",
 ]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from paraspine import runs, statistics, text
+from paraspine import measures, runs, statistics, text
 from paraspine.arrays import RunError
 from paraspine.execute.parameters import declared_parameters
 from paraspine.execute.plan import make_plan
 from paraspine.execute.session import staleness
 from paraspine.execute.sources import project_root
 
-__all__ = ["build_book", "summary_table", "write_table"]
+__all__ = ["Summary", "build_book", "summary", "write_summary"]
 
 
 def build_book(
@@ -68,8 +70,24 @@ def build_book(
     )
 
 
-def summary_table(workspaces: Iterable[str], *, root: Path | str | None = None) -> pd.DataFrame:
-    """Main results of several books, one column each.
+@dataclass(frozen=True)
+class Summary:
+    """Main results of several books.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``result`` and a column per workspace, estimates with 95 % intervals as text.
+    words : str
+        Where two books differ beyond their intervals, and which code computed them.
+    """
+
+    table: pd.DataFrame
+    words: str
+
+
+def summary(workspaces: Iterable[str], *, root: Path | str | None = None) -> Summary:
+    """Set the main results of several books side by side.
 
     Parameters
     ----------
@@ -78,8 +96,7 @@ def summary_table(workspaces: Iterable[str], *, root: Path | str | None = None) 
 
     Returns
     -------
-    pandas.DataFrame
-        ``result`` and a column per workspace with estimates and 95 % intervals as text.
+    Summary
 
     Raises
     ------
@@ -92,42 +109,89 @@ def summary_table(workspaces: Iterable[str], *, root: Path | str | None = None) 
         folder = root / "runs" / name
         if not folder.is_dir():
             raise RunError(f"runs/{name}: there is no such workspace; make its book first.")
-        columns[name] = dict(_results(folder))
+        columns[name] = {key: (found, digits) for key, found, digits in _results(folder)}
     order = list(dict.fromkeys(key for column in columns.values() for key in column))
     table = pd.DataFrame({"result": order})
     for name, column in columns.items():
-        table[name] = [column.get(key, "not measured") for key in order]
-    return table
+        table[name] = [
+            text.interval(*column[key]) if key in column else "not measured" for key in order
+        ]
+    words = [_difference(*columns.items())] if len(columns) == 2 else []
+    words += [_origin(root / "runs" / name) for name in columns]
+    return Summary(table, "\n\n".join(dict.fromkeys(words)))
 
 
-def _results(folder: Path):
-    def cell(row, value="mean", digits=3):
-        return text.interval(statistics.Estimate(row[value], row["low"], row["high"]), digits)
+def _difference(first: tuple[str, dict], second: tuple[str, dict]) -> str:
+    """Which results of two books have intervals that do not overlap."""
+    (name, before), (other, after) = first, second
+    shared = [
+        k
+        for k in before
+        if k in after
+        and not any(math.isnan(v) for side in (before, after) for v in _numbers(side[k][0]))
+    ]
+    rose = [k for k in shared if after[k][0].low > before[k][0].high]
+    fell = [k for k in shared if after[k][0].high < before[k][0].low]
+    if not rose and not fell:
+        return (
+            f"The intervals of '{name}' and '{other}' overlap in all of the {len(shared)} results "
+            "that both have."
+        )
+    words = [f"higher: {text.listing(rose)}"] if rose else []
+    words += [f"lower: {text.listing(fell)}"] if fell else []
+    return (
+        f"Beyond their intervals, '{other}' differs from '{name}' in {len(rose) + len(fell)} of "
+        f"{len(shared)} results ({'; '.join(words)})."
+    )
 
-    raters = runs.read(folder / "raters" / "raters")
-    for _, row in raters.read_frame("agreement.parquet").iterrows():
-        yield f"raters' pairwise Dice, {row['class']}", cell(row)
-    entropy = raters.read_frame("entropy.parquet").iloc[0]
-    yield "GT entropy, nats a voxel", cell(entropy, digits=4)
-    study = runs.read(folder / "interrater" / "interrater")
-    for _, row in study.read_frame("overlap.parquet").iterrows():
-        yield f"Dice on the test images, {row['class']}, {row['who']}", cell(row)
-    for _, row in study.read_frame("brier.parquet").iterrows():
-        yield f"Brier score × 10³, {row['class']}, {row['who']}", cell(row, digits=2)
-    for _, row in study.read_frame("correlations.parquet").iterrows():
+
+def _numbers(estimate: statistics.Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high
+
+
+def _origin(folder: Path) -> str:
+    """When and with what the runs of a workspace were computed."""
+    found = runs.read(folder / "interrater" / "interrater").read_json("provenance.json")
+    revision = (found["git"]["revision"] or "no revision")[:10]
+    versions = found["versions"]
+    return (
+        f"'{folder.name}' was computed on {found['finished'][:10]} at revision {revision}, with "
+        f"PyTorch {versions.get('torch', 'unknown')} on {found['processor']}."
+    )
+
+
+def _results(folder: Path) -> Iterator[tuple[str, statistics.Estimate, int]]:
+    def read(experiment: str, name: str) -> list[dict]:
+        run = runs.read(folder / experiment / experiment)
+        return run.read_frame(f"{name}.parquet").to_dict("records")
+
+    def cell(row: dict, value: str = "mean") -> statistics.Estimate:
+        return statistics.Estimate(row[value], row["low"], row["high"])
+
+    for row in read("raters", "agreement"):
+        yield f"pairwise Dice of the raters, {row['class']}", cell(row), 3
+    for row in read("raters", "entropy"):
+        yield "GT entropy, nats a voxel", cell(row), 4
+    for row in read("interrater", "overlap"):
+        if row["who"] != measures.RATERS:
+            yield f"Dice, {row['class']}, {row['who']}", cell(row), 3
+    for row in read("interrater", "brier"):
+        yield f"Brier score × 10³, {row['class']}, {row['who']}", cell(row), 2
+    for row in read("interrater", "correlations"):
         if row["kind"] == "pearson" and row["score"] == "entropy":
-            yield f"r of entropy with GT entropy, {row['who']}", cell(row, "r", 2)
-    for _, row in study.read_frame("detection.parquet").iterrows():
+            yield f"r of entropy with GT entropy, {row['who']}", cell(row, "r"), 2
+    for row in read("interrater", "detection"):
         if row["score"] == "entropy":
-            yield f"average precision of entropy, {row['who']}", cell(row)
-    calibration = runs.read(folder / "calibration" / "calibration")
-    for _, row in calibration.read_frame("calibration.parquet").iterrows():
-        yield f"ECE, {row['who']}", cell(row, digits=4)
+            yield f"average precision of entropy, {row['who']}", cell(row), 3
+    for row in read("calibration", "calibration"):
+        yield f"ECE, {row['who']}", cell(row), 4
 
 
-def write_table(table: pd.DataFrame, path: Path | str) -> Path:
-    """Write a table as CSV, whole or not at all."""
+def write_summary(found: Summary, path: Path | str) -> Path:
+    """Write a summary's table as CSV and its words as Markdown beside it, whole or not at all."""
     path = Path(path)
     with runs.atomic(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+        found.table.to_csv(temporary, index=False, lineterminator="\n")
+    with runs.atomic(path.with_suffix(".md")) as temporary:
+        temporary.write_text(found.words + "\n", encoding="utf-8")
     return path

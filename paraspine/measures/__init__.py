@@ -73,6 +73,7 @@ from paraspine.measures.sentences import (
     training_sentence,
 )
 from paraspine.measures.tables import (
+    RATERS,
     brier_table,
     by_subject,
     conditions,
@@ -95,6 +96,7 @@ from paraspine.measures.verdicts import (
 from paraspine.measures.views import compared_views, map_limits, name_of, stored_maps, views
 
 __all__ = [
+    "RATERS",
     "Evidence",
     "agreement_sentence",
     "as_published",

@@ -22,8 +22,8 @@ from paraspine.execute import (
     load_profile,
     make_plan,
     parse_assignment,
-    summary_table,
-    write_table,
+    summary,
+    write_summary,
 )
 
 #: What the quick profile of these tests runs, whatever the project's own does.
@@ -392,23 +392,30 @@ def workspace(root, name, dice=0.9, alone=False):
 def test_books_side_by_side(checkout, tmp_path):
     workspace(checkout, "quick")
     workspace(checkout, "quick-alone", dice=0.8, alone=True)
-    table = summary_table(["quick", "quick-alone"], root=checkout).set_index("result")
+    found = summary(["quick", "quick-alone"], root=checkout)
+    table = found.table.set_index("result")
     assert list(table.columns) == ["quick", "quick-alone"]
     assert table["quick"].to_dict() == {
-        "raters' pairwise Dice, MF": "0.950 (95 % CI 0.940 to 0.960)",
+        "pairwise Dice of the raters, MF": "0.950 (95 % CI 0.940 to 0.960)",
         "GT entropy, nats a voxel": "0.0123 (95 % CI 0.0100 to 0.0150)",
-        "Dice on the test images, MF, unet": "0.900 (no interval)",
+        "Dice, MF, unet": "0.900 (no interval)",
         "Brier score × 10³, MF, unet": "1.23 (95 % CI 1.00 to 1.50)",
         "r of entropy with GT entropy, unet": "0.71 (95 % CI 0.50 to 0.80)",
         "average precision of entropy, unet": "0.400 (95 % CI 0.300 to 0.500)",
         "ECE, unet": "0.0100 (95 % CI 0.0050 to 0.0200)",
     }
     alone = table["quick-alone"]
-    assert alone["raters' pairwise Dice, MF"] == alone["GT entropy, nats a voxel"] == "undefined"
+    assert (
+        alone["pairwise Dice of the raters, MF"] == alone["GT entropy, nats a voxel"] == "undefined"
+    )
     assert alone["r of entropy with GT entropy, unet"] == "not measured"
-    assert alone["Dice on the test images, MF, unet"] == "0.800 (no interval)"
+    assert alone["Dice, MF, unet"] == "0.800 (no interval)"
 
-    path = write_table(table.reset_index(), tmp_path / "out" / "summary.csv")
+    assert "overlap in all of the 3 results that both have" in found.words
+    assert "'quick' was computed on " in found.words
+
+    path = write_summary(found, tmp_path / "out" / "summary.csv")
+    assert path.with_suffix(".md").read_text() == found.words + "\n"
     again = pd.read_csv(path)
     assert again.shape == (7, 3)
     np.testing.assert_array_equal(again["quick"], table["quick"])
@@ -416,11 +423,11 @@ def test_books_side_by_side(checkout, tmp_path):
 
 def test_a_summary_needs_complete_runs(checkout):
     with pytest.raises(RunError, match="runs/none: there is no such workspace"):
-        summary_table(["none"], root=checkout)
+        summary(["none"], root=checkout)
     workspace(checkout, "quick")
     (checkout / "runs/quick/calibration/calibration/complete.json").unlink()
     with pytest.raises(RunError, match="calibration: the run is incomplete"):
-        summary_table(["quick"], root=checkout)
+        summary(["quick"], root=checkout)
 
 
 # --- Snakemake -------------------------------------------------------------------------------
