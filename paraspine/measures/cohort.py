@@ -97,22 +97,16 @@ def spread(data, count: int) -> np.ndarray:
     table = data.table.reset_index(drop=True)
     marked = (data.labels > 0).any(axis=(1, 2, 3))
     worth = marked * len(data.raters) + data.rated.sum(axis=1)
-    order = np.argsort(-worth, kind="stable")
-    subject_of = table["subject"].to_numpy()
-    level_of = table["level"].fillna("").to_numpy() if "level" in table else np.full(len(table), "")
-    subjects = list(dict.fromkeys(subject_of[order]))
-    levels = list(dict.fromkeys(level_of))
+    subject = pd.factorize(table["subject"])[0]
+    level = pd.factorize(table["level"])[0] if "level" in table else np.zeros_like(subject)
     chosen: list[int] = []
-    for turn in range(count * max(len(levels), 1) * max(len(subjects), 1)):
-        if len(chosen) == min(count, len(table)):
-            break
-        subject = subjects[turn % len(subjects)]
-        wanted = levels[(turn + turn // max(len(subjects), 1)) % len(levels)]
-        fits = np.flatnonzero((subject_of == subject) & (level_of == wanted))
-        fits = fits[~np.isin(fits, chosen)]
-        fits = fits[worth[fits] == worth[fits].max(initial=0)]
-        if len(fits):
-            chosen.append(int(fits[len(fits) // 2]))
+    while len(chosen) < min(count, len(table)):
+        left = np.setdiff1d(np.arange(len(table)), chosen)
+        shown = [(codes[left, None] == codes[chosen]).sum(axis=1) for codes in (subject, level)]
+        first = left[np.lexsort((-worth[left], shown[1], shown[0], worth[left] == 0))[0]]
+        alike = [codes[left] == codes[first] for codes in (subject, level, worth)]
+        alike = left[np.logical_and.reduce(alike)]
+        chosen.append(int(alike[len(alike) // 2]))
     return np.array(sorted(chosen), dtype=int)
 
 
