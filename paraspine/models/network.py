@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -96,7 +97,8 @@ class Network(nn.Module):
     ) -> Network:
         """Return a private copy made for speed: evaluation mode, fixed norms folded, channels last.
 
-        The network itself stays as it is.
+        The network itself stays as it is; while the copy is in use it must not be trained, since
+        weights that need no change are shared.
 
         Parameters
         ----------
@@ -107,7 +109,16 @@ class Network(nn.Module):
         replay : bool
             Whether `replay` will be called, for which weights are then rearranged once.
         """
-        network = copy.deepcopy(self).eval().requires_grad_(False)
+        # The copy's tensors share memory with the network's until they are replaced; none is
+        # written to.
+        tensors = itertools.chain(self.parameters(), self.buffers())
+        shared = {
+            id(t): nn.Parameter(t.detach(), requires_grad=False)
+            if isinstance(t, nn.Parameter)
+            else t.detach()
+            for t in tensors
+        }
+        network = copy.deepcopy(self, shared).eval()
         for module in list(network.modules()):
             if hasattr(module, "fold"):
                 module.fold()
