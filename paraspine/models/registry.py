@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from numbers import Integral
 
 import torch
 from torch import nn
@@ -98,11 +99,11 @@ def build(
         raise SettingsError(
             f"{name}: unknown option {', '.join(map(repr, unknown))}; it has {', '.join(known)}."
         )
-    if isinstance(seed, bool) or not isinstance(seed, int):
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
         raise SettingsError(f"seed: expected a whole number, got {seed!r}.")
     # Seeding through torch.manual_seed would reach the generators of other devices too.
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(int(seed))
         model = NETWORKS[name](in_channels, num_classes, **settings)
     if pretrained is not None:
         model.pretrained = load_pretrained(model, pretrained)
