@@ -136,6 +136,8 @@ def partition_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFra
         ``low``, ``high`` in percent. Empty without both kinds, or without GT entropy.
     """
     images = wide(frame)
+    if "gt_entropy" not in images:  # nobody rated any of them
+        images = images.assign(gt_entropy=np.nan)
     keys = [c for c in ("subject", "image", "slice") if c in images]
     lines = []
     for _, pair in sources_of_uncertainty(frame).iterrows():
@@ -182,9 +184,7 @@ def partition_sentence(table: pd.DataFrame) -> str:
         words.append(
             f"{who}: epistemic {text.number(found.loc['epistemic', 'mean'], 1)} %, aleatoric "
             f"{text.number(found.loc['aleatoric', 'mean'], 1)} %, both "
-            f"{text.number(found.loc['joint', 'mean'], 1)} % "
-            f"(95 % CI {text.number(found.loc['joint', 'low'], 1)} to "
-            f"{text.number(found.loc['joint', 'high'], 1)})"
+            f"{text.interval(estimate(found.loc['joint']), 1)} %"
         )
     if not words:
         return "GT entropy or uncertainty is the same for all images: there is nothing to divide."

@@ -106,7 +106,7 @@ def overlap_sentence(table: pd.DataFrame) -> str:
     if raters.empty:
         return f"{sentence} {ONE_RATER}"
     sentence += f" The raters among themselves: {text.number(raters['mean'].mean(), 3)}."
-    beside = networks.join(raters[["low", "high"]], on="class", rsuffix="_raters")
+    beside = networks.join(raters[["low", "high"]].add_suffix("_raters"), on="class")
     below = beside.loc[beside["high"] < beside["low_raters"], "class"].unique()
     above = beside.loc[beside["low"] > beside["high_raters"], "class"].unique()
     for place, classes in (("below", below), ("above", above)):

@@ -1,0 +1,482 @@
+"""Sentences say what the numbers allow, and why where there is nothing to say."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from paraspine import measures
+
+NAN = float("nan")
+FEW = {"resamples": 30}
+ONE_RATER = "**Left out: one rater only.**"
+NOBODY = "Nobody rated these images, so there is nothing to compare the predictions with."
+
+
+def table(*rows, **columns):
+    """Cells as (class, mean, low, high)."""
+    frame = pd.DataFrame(rows, columns=["class", "mean", "low", "high"])
+    return frame.assign(who="net", undefined=0).assign(**columns)
+
+
+# --- training --------------------------------------------------------------------------------
+
+
+def history(*dice):
+    return pd.DataFrame({"epoch": range(1, len(dice) + 1), "validation_dice": dice})
+
+
+@pytest.mark.parametrize(
+    ("dice", "epochs", "words"),
+    [
+        (
+            (0.5, 0.9, 0.8),
+            3,
+            "The training ran to its end of 3 epochs; the best mean validation Dice, 0.900, came "
+            "in epoch 2.",
+        ),
+        (
+            (0.5, NAN),
+            30,
+            "The training stopped early, after 2 of 30 epochs; the best mean validation Dice, "
+            "0.500, came in epoch 1.",
+        ),
+        (
+            (NAN,),
+            1,
+            "The training ran to its end of 1 epoch; no validation image marks a structure, so "
+            "there is no validation Dice.",
+        ),
+    ],
+)
+def test_training(dice, epochs, words):
+    assert measures.training_sentence(history(*dice), epochs) == words
+
+
+# --- predictions -----------------------------------------------------------------------------
+
+
+def predicted(*dice, error=0.0125):
+    rows = [("dice", name, mean, mean - 0.01, mean + 0.01) for name, mean in dice]
+    rows.append(("error_rate", "all", error, error, error))
+    return pd.DataFrame(rows, columns=["measure", "class", "mean", "low", "high"])
+
+
+def test_predictions(three, tools):
+    words = measures.prediction_sentence(predicted(("MF", 0.9), ("ES", 0.8), ("PM", NAN)), three)
+    assert words == (
+        "Dice is highest for MF, 0.900 (95 % CI 0.890 to 0.910), and lowest for ES, 0.800 (95 % CI "
+        "0.790 to 0.810); 1.25 % of the voxels are misclassified. (made by hand)"
+    )
+    words = measures.prediction_sentence(predicted(("MF", 0.9), ("ES", NAN)), three)
+    assert words.startswith("Dice is defined for MF, 0.900 (95 % CI")
+    words = measures.prediction_sentence(predicted(("MF", 1.0), ("ES", 1.0)), three)
+    assert words.startswith("Dice is the same for every structure as for MF, 1.000")
+    words = measures.prediction_sentence(predicted(("MF", NAN)), three)
+    assert words == "No structure is marked in these images, so Dice is undefined."
+    blank = tools.data(np.zeros((1, 1, 2, 2)), [[False]])
+    assert measures.prediction_sentence(predicted(), blank) == NOBODY
+
+
+# --- networks and raters ---------------------------------------------------------------------
+
+RATERS = table(("MF", 0.90, 0.88, 0.92), ("ES", 0.80, 0.78, 0.82), who="raters, in pairs")
+
+
+def overlap(*rows, raters=RATERS):
+    return measures.overlap_sentence(pd.concat([table(*rows), raters], ignore_index=True))
+
+
+def test_overlap_in_both_directions_and_in_neither():
+    words = overlap(("MF", 0.80, 0.75, 0.85), ("ES", 0.95, 0.9, 0.99))
+    assert words.startswith("Mean Dice over structures: net: 0.875.")
+    assert "The raters among themselves: 0.850." in words
+    assert "Some network's interval lies wholly below the raters' for MF." in words
+    assert "Some network's interval lies wholly above the raters' for ES." in words
+    assert words.endswith("a rater against one other.")
+    words = overlap(("MF", 0.9, 0.85, 0.95), ("ES", 0.8, 0.7, 0.9))
+    assert "No network's interval lies wholly below or above the raters'." in words
+    assert "Some network" not in words
+
+
+def test_overlap_without_intervals_or_raters():
+    words = overlap(("MF", 0.5, NAN, NAN), ("ES", 0.6, NAN, NAN))
+    assert "There are no intervals to tell them apart by." in words
+    assert "wholly" not in words
+    words = overlap(("MF", 0.9, 0.8, 0.95), raters=RATERS.iloc[:0])
+    assert words.startswith(f"Mean Dice over structures: net: 0.900. {ONE_RATER}")
+    assert "flatters" not in words
+    assert overlap(raters=RATERS) == NOBODY
+    undefined = overlap(("MF", NAN, NAN, NAN), raters=table(("MF", *[NAN] * 3), who=RATERS.who[0]))
+    assert "net: undefined. The raters among themselves: undefined." in undefined
+
+
+# --- Brier -----------------------------------------------------------------------------------
+
+
+def brier_frame(random, majority, subjects=6, background=0.0, **more):
+    """One structure and the background; `random` and `majority` give a value a subject."""
+    lines = []
+    for fusion, values in (("random", random), ("majority", majority)):
+        for s, value in enumerate(values[:subjects]):
+            for name, v in (("background", background if fusion == "random" else 0), ("MF", value)):
+                lines.append((f"p{s}", f"{s}.nii", 0, name, "brier", v, fusion))
+            lines.append((f"p{s}", f"{s}.nii", 0, "MF", "dice", 0.9, fusion))
+    columns = ["subject", "image", "slice", "class", "measure", "value", "fusion"]
+    frame = pd.DataFrame(lines, columns=columns).assign(model="unet", seed=0, method="single")
+    frame = frame.assign(**more)
+    return frame.assign(who=frame["fusion"])
+
+
+def test_brier_lower_higher_and_open():
+    low, high = np.full(6, 0.01), np.linspace(0.02, 0.03, 6)
+    words = measures.brier_sentence(brier_frame(low, high), **FEW)
+    assert words.startswith(
+        "For unet (single), the Brier score after training on random raters is lower than after "
+        "training on the majority: difference -15.00 (95 % CI -"
+    )
+    words = measures.brier_sentence(brier_frame(high, low), **FEW)
+    assert "is higher than after training on the majority: difference 15.00 (95 % CI 1" in words
+    swinging = low + 0.001 * np.array([-1, 1, -1, 1, -1, 1])
+    words = measures.brier_sentence(brier_frame(swinging, low), **FEW)
+    assert "is not told apart from that after training on the majority: difference 0.00" in words
+    one = measures.brier_sentence(brier_frame(low, high, subjects=1), **FEW)
+    assert "not told apart" in one
+    assert "(no interval)" in one
+
+
+def test_brier_leaves_background_out_as_its_table_does():
+    same = np.full(6, 0.01)
+    words = measures.brier_sentence(brier_frame(same, same, background=0.5), **FEW)
+    assert "not told apart" in words
+    assert "difference 0.00" in words
+
+
+def test_brier_needs_both_targets_of_one_network():
+    frame = brier_frame(np.full(6, 0.01), np.full(6, 0.02))
+    only = frame[frame["fusion"] == "random"]
+    assert measures.brier_sentence(only).startswith("Training on random raters and training on")
+    other = frame.assign(model=np.where(frame["fusion"] == "random", "unet", "transunet"))
+    assert measures.brier_sentence(other).startswith("Training on random raters and training on")
+    two = pd.concat([frame, frame.assign(seed=3, who=frame["who"] + " 3")])
+    words = measures.brier_sentence(two, **FEW)
+    assert "(single, seed 0)" in words
+    assert "(single, seed 3)" in words
+    nothing = frame[frame["measure"] == "none"]
+    assert measures.brier_sentence(nothing) == NOBODY
+
+
+# --- errors, correlation, scatter ------------------------------------------------------------
+
+
+def detected(*rows):
+    columns = ["who", "score", "mean", "low", "high", "prevalence"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_detection():
+    words = measures.detection_sentence(
+        detected(
+            ("net a", "entropy", 0.3, 0.2, 0.4, 0.01),
+            ("net b", "mutual_information", 0.5, 0.4, 0.6, 0.02),
+            ("net c", "entropy", NAN, NAN, NAN, 0),
+        )
+    )
+    assert words == (
+        "Highest for the mutual information of net b: 0.500 (95 % CI 0.400 to 0.600), where a "
+        "random score would reach 0.0200."
+    )
+    none = measures.detection_sentence(detected(("net", "entropy", NAN, NAN, NAN, 0)))
+    assert none == "No voxel is misclassified, so there is no error to find."
+    assert measures.detection_sentence(detected()) == NOBODY
+
+
+def correlated(*rows):
+    columns = ["who", "r", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).assign(kind="pearson", score="entropy")
+
+
+def test_correlation_rises_falls_or_is_open(three):
+    words = measures.correlation_sentence(
+        correlated(
+            ("a", 0.7, 0.5, 0.8), ("b", -0.7, -0.8, -0.5), ("c", 0.1, -0.2, 0.3),
+            ("d", 0.9, NAN, NAN), ("e", NAN, NAN, NAN),
+        ),
+        three,
+    )  # fmt: skip
+    assert words == (
+        "For a predictive entropy rises with the raters' disagreement, r = 0.70 (95 % CI 0.50 to "
+        "0.80); for b predictive entropy falls with the raters' disagreement, r = -0.70 (95 % CI "
+        "-0.80 to -0.50); for c predictive entropy has no correlation with disagreement that the "
+        "data can tell from none, r = 0.10 (95 % CI -0.20 to 0.30); for d predictive entropy has a "
+        "correlation with disagreement that chance may have made, r = 0.90 (no interval). (made by "
+        "hand)"
+    )
+    spearman = correlated(("a", 0.7, 0.5, 0.8)).assign(kind="spearman")
+    assert "r =" not in measures.correlation_sentence(spearman, three)
+
+
+def test_correlation_says_why_there_is_none(tools):
+    empty = correlated()
+    labels = np.ones((4, 2, 2, 2))
+    alone = tools.data(labels[:, :1])
+    assert measures.correlation_sentence(empty, alone).startswith(ONE_RATER)
+    assert measures.headline(empty) == "undefined (one rater)"
+    two = tools.data(labels, [[True, True]] * 2 + [[True, False]] * 2)
+    words = measures.correlation_sentence(correlated(("a", NAN, NAN, NAN)), two)
+    assert words == "2 images with two raters: too few for a correlation."
+    words = measures.correlation_sentence(correlated(("a", NAN, NAN, NAN)), tools.data(labels))
+    assert words.startswith("GT entropy or uncertainty is the same for all images")
+
+
+def scatter(entropy, gt, subjects=None):
+    n = len(entropy)
+    subjects = subjects or [f"p{i}" for i in range(n)]
+    lines = [
+        (subjects[i], f"{i}.nii", 0, "all", name, values[i])
+        for name, values in (("entropy", entropy), ("gt_entropy", gt))
+        for i in range(n)
+    ]
+    columns = ["subject", "image", "slice", "class", "measure", "value"]
+    frame = pd.DataFrame(lines, columns=columns)
+    return measures.scatter_sentence(
+        frame.assign(model="m", fusion="f", seed=0, method="s", who="net"), **FEW
+    )
+
+
+def test_scatter_more_less_or_open():
+    gt = np.linspace(0.01, 0.02, 6)
+    assert scatter(gt + 0.01, gt) == (
+        "On average over images, net is more uncertain than the raters disagree (difference 0.0100 "
+        "(95 % CI 0.0100 to 0.0100) nats)."
+    )
+    assert "net is less uncertain than the raters disagree (difference -0.0" in scatter(gt / 2, gt)
+    swinging = gt + 0.001 * np.array([-1, 1, -1, 1, -1, 1])
+    words = scatter(swinging, gt)
+    assert "net is not told apart from the raters' disagreement (difference 0.0000 (95" in words
+    one = scatter(gt + 0.01, gt, ["p"] * 6)
+    assert "not told apart" in one
+    assert "(no interval)" in one
+    assert scatter(gt, np.full(6, NAN)).startswith(ONE_RATER)
+
+
+# --- calibration -----------------------------------------------------------------------------
+
+
+def calibrated(*rows):
+    return pd.DataFrame(rows, columns=["who", "mean", "low", "high", "over", "under"])
+
+
+def test_calibration():
+    words = measures.calibration_sentence(
+        calibrated(
+            ("a", 0.02, 0.01, 0.03, 0.015, 0.005),
+            ("b", 0.01, 0.005, 0.02, 0.001, 0.009),
+            ("c", 0.03, NAN, NAN, 0.015, 0.015),
+            ("d", NAN, NAN, NAN, NAN, NAN),
+        )
+    )
+    assert words == (
+        "Lowest ECE: b, 0.0100 (95 % CI 0.0050 to 0.0200); more over- than underconfident: a; more "
+        "under- than overconfident: b."
+    )
+    one = measures.calibration_sentence(calibrated(("a", 0.02, NAN, NAN, 0.01, 0.01)))
+    assert one == "ECE: a, 0.0200 (no interval)."
+    assert measures.calibration_sentence(calibrated()) == NOBODY
+    nothing = measures.calibration_sentence(calibrated(("a", *[NAN] * 5)))
+    assert nothing.startswith("No voxel counts here, because no rater marked a structure")
+
+
+# --- headlines -------------------------------------------------------------------------------
+
+
+def test_headlines():
+    two = correlated(("a", 0.7, 0.5, 0.8), ("b", 0.2, -0.1, 0.4), ("c", NAN, NAN, NAN))
+    assert measures.headline(two) == "r = 0.20 (95 % CI -0.10 to 0.40) (b)"
+    assert measures.headline(two.iloc[2:]) == (
+        "undefined (too few images, or no difference among them)"
+    )
+    both = pd.concat([table(("MF", 0.9, 0.8, 1), ("ES", 0.7, 0.6, 0.8)), RATERS])
+    assert measures.headline_dice(both) == "0.800 (net)"
+    assert measures.headline_raters(both) == "0.850"
+    assert measures.headline_raters(both.iloc[:2]) == "undefined (one rater)"
+    assert measures.headline_dice(RATERS) == "undefined (nobody rated the test images)"
+    ece = calibrated(("a", 0.02, 0, 1, 0, 0), ("b", 0.01, 0, 1, 0, 0))
+    assert measures.headline_calibration(ece) == "0.0100 (b) to 0.0200 (a)"
+    assert measures.headline_calibration(ece.iloc[:1]) == "0.0200 (a)"
+    assert measures.headline_calibration(ece.iloc[:0]).startswith("undefined (nobody rated")
+
+
+# --- architectures and the division of variance ----------------------------------------------
+
+
+def compared(*rows):
+    return pd.DataFrame(rows, columns=["a", "b", "difference", "p_holm"])
+
+
+def test_comparisons():
+    words = measures.comparison_sentence(
+        compared(
+            ("x", "y", 0.1, 0.01), ("x", "y", -0.1, 0.02), ("x", "y", 0.2, 0.3), ("x", "y", 0, NAN)
+        )
+    )
+    assert words == (
+        "Of 4 comparisons of x with y, Dice is higher for x in 1 and for y in 1 at an adjusted p "
+        "below 0.05; in 2 the data can't tell."
+    )
+    assert measures.comparison_sentence(compared()).startswith("Only one architecture was run")
+
+
+def test_partitions():
+    rows = [("epistemic", 30, 20, 40), ("aleatoric", 10, 5, 20), ("joint", 35, 25, 45)]
+    columns = ["part", "mean", "low", "high"]
+    found = pd.DataFrame(rows, columns=columns).assign(epistemic="net", score="entropy")
+    assert measures.partition_sentence(found) == (
+        "Variance of GT entropy explained. net: epistemic 30.0 %, aleatoric 10.0 %, both 35.0 (95 "
+        "% CI 25.0 to 45.0) %."
+    )
+    bare = measures.partition_sentence(found.assign(low=NAN, high=NAN))
+    assert bare.endswith("both 35.0 (no interval) %.")
+    assert measures.partition_sentence(found.iloc[:0]).startswith("Left out: dividing the variance")
+    assert "nothing to divide" in measures.partition_sentence(found.assign(mean=NAN))
+
+
+# --- the whole chain, on any cohort ----------------------------------------------------------
+
+
+def everything(data, moments, tools):
+    """Every sentence of the book on a cohort and its samples, keyed by name."""
+    agreement = measures.rater_frame(data)
+    group = measures.groups(agreement)
+    pairwise = measures.summarise(agreement, "pairwise_dice", ["class"], **FEW)
+    grouped = measures.summarise(agreement, "gt_entropy", group, **FEW)
+    sampled, reliability = [], []
+    for (model, fusion, method), found in moments.items():
+        frame = measures.prediction_frame(data, found)
+        arrays = measures.error_arrays(data, found)
+        condition = {"model": model, "fusion": fusion, "method": method, "members": [1, 2]}
+        sampled.append(tools.Sampled(frame, arrays, **condition))
+        parts = tools.Sampled(measures.reliability_frame(data, found), **condition)
+        reliability.append(parts)
+    frame = measures.join(sampled, "measures.parquet")
+    bins = measures.join(reliability, "reliability.parquet")
+    summary = measures.summarise(sampled[0].frame, None, ["measure", "class"], **FEW)
+    overlap = measures.overlap_table(frame, data, **FEW)
+    errors = measures.detection_table(measures.detectors(sampled), **FEW)
+    correlations = measures.correlation_table(frame, **FEW)
+    ece = measures.calibration_table(bins, **FEW)
+    near = measures.calibration_table(bins, region="near", **FEW)
+    for found in (pairwise, errors, correlations, ece, near, overlap):
+        names = ["class"] if found is pairwise else ["who"]
+        measures.pretty(found, names, source=data.source)
+    styles, fused = measures.rater_styles(data, **FEW), measures.fusion_table(data, **FEW)
+    blanks = measures.blank_table(data, **FEW)
+    measures.pretty(styles, "rater", "class", source=data.source)
+    measures.pretty(blanks, "measure", "blank", source=data.source)
+    measures.pretty(measures.brier_table(frame, **FEW), "who", "class", source=data.source)
+    measures.views(data, measures.spread(data, 3), next(iter(moments.values())))
+    return {
+        "agreement": measures.agreement_sentence(pairwise, data),
+        "group": measures.group_sentence(grouped, "GT entropy", group[0]),
+        "style": measures.style_sentence(styles),
+        "fusion": measures.fusion_sentence(fused, data),
+        "blank": measures.blank_sentence(blanks, data),
+        "prediction": measures.prediction_sentence(summary, data),
+        "overlap": measures.overlap_sentence(overlap),
+        "brier": measures.brier_sentence(frame, **FEW),
+        "detection": measures.detection_sentence(errors),
+        "correlation": measures.correlation_sentence(correlations, data),
+        "scatter": measures.scatter_sentence(frame, **FEW),
+        "calibration": measures.calibration_sentence(ece),
+        "calibration near": measures.calibration_sentence(near),
+        "headline": measures.headline(correlations),
+        "headline Dice": measures.headline_dice(overlap),
+        "headline raters": measures.headline_raters(overlap),
+        "headline calibration": measures.headline_calibration(ece),
+        "partition": measures.partition_sentence(measures.partition_table(frame, **FEW)),
+    }
+
+
+CONDITIONS = (
+    ("unet", "majority", "single"),
+    ("unet", "random", "single"),
+    ("unet", "majority", "dropout"),
+    ("unet", "majority", "tta"),
+)
+
+
+def samples(tools, rng, n, size, unseen=0.0):
+    found = {}
+    for condition in CONDITIONS:
+        mean = rng.dirichlet([0.5] * 3, (n, size, size)).transpose(0, 3, 1, 2)
+        entropy = -(mean * np.log(np.maximum(mean, 1e-30))).sum(axis=1)
+        mean = np.where(rng.random((n, 1, size, size)) < unseen, NAN, mean)
+        single = condition[2] == "single"
+        expected = entropy if single else 0.5 * entropy
+        found[condition] = tools.moments(mean, expected, samples=1 if single else 5)
+    return found
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 2**16),
+    n=st.integers(1, 6),
+    raters=st.integers(1, 3),
+    subjects=st.integers(1, 6),
+    rated=st.sampled_from([0.0, 0.5, 1.0]),
+    marked=st.sampled_from([0.0, 0.05, 0.6]),
+    unseen=st.sampled_from([0.0, 0.3, 1.0]),
+    levels=st.booleans(),
+)
+def test_any_cohort_gives_words_and_never_nan(
+    tools, seed, n, raters, subjects, rated, marked, unseen, levels
+):
+    rng = np.random.default_rng(seed)
+    size = 4
+    labels = rng.integers(1, 3, (n, raters, size, size))
+    labels = np.where(rng.random(labels.shape) < marked, labels, 0)
+    columns = {"level": [("L3", "S1", None)[i % 3] for i in range(n)]} if levels else {}
+    data = tools.data(
+        labels,
+        rng.random((n, raters)) < rated,
+        subject=[f"p{i % subjects}" for i in range(n)],
+        **columns,
+    )
+    if levels and n > 1:
+        data = data.select(data.table["level"].notna().to_numpy())
+    words = everything(data, samples(tools, rng, len(data), size, unseen), tools)
+    for name, sentence in words.items():
+        assert sentence, name
+        assert not re.search(r"\b(nan|None|inf)\b", sentence), f"{name}: {sentence}"
+    if (data.rated.sum(axis=1) < 2).all():
+        invented = re.compile(r"GT entropy (is|from) |raters among themselves|r = ")
+        for name, sentence in words.items():
+            assert not invented.search(sentence), f"{name}: {sentence}"
+        for name in ("agreement", "group", "style", "fusion", "correlation"):
+            assert words[name].startswith(ONE_RATER), name
+
+
+def test_a_cohort_of_one_rater_says_so_and_invents_nothing(tools):
+    rng = np.random.default_rng(1)
+    data = tools.data(rng.integers(0, 3, (5, 1, 6, 6)))
+    words = everything(data, samples(tools, rng, 5, 6), tools)
+    for name in ("agreement", "group", "style", "fusion", "correlation", "scatter"):
+        assert words[name].startswith(ONE_RATER), name
+    assert ONE_RATER in words["overlap"]
+    assert "does not arise" in words["blank"]
+    assert words["headline"] == words["headline raters"] == "undefined (one rater)"
+    assert words["partition"].startswith("Left out")
+    assert words["prediction"].startswith("Dice is highest for")  # what one rater does allow
+    assert "ECE" in words["calibration"]
+    assert "Brier score after training on random raters" in words["brier"]
+
+
+def test_images_that_nobody_rated_say_so(tools):
+    rng = np.random.default_rng(2)
+    data = tools.data(np.zeros((3, 2, 6, 6)), np.zeros((3, 2)))
+    words = everything(data, samples(tools, rng, 3, 6), tools)
+    for name in ("prediction", "overlap", "brier", "detection", "scatter", "calibration"):
+        assert words[name] == NOBODY, name
