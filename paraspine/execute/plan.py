@@ -31,6 +31,7 @@ GRID = {"models": "model", "fusions": "fusion", "seeds": "seed", "methods": "met
 OWN = (
     *GRID.values(),
     *("members", "profile", "manifest_path", "run_folder", "train_runs", "sample_runs"),
+    "interrater_run",
 )
 
 
@@ -202,6 +203,7 @@ def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
         yield job(name, "04_sample", needed, trains=True, **chosen)
     yield job("interrater", "05_interrater", samples)
     yield job("calibration", "06_calibration", samples)
+    yield job("published", "13_published", ["interrater"])
 
 
 def _key(model: str, fusion: str, seed: int) -> str:

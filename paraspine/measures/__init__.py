@@ -28,7 +28,7 @@ from paraspine.measures.detection import (
     detectors,
     retention_curves,
 )
-from paraspine.measures.display import estimate, estimates, labelled, pretty
+from paraspine.measures.display import estimate, estimates, interval_frame, labelled, pretty
 from paraspine.measures.frames import (
     error_arrays,
     error_detectors,
@@ -144,6 +144,7 @@ __all__ = [
     "headline_raters",
     "inconsistency_sentence",
     "inconsistency_table",
+    "interval_frame",
     "join",
     "join_parameters",
     "labelled",

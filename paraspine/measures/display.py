@@ -9,7 +9,7 @@ import pandas as pd
 
 from paraspine import statistics, text
 
-__all__ = ["estimate", "estimates", "labelled", "pretty"]
+__all__ = ["estimate", "estimates", "interval_frame", "labelled", "pretty"]
 
 
 def estimate(row) -> statistics.Estimate:
@@ -28,6 +28,22 @@ def estimates(table: pd.DataFrame, names: str | Sequence[str]) -> dict[str, stat
         )
         for _, row in table.iterrows()
     }
+
+
+def interval_frame(table: pd.DataFrame, name: str, group: str) -> pd.DataFrame:
+    """A table's rows as `figures.intervals` takes them: ``name``, ``value``, ``low``, ``high``.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With ``mean``, ``low`` and ``high``.
+    name : str
+        Column that says which line of the figure a row stands on.
+    group : str
+        Column that colours it; kept.
+    """
+    columns = {name: "name", "mean": "value"}
+    return table.rename(columns=columns)[["name", group, "value", "low", "high"]]
 
 
 def labelled(table: pd.DataFrame, source: str, index: str | Sequence[str]) -> pd.DataFrame:

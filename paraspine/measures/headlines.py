@@ -10,25 +10,32 @@ from paraspine.measures.tables import RATERS
 __all__ = ["headline", "headline_calibration", "headline_dice", "headline_raters"]
 
 
+def _of_one_way(names: pd.Series, preferred: str) -> pd.Series:
+    """Which conditions to name in a headline: those sampled in one way, or all without it."""
+    chosen = names.str.endswith(preferred)
+    return chosen if chosen.any() else names.notna()
+
+
 def headline(table: pd.DataFrame) -> str:
-    """Correlation of predictive entropy with GT entropy for the last condition."""
-    if table.empty:
-        return "undefined (one rater)"
+    """Correlation of predictive entropy, from dropout where it ran, with GT entropy."""
     chosen = table[(table["kind"] == "pearson") & (table["score"] == "entropy")]
     chosen = chosen[chosen["r"].notna()]
     if chosen.empty:
-        return "undefined (too few images, or no difference among them)"
-    row = chosen.iloc[-1]
-    found = statistics.Estimate(row["r"], row["low"], row["high"])
-    return f"r = {text.interval(found)} ({row['who']})"
+        return "undefined (one rater)"
+    words = [
+        f"r = {text.interval(statistics.Estimate(row['r'], row['low'], row['high']))} "
+        f"({row['who']})"
+        for _, row in chosen[_of_one_way(chosen["who"], "dropout")].iterrows()
+    ]
+    return "; ".join(words)
 
 
 def headline_dice(table: pd.DataFrame) -> str:
-    """Mean Dice over structures for each network."""
+    """Mean Dice over structures for each network, from one pass where it ran."""
     networks = table[table["who"] != RATERS]
+    networks = networks[_of_one_way(networks["who"], "single")]
     means = networks.groupby("who", sort=False)["mean"].mean()
-    words = [f"{text.number(value, 3)} ({who})" for who, value in means.items()]
-    return "; ".join(words) or "undefined (nobody rated the test images)"
+    return "; ".join(f"{text.number(value, 3)} ({who})" for who, value in means.items())
 
 
 def headline_raters(table: pd.DataFrame) -> str:

@@ -269,7 +269,7 @@ def test_markers_of_stale_results_and_what_follows_go(checkout):
     trained = {job.name: job for job in plan}["train-unet-random-seed0"]
     (checkout / trained.folder / "complete.json").unlink()
     after = {"sample-unet-random-seed0-single", "sample-unet-random-seed0-dropout"}
-    expected = {trained.name, *after, "interrater", "calibration"}
+    expected = {trained.name, *after, "interrater", "calibration", "published"}
     assert set(plan.drop_stale_markers(checkout)) == expected
     left = {p.name for p in (checkout / "runs/quick/done").iterdir()}
     assert left == {job.name for job in plan} - expected
@@ -282,7 +282,8 @@ def test_other_parameters_code_or_a_lost_notebook_drop_a_marker(checkout):
     assert plan.drop_stale_markers(checkout) == ["raters"]
     fake(checkout, plan)
     other = make_plan("quick", root=checkout, bins=5).drop_stale_markers(checkout)
-    assert {name.split("-")[0] for name in other} == {"sample", "interrater", "calibration"}
+    others = {name.split("-")[0] for name in other}
+    assert others == {"sample", "interrater", "calibration", "published"}
     fake(checkout, plan)
     edit(checkout, "06_calibration")
     assert plan.drop_stale_markers(checkout) == ["calibration"]
@@ -329,7 +330,7 @@ def test_a_book_of_stale_runs_or_other_parameters_is_refused(checkout, monkeypat
     fake(checkout, plan)
     with pytest.raises(RunError) as caught:
         build_book("quick", root=checkout, bins=5)
-    assert str(caught.value).count("other parameters: bins was 10, is 5") == 6
+    assert str(caught.value).count("other parameters: bins was 10, is 5") == 7
     assert "runs/quick/raters" not in str(caught.value)
     edit(checkout, "02_raters")
     with pytest.raises(

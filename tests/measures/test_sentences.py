@@ -295,7 +295,11 @@ def test_calibration():
 
 def test_headlines():
     two = correlated(("a", 0.7, 0.5, 0.8), ("b", 0.2, -0.1, 0.4), ("c", NAN, NAN, NAN))
-    assert measures.headline(two) == "r = 0.20 (95 % CI -0.10 to 0.40) (b)"
+    assert measures.headline(two) == (
+        "r = 0.70 (95 % CI 0.50 to 0.80) (a); r = 0.20 (95 % CI -0.10 to 0.40) (b)"
+    )
+    ways = correlated(("a, dropout", 0.7, 0.5, 0.8), ("a, tta", 0.2, -0.1, 0.4))
+    assert measures.headline(ways) == "r = 0.70 (95 % CI 0.50 to 0.80) (a, dropout)"
     assert measures.headline(two.iloc[2:]) == (
         "undefined (too few images, or no difference among them)"
     )
