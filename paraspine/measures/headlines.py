@@ -18,10 +18,12 @@ def _of_one_way(names: pd.Series, preferred: str) -> pd.Series:
 
 def headline(table: pd.DataFrame) -> str:
     """Correlation of predictive entropy, from dropout where it ran, with GT entropy."""
+    if table.empty:
+        return "undefined (one rater)"
     chosen = table[(table["kind"] == "pearson") & (table["score"] == "entropy")]
     chosen = chosen[chosen["r"].notna()]
     if chosen.empty:
-        return "undefined (one rater)"
+        return "undefined (too few images, or no difference among them)"
     words = [
         f"r = {text.interval(statistics.Estimate(row['r'], row['low'], row['high']))} "
         f"({row['who']})"
@@ -35,7 +37,8 @@ def headline_dice(table: pd.DataFrame) -> str:
     networks = table[table["who"] != RATERS]
     networks = networks[_of_one_way(networks["who"], "single")]
     means = networks.groupby("who", sort=False)["mean"].mean()
-    return "; ".join(f"{text.number(value, 3)} ({who})" for who, value in means.items())
+    words = [f"{text.number(value, 3)} ({who})" for who, value in means.items()]
+    return "; ".join(words) or "undefined (nobody rated the test images)"
 
 
 def headline_raters(table: pd.DataFrame) -> str:
