@@ -16,7 +16,6 @@ TESTS    ?=
 BIN       = $(VENV)/bin
 STAMP     = $(VENV)/.installed
 
-export PYTHONWARNINGS ?= default
 export MPLBACKEND = agg
 
 .PHONY: book test env lint lab bench clean
