@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import math
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 
 __all__ = ["Case", "Limit", "Measured", "Row", "measure", "order_interval"]
 
@@ -152,12 +152,11 @@ def order_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[f
 
 def clock(function: Callable[[], object]) -> float:
     """Seconds of one call, with the garbage collector out of the way."""
-    gc.collect()
     gc.disable()
     try:
-        start = time.perf_counter()
+        start = perf_counter()
         function()
-        return time.perf_counter() - start
+        return perf_counter() - start
     finally:
         gc.enable()
 
@@ -190,8 +189,9 @@ def measure(case: Case, repeats: int | None = None) -> list[Measured]:
         return [_failed(row, case, error) for row in case.rows]
     times: list[list[float]] = [[] for _ in case.rows]
     theirs: list[float] = []
-    begin = time.perf_counter()
-    while _again(len(theirs), time.perf_counter() - begin, repeats, case.rounds):
+    gc.collect()
+    begin = perf_counter()
+    while _again(len(theirs), perf_counter() - begin, repeats, case.rounds):
         theirs.append(clock(rival))
         for row, own in zip(case.rows, times, strict=True):
             own.append(clock(row.ours))
