@@ -149,7 +149,7 @@ def need(session: Session, name: str, folder: str = "", **parameters) -> runs.Ru
     } | check_parameters(notebook, parameters)
     values = declared | shared
     there = _folder(session.root, name, values).parent
-    for found in sorted(there.glob("*/complete.json")):
+    for found in sorted(there.glob("[!.]*/complete.json")):  # not one on its way to its place
         if is_fresh(found.parent, values, root=session.root):
             return session.upstream(found.parent)
     return session.upstream(run_notebook(notebook, shared))

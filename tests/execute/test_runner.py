@@ -135,6 +135,7 @@ def test_only_a_fresh_result_with_its_executed_notebook_is_taken(mini, monkeypat
 def test_need_takes_an_equal_run_wherever_it_lies(mini, no_kernel):
     there = mini.perform("01_numbers", scale=4.0, run_folder="runs/quick/numbers/by-hand")
     mini.perform("01_numbers", scale=3.0)
+    shutil.copytree(there, there.with_name(".by-hand.new"))  # as left by a kill
     session = begin("02_use", declared_parameters(mini.notebook("02_use")) | {"scale": 4.0})
     assert need(session, "01_numbers").folder == there
     assert list(session.inputs) == ["runs/quick/numbers/by-hand"]
