@@ -1,0 +1,70 @@
+"""Slices of the phantom drawn again with other knobs, without a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from paraspine import phantom, preprocess
+from paraspine.arrays import SettingsError
+from paraspine.slices.data import Slices
+from paraspine.slices.grid import resampled
+
+__all__ = ["redrawn"]
+
+
+def redrawn(
+    data: Slices,
+    settings: Mapping,
+    *,
+    preprocessing: preprocess.Preprocessing | None = None,
+    **changes,
+) -> Slices:
+    """Draw slices of a phantom cohort again with some of its knobs changed.
+
+    Everything that a knob does not act on stays as it is, voxel for voxel: the same subjects, the
+    same levels, the same raters with the same hands. Without changes the result is what `load`
+    reads from the cohort's files, up to their rounding of positions.
+
+    Parameters
+    ----------
+    data : Slices
+        Slices of the cohort, on the grid that the result has too (centred on the image).
+    settings : mapping
+        The cohort's, as `phantom.settings_of` gives them.
+    preprocessing : preprocess.Preprocessing, optional
+        As in `load`.
+    **changes
+        Knobs with their new values, such as ``noise=28.0``.
+
+    Returns
+    -------
+    Slices
+        The same rows with other images, labels and ratings.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown or impossible knob, a change that is none of a knob, or a cohort of volumes.
+    """
+    if settings.get("kind", "slices") != "slices":
+        raise SettingsError("kind: expected a phantom of slices; volumes are not drawn one by one.")
+    known = phantom.Knobs.__dataclass_fields__
+    if strange := [name for name in changes if name not in known]:
+        raise SettingsError(f"{', '.join(strange)}: no such knob; expected {', '.join(known)}.")
+    prepared = preprocessing or preprocess.Preprocessing()
+    images, labels = np.empty_like(data.images), np.empty_like(data.labels)
+    rated = np.empty_like(data.rated)
+    grid = (data.size, data.spacing, None)
+    for item, row in enumerate(data.table.to_dict("records")):
+        number = int(str(row["subject"]).removeprefix("sub-"))
+        case = phantom.simulate(number, row["level"], **{**settings, **changes})
+        image = preprocess.apply(case.volume(case.image.astype(np.float32)), prepared)
+        images[item] = resampled(image, *grid).array
+        for r, drawn in enumerate(case.labels):
+            own = resampled(case.volume(drawn), *grid, data.classes.num_classes)
+            labels[item, r] = own.array[0] if case.rated[r] else 0
+        rated[item] = case.rated
+    return replace(data, images=images, labels=labels, rated=rated)
