@@ -81,6 +81,10 @@ def all_figures() -> dict[str, go.Figure]:
         "intervals": figures.intervals(
             {"a": estimate(0.5, 0.4, 0.6)}, x_title="r", title="t", **own
         ),
+        "multiples": figures.small_multiples(
+            tidy.assign(low=0.8, high=1.0), "level", group="who", panel="class", x_title="level",
+            title="t", **own,
+        ),
         "dice": figures.dice_by_class(tidy, group="who", classes=PARASPINAL.foreground, **own),
         "pairs": figures.pairwise_dice(tidy, pair=("a", "b"), **own),
         "levels": figures.agreement_by_level(tidy, levels=LEVELS, **own),

@@ -9,6 +9,7 @@ from .agreement import agreement_by_level, dice_by_class, pairwise_dice
 from .calibration import accuracy_retention, intervals, precision_recall, reliability_diagram
 from .entropies import entropy_histogram, entropy_scatter
 from .images import View, cohort_slices, slice_explorer, uncertainty_panels
+from .multiples import small_multiples
 from .overview import split_overview, training_curves
 from .style import PALETTE
 
@@ -26,6 +27,7 @@ __all__ = [
     "precision_recall",
     "reliability_diagram",
     "slice_explorer",
+    "small_multiples",
     "split_overview",
     "training_curves",
     "uncertainty_panels",
