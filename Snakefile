@@ -18,6 +18,7 @@ PAGES = sorted(
     str(p) for p in Path("book").rglob("*") if p.suffix in {".md", ".yml", ".bib", ".css", ".js", ".svg", ".csv"}
     and "_build" not in p.parts and "executed" not in p.parts
 )
+PAGES += sorted(str(p) for p in Path("paraspine/book").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
 
 settings = {k: v for k, v in config.items() if k not in ("profile", "manifest")}
 try:

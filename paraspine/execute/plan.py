@@ -105,7 +105,9 @@ class Plan:
         """Remove the marker of every job whose result is not there, not complete or out of date.
 
         Freshness goes by content (parameters, code, inputs), not by file dates: a fresh clone or
-        a touched file retrains nothing, an edited image does. Returns the names of those jobs.
+        a touched file retrains nothing, an edited image does. The marker of the check goes with
+        that of the cohort, the book's with any, or where its pages are gone. Returns the names of
+        the stale jobs.
         """
         root = Path(root or project_root())
         stale = []
@@ -115,9 +117,20 @@ class Plan:
             executed = (folder / "notebook.ipynb").is_file()
             behind = any(name in stale for name in job.after)
             if behind or not executed or not is_fresh(folder, values | job.parameters, root=root):
-                (root / self.marker(job.name)).unlink(missing_ok=True)
                 stale.append(job.name)
+        gone = list(stale)
+        if "cohort" in stale:  # made from the images that the check looks at
+            gone.append("check")
+        if stale or not (root / self.page).is_file():
+            gone.append("book")
+        for name in gone:
+            (root / self.marker(name)).unlink(missing_ok=True)
         return stale
+
+    @property
+    def page(self) -> str:
+        """First page of the book, relative to the top folder."""
+        return f"book/_build/{self.workspace}/html/index.html"
 
 
 def make_plan(

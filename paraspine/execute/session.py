@@ -23,8 +23,17 @@ __all__ = ["Session", "begin", "is_fresh", "is_generated", "results_digest", "st
 PLACES = ("run_folder",)
 #: File that holds the fingerprint of the code that began a run.
 STAMP = "fingerprint.txt"
+#: File that holds the digest of the cohort that a run began with.
+DATA_STAMP = "cohort.txt"
 #: Files of a run that tell of the circumstances, not of the result.
-CIRCUMSTANCES = ("provenance.json", "inputs.json", "parameters.json", "times.json", STAMP)
+CIRCUMSTANCES = (
+    "provenance.json",
+    "inputs.json",
+    "parameters.json",
+    "times.json",
+    STAMP,
+    DATA_STAMP,
+)
 
 
 @dataclass
@@ -140,7 +149,7 @@ def is_generated(path: Path | str) -> bool:
 def begin(name: str, namespace: Mapping) -> Session:
     """Open the run of a notebook.
 
-    A run that was killed half-way is taken up again where the parameters and the code are the
+    A run that was killed half-way is taken up again where parameters, code and cohort are the
     same, so that training resumes; anything else begins in an empty folder. An earlier complete
     result stays until the new one is complete.
 
@@ -162,13 +171,26 @@ def begin(name: str, namespace: Mapping) -> Session:
     parameters = check_parameters(notebook, values)
     folder = _folder(root, name, parameters)
     code = fingerprint(notebook).encode()
+    data = _cohort_stamp(root, parameters)
     run = runs.start(folder, _result_parameters(parameters), overwrite=True)
-    stamp = run.folder / STAMP
-    if stamp.is_file() and stamp.read_bytes() != code:  # begun with other code: not to be resumed
+    begun = {STAMP: code, DATA_STAMP: data}
+    differs = [
+        name
+        for name, now in begun.items()
+        if (run.folder / name).is_file() and (run.folder / name).read_bytes() != now
+    ]
+    if differs:  # begun with other code or other images: not to be resumed
         shutil.rmtree(run.folder)
         run = runs.start(folder, _result_parameters(parameters), overwrite=True)
-    run.write_bytes(STAMP, code)
+    for name, now in begun.items():
+        run.write_bytes(name, now)
     return Session(run=run, root=root, notebook=notebook, parameters=parameters)
+
+
+def _cohort_stamp(root: Path, parameters: Mapping) -> bytes:
+    """Digest of the cohort that a run begins with; empty where it has none that can be read."""
+    manifest_path = root / str(parameters.get("manifest_path") or "")
+    return cohort_digest(manifest_path).encode() if manifest_path.is_file() else b""
 
 
 def _folder(root: Path, name: str, parameters: Mapping) -> Path:

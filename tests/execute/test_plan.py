@@ -275,6 +275,31 @@ def test_markers_of_stale_results_and_what_follows_go(checkout):
     assert left == {job.name for job in plan} - expected
 
 
+def test_the_checks_and_the_books_markers_go_with_what_they_stand_for(checkout):
+    plan = make_plan("quick", root=checkout)
+    fake(checkout, plan)
+    page = checkout / plan.page
+    page.parent.mkdir(parents=True)
+    page.write_text("")
+    markers = {name: checkout / plan.marker(name) for name in ("check", "book")}
+
+    def left(done=True):
+        for path in markers.values():
+            path.touch()
+        if not done:
+            page.unlink()
+        plan.drop_stale_markers(checkout)
+        return {name for name, path in markers.items() if path.exists()}
+
+    assert left() == {"check", "book"}
+    assert left(done=False) == {"check"}
+    page.write_text("")
+    (checkout / plan.jobs[1].folder / "notebook.ipynb").unlink()  # of the raters
+    assert left() == {"check"}
+    (checkout / plan.jobs[0].folder / "notebook.ipynb").unlink()  # of the cohort
+    assert left() == set()
+
+
 def test_other_parameters_code_or_a_lost_notebook_drop_a_marker(checkout):
     plan = make_plan("quick", root=checkout)
     fake(checkout, plan)

@@ -179,6 +179,16 @@ def test_a_killed_run_is_taken_up_again_with_the_same_code_only(mini):
     assert not (again.run.folder / "checkpoint.json").exists()
 
 
+def test_a_killed_run_of_another_cohort_begins_anew(mini):
+    values = declared_parameters(mini.notebook("01_numbers"))
+    left = begin("01_numbers", values)
+    left.run.write_json("checkpoint.json", 3)
+    table = mini.manifest.read_text()
+    mini.manifest.write_text("\n".join(table.splitlines()[:-1]) + "\n")
+    again = begin("01_numbers", values)
+    assert not (again.run.folder / "checkpoint.json").exists()
+
+
 def test_an_earlier_result_stands_until_the_new_one_is_complete(mini):
     folder = mini.perform("01_numbers")
     session = begin("01_numbers", declared_parameters(mini.notebook("01_numbers")))
