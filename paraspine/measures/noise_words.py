@@ -78,7 +78,7 @@ def pretty_changes(changes: pd.DataFrame, *, source: str) -> pd.DataFrame:
         columns={"bias_field": "bias field", "noise_coupling": "coupling", "last": "to"}
     ).rename(columns={"first": "from", "knob": "turned"})
     index = ["turned", "noise", "bias field", "coupling", "kind"]
-    return pretty(shown, index, beside={"from": 2, "to": 2}, digits=2, source=source)
+    return pretty(shown, index, beside={"from": 2, "to": 2}, digits=3, source=source)
 
 
 def noise_sentence(changes: pd.DataFrame) -> str:
@@ -157,7 +157,7 @@ def _headline(own: pd.DataFrame) -> str:
     row = own.iloc[0]
     return (
         f"r from {text.number(row['first'])} to {text.number(row['last'])}, change "
-        f"{text.interval(estimate(row))}"
+        f"{text.interval(estimate(row), 3)}"
     )
 
 
@@ -174,6 +174,6 @@ def _both(own: pd.DataFrame) -> str:
         )
         words.append(
             f"{turn} r({kind}, disagreement), from {text.number(row['first'])} to "
-            f"{text.number(row['last'])} (change {text.interval(found)})"
+            f"{text.number(row['last'])} (change {text.interval(found, 3)})"
         )
     return text.listing(words)
