@@ -40,8 +40,12 @@ def random_transforms(settings: Augmentation, size: Sequence[int], keys=("image"
     ]
 
 
-def cached(images: np.ndarray, labels: np.ndarray, settings: Augmentation):
-    """Images ``(N, 1, H, W)`` and labels ``(N, H, W)`` as a CacheDataset with random transforms."""
+def cached(images: np.ndarray, labels: np.ndarray, settings: Augmentation, metadata: bool = True):
+    """Images ``(N, 1, H, W)`` and labels ``(N, H, W)`` as a CacheDataset with random transforms.
+
+    With `metadata`, MONAI's default, they are MetaTensors; otherwise plain tensors, and what loads
+    them should run inside `without_metadata`.
+    """
     with quiet():
         from monai.data import CacheDataset
         from monai.transforms import Compose, EnsureTyped
@@ -49,7 +53,7 @@ def cached(images: np.ndarray, labels: np.ndarray, settings: Augmentation):
     items = [
         {"image": image, "label": label[None]} for image, label in zip(images, labels, strict=True)
     ]
-    steps = [EnsureTyped(("image", "label"), track_meta=False)]
+    steps = [EnsureTyped(("image", "label"), track_meta=metadata)]
     steps += random_transforms(settings, images.shape[2:])
     return CacheDataset(items, Compose(steps), progress=False)
 

@@ -50,8 +50,7 @@ def make_epoch(name: str, material: Material) -> Case:
         train(network, images, labels, settings, material)
 
     def epoch(loader) -> list[float]:
-        with plain.without_metadata():
-            return plain_epochs(network, loader, settings)
+        return plain_epochs(network, loader, settings)
 
     dataset = plain.cached(images, labels, settings.augmentation)
     loader, workers = plain.best_loader(
