@@ -92,12 +92,13 @@ def make_ece(material: Material) -> Case:
         exact = plain_ece(probabilities, reference)
         difference = abs(ours() - exact)
         assert difference < 1e-9, f"float64 differs by {difference:.2g}, allowed are 1e-9"
-        rival()
-        # In float64, and with the confidences of 1 that it has an eleventh bin for just below 1.
-        below = theirs.double().clamp(max=1 - 1e-9)
-        double = multiclass_calibration_error(below, target, CLASSES, n_bins=10)
-        other = abs(float(double) - exact)
-        assert other < 1e-5, f"torchmetrics in float64 differs by {other:.2g}, allowed are 1e-5"
+        theirs_error = abs(rival() - exact)
+        assert theirs_error < 5e-3, f"torchmetrics is {theirs_error:.2g} off"
+        # It adds up in float32, whatever it is given, so a few voxels tell more of the definition.
+        few = slice(10_000)
+        other = float(multiclass_calibration_error(theirs[few], target[few], CLASSES, n_bins=10))
+        gap = abs(plain_ece(probabilities[:, few], reference[few]) - other)
+        assert gap < 1e-5, f"torchmetrics differs by {gap:.2g} on 10,000 voxels, allowed are 1e-5"
         return [Limit(f"{words}: difference from float64", "1e-9", difference, 1e-9)]
 
     return Case(
@@ -112,7 +113,8 @@ def make_ece(material: Material) -> Case:
         ],
         check=check,
         threads=1,
-        note="5 classes, 10 bins, float32; both check that the arguments fit (validate_args=True)",
+        note="5 classes, 10 bins, float32; both check that the arguments fit (validate_args=True); "
+        "torchmetrics adds up in float32: equal to 1e-5 on 10,000 voxels, to 5e-3 on all",
     )
 
 
