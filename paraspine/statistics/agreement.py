@@ -104,7 +104,9 @@ def icc21(ratings, *, confidence: float = 0.95) -> Estimate:
     -------
     Estimate
         `p` is that of the F test between things (ICC = 0). NaN with fewer than 2 rows or columns
-        or without any variance; with perfect agreement value and interval are 1.
+        or without any variance; with perfect agreement value and interval are 1. The interval's
+        approximate degrees of freedom can vanish with very few rows: where its limits then miss
+        the value, they are NaN.
 
     Raises
     ------
@@ -145,6 +147,9 @@ def icc21(ratings, *, confidence: float = 0.95) -> Estimate:
     upper = stats.f.ppf(0.5 + confidence / 2, n - 1, freedom)
     lower = stats.f.ppf(0.5 + confidence / 2, freedom, n - 1)
     spread = k * raters + (k * n - k - n) * rest
-    low = n * (things - upper * rest) / (upper * spread + n * things)
+    with np.errstate(invalid="ignore"):  # `upper` is infinite with next to no degrees of freedom
+        low = n * (things - upper * rest) / (upper * spread + n * things)
     high = n * (lower * things - rest) / (spread + n * lower * things)
+    if not low <= value <= high:  # there both limits run to one place beside the value
+        low = high = NAN
     return Estimate(float(value), float(low), float(high), float(p))

@@ -51,6 +51,13 @@ def with_pingouin(values):
     return table.loc["ICC(A,1)"]
 
 
+def test_icc_interval_that_misses_its_value_is_undefined():
+    found = statistics.icc21(ratings(106, n=2, k=5))
+    assert found.value == pytest.approx(-0.0157, abs=1e-4)
+    assert np.isnan([found.low, found.high]).all()
+    assert 0 <= found.p <= 1
+
+
 def test_icc_of_shrout_and_fleiss():
     found = statistics.icc21(SHROUT)
     assert found.value == pytest.approx(0.29, abs=0.005)  # their table 4
@@ -132,10 +139,14 @@ def test_properties(seed, n, k):
     values = ratings(seed, n, k)
     found = statistics.icc21(values)
     assert found.value <= 1
-    assert found.low <= found.value <= found.high
+    assert np.isfinite(found.value)
+    if np.isnan(found.low):
+        assert np.isnan(found.high)
+    else:
+        assert found.low <= found.value <= found.high
     moved = statistics.icc21(100 + 3 * values[::-1, ::-1])
     assert (moved.value, moved.low, moved.high) == pytest.approx(
-        (found.value, found.low, found.high), rel=1e-6, abs=1e-9
+        (found.value, found.low, found.high), rel=1e-6, abs=1e-9, nan_ok=True
     )
     first, second = values[:, 0], values[:, 1]
     forth, back = statistics.bland_altman(first, second), statistics.bland_altman(second, first)
