@@ -335,8 +335,8 @@ def test_entropies_pile_up_near_zero():
 
 def test_plain_ece_by_hand():
     # Two bins: confidences 0.8 (right) and 0.6 (wrong), and 0.4 (right) of three classes.
-    probabilities = np.array([[0.8, 0.3, 0.4], [0.1, 0.6, 0.35], [0.1, 0.1, 0.25]])
-    found = metrics.plain_ece(probabilities, np.array([0, 0, 0]), bins=2)
+    probabilities = np.array([[[0.8, 0.3, 0.4], [0.1, 0.6, 0.35], [0.1, 0.1, 0.25]]])
+    found = metrics.plain_ece(probabilities, np.array([[0, 0, 0]]), bins=2)
     assert found == pytest.approx((abs(1 - 1.4) + abs(1 - 0.4)) / 3)
 
 
