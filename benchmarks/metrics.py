@@ -115,8 +115,9 @@ def make_ece(material: Material) -> Case:
         ],
         check=check,
         threads=1,
-        note=f"{images} images (5 classes, {side}, {side}) in float32, 10 bins; both check that the "
-        "arguments fit (validate_args=True); torchmetrics adds up in float32: equal to 1e-5 on 10,000 voxels, to 5e-3 on all",
+        note=f"{images} images (5 classes, {side}, {side}) in float32, 10 bins; both check that "
+        "the arguments fit (validate_args=True); torchmetrics adds up in float32: equal to 1e-5 on "
+        "10,000 voxels, to 5e-3 on all",
     )
 
 
