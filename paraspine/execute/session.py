@@ -14,6 +14,7 @@ import numpy as np
 
 from paraspine import manifest, phantom, preprocess, runs, slices
 from paraspine.arrays import RunError
+from paraspine.execute.memory import load_slices, read_cohort
 from paraspine.execute.parameters import check_parameters, declared_parameters
 from paraspine.execute.sources import cohort_digest, fingerprint, project_root
 
@@ -70,7 +71,7 @@ class Session:
         path = self.path(self.parameters["manifest_path"])
         if is_generated(path):
             phantom.materialise(path)
-        cohort = manifest.read(path)
+        cohort = read_cohort(path, self.path(".cache/cohorts"))
         self.inputs[self._relative(path)] = {"kind": "cohort", "sha256": cohort_digest(path)}
         return cohort
 
@@ -82,9 +83,13 @@ class Session:
             denoise=wanted["denoise"],
             bias_correction=wanted["bias_correction"],
         )
-        grid = slices.common_grid(cohort, wanted["max_size"], multiple=16)
-        cache = self.path(".cache/preprocess")
-        return slices.load(cohort, **grid, preprocessing=settings, cache=cache)
+        return load_slices(
+            cohort,
+            wanted["max_size"],
+            settings,
+            folder=self.path(".cache/slices"),
+            cleaned=self.path(".cache/preprocess"),
+        )
 
     def sides(self, data: slices.Slices) -> np.ndarray:
         """Side of each slice: ``"train"``, ``"validation"`` or ``"test"``."""

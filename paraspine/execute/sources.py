@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import paraspine
 from paraspine import runs
 from paraspine.arrays import RunError
 
-__all__ = ["cohort_digest", "fingerprint", "project_root", "sources"]
+__all__ = ["cohort_digest", "fingerprint", "project_root", "room_fingerprint", "sources"]
 
 PACKAGE = Path(paraspine.__file__).resolve().parent
 #: Rooms that work on complete runs and cannot change one.
@@ -62,14 +63,19 @@ def sources(notebook: Path | str) -> list[Path]:
         for line in "".join(cell["source"]).splitlines()
         if not line.lstrip().startswith(("%", "!"))
     )
+    return [notebook, *_followed(_imported(code, notebook))]
+
+
+def _followed(modules: Iterable[Path]) -> list[Path]:
+    """Modules and all that they import, in alphabetical order."""
     seen: set[Path] = set()
-    queue = [*_imported(code, notebook)]
+    queue = [*modules]
     while queue:
         module = queue.pop()
         if module not in seen:
             seen.add(module)
             queue.extend(_imports_of(module, module.stat().st_mtime_ns))
-    return [notebook, *sorted(seen)]
+    return sorted(seen)
 
 
 @cache
@@ -120,10 +126,31 @@ def fingerprint(notebook: Path | str) -> str:
         tags = cell.get("metadata", {}).get("tags", [])
         if cell["cell_type"] == "code" and "parameters" not in tags:
             digest.update("".join(cell["source"]).encode() + b"\0")
+    _add(digest, modules)
+    return digest.hexdigest()
+
+
+def room_fingerprint(*rooms: str) -> str:
+    """SHA-256 over the modules of some rooms and all that these import.
+
+    >>> room_fingerprint("slices") == room_fingerprint("slices", "volumes")  # imported anyway
+    True
+    """
+    digest = hashlib.sha256()
+    own = [file for room in rooms for file in _files_of(room)]
+    _add(digest, _followed(own))
+    return digest.hexdigest()
+
+
+def _files_of(room: str) -> list[Path]:
+    folder = PACKAGE / room
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+
+
+def _add(digest, modules: Iterable[Path]) -> None:
     for module in modules:
         digest.update(module.relative_to(PACKAGE).as_posix().encode() + b"\0")
         digest.update(module.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def cohort_digest(manifest: Path | str, data_root: Path | str | None = None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -96,11 +97,20 @@ def _printed(table: str, quantity: str, cells: tuple[Cell, ...]) -> float:
         if quantity == "epistemic_over_aleatoric":
             return _printed(table, "epistemic", cells) - _printed(table, "aleatoric", cells)
         target = quantity
+    values = [
+        number
+        for (system, how, what), number in _numbers(table)
+        if (system, how) == (NAMES[first.model], condition) and target in (None, what)
+    ]
+    return sum(values) / len(values) if values else float("nan")
+
+
+@cache
+def _numbers(table: str) -> tuple:
+    """((system, condition, target), number in units of 1) of each row of a published table."""
     rows = published.table(PAPER, table)
-    rows = rows[(rows["system"] == NAMES[first.model]) & (rows["condition"] == condition)]
-    if target:
-        rows = rows[rows["target"] == target]
-    return float(rows["plain"].mean())
+    keys = zip(rows["system"], rows["condition"], rows["target"], strict=True)
+    return tuple(zip(keys, rows["plain"].tolist(), strict=True))
 
 
 def _compare(table: str, quantity: str, where: str, *terms) -> Comparison:

@@ -5,10 +5,11 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from paraspine import runs, volumes
-from paraspine.arrays import RunError, SettingsError
+from paraspine import manifest, preprocess, runs, slices, volumes
+from paraspine.arrays import ManifestError, RunError, SettingsError
 from paraspine.execute import (
     begin,
     cohort_digest,
@@ -16,6 +17,7 @@ from paraspine.execute import (
     fingerprint,
     is_fresh,
     is_generated,
+    memory,
     project_root,
     sources,
     staleness,
@@ -100,7 +102,7 @@ def test_an_edited_image_label_map_or_sidecar_makes_a_run_stale(mini):
 
 def test_a_touched_file_with_the_same_bytes_changes_nothing(mini):
     folder = mini.perform("01_numbers")
-    for path in mini.root.glob("*.*"):
+    for path in mini.root.glob("[!.]*.*"):
         path.write_bytes(path.read_bytes())
     assert staleness(folder) is None
 
@@ -285,3 +287,79 @@ def test_a_cohort_read_twice_is_hashed_once(mini, monkeypatch):
     first = cohort_digest(mini.manifest)
     monkeypatch.setattr("paraspine.runs.sha256", lambda path: pytest.fail(f"{path} read again"))
     assert cohort_digest(mini.manifest) == first
+
+
+def load(mini, cohort=None, max_size=16, **settings):
+    cohort = cohort or memory.read_cohort(mini.manifest, mini.root / ".cache/cohorts")
+    folder = mini.root / ".cache/slices"
+    return memory.load_slices(
+        cohort, max_size, preprocess.Preprocessing(**settings), folder, mini.root / ".cache/images"
+    )
+
+
+def same(a, b):
+    for name in ("images", "labels", "rated"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+        assert getattr(a, name).dtype == getattr(b, name).dtype
+    pd.testing.assert_frame_equal(a.table, b.table)
+    assert (a.classes, a.raters, a.spacing) == (b.classes, b.raters, b.spacing)
+    assert (a.source, a.synthetic) == (b.source, b.synthetic)
+
+
+def test_slices_are_read_from_their_files_once(mini, monkeypatch):
+    cohort = manifest.read(mini.manifest)
+    plain = slices.load(cohort, **slices.common_grid(cohort, 16))
+    same(load(mini), plain)
+    monkeypatch.setattr(slices, "load", lambda *a, **k: pytest.fail("read again"))
+    same(load(mini), plain)
+    found = load(mini)
+    found.images[:] = 0  # a caller's own copy
+    same(load(mini), plain)
+
+
+def test_other_content_settings_rows_or_code_are_read_anew(mini, monkeypatch):
+    calls = []
+    plain = slices.load
+    monkeypatch.setattr(slices, "load", lambda *a, **k: calls.append(1) or plain(*a, **k))
+    first = load(mini)
+    load(mini, max_size=32)
+    load(mini, percentiles=(5, 95))
+    cohort = manifest.read(mini.manifest)
+    assert len(load(mini, cohort.select([True, False]))) == 1
+    image = volumes.from_array(np.arange(36, dtype=np.int16).reshape(1, 6, 6), (4, 1, 1))
+    volumes.write(mini.root / "p1.nii.gz", image)
+    assert not np.array_equal(load(mini).images, first.images)
+    assert len(calls) == 5
+    monkeypatch.setattr(memory, "_code", lambda room: "edited")
+    load(mini)
+    assert len(calls) == 6
+
+
+def test_a_damaged_entry_is_made_again_and_few_are_kept(mini):
+    first = load(mini)
+    (entry,) = (mini.root / ".cache/slices").glob("*.npz")
+    whole = entry.read_bytes()
+    for damaged in (b"", b"nonsense", whole[: len(whole) // 2]):
+        entry.write_bytes(damaged)
+        same(load(mini), first)
+        assert entry.read_bytes() == whole
+    for size in range(2, 10):
+        load(mini, max_size=16 * size)
+    assert len(list((mini.root / ".cache/slices").iterdir())) == memory.KEPT
+
+
+def test_a_cohort_found_good_is_not_opened_again_and_a_bad_one_never_kept(mini, monkeypatch):
+    folder = mini.root / ".cache/cohorts"
+    first = memory.read_cohort(mini.manifest, folder)
+    assert first.notes == manifest.read(mini.manifest).notes
+    with monkeypatch.context() as patch:
+        patch.setattr("paraspine.manifest.files.check", lambda *a, **k: pytest.fail("opened again"))
+        again = memory.read_cohort(mini.manifest, folder)
+    pd.testing.assert_frame_equal(again.table, first.table)
+    assert again.notes == first.notes
+    volumes.write(
+        mini.root / "p1_a.nii.gz", volumes.from_array(np.full((1, 6, 6), 9, np.uint8), (4, 1, 1))
+    )
+    for _ in range(2):
+        with pytest.raises(ManifestError, match="p1_a"):
+            memory.read_cohort(mini.manifest, folder)

@@ -1,0 +1,150 @@
+"""What every notebook of a book reads anew, kept by content: the cohort as slices in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import zipfile
+from dataclasses import asdict, replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from paraspine import manifest, preprocess, runs, slices
+from paraspine.execute.sources import cohort_digest, room_fingerprint
+
+__all__ = ["KEPT", "load_slices", "read_cohort"]
+
+#: Entries of each kind that stay; those that were not used for longest go first.
+KEPT = 6
+#: A cohort that takes more memory is read from its files each time.
+LARGEST = 2**30
+
+LIBRARIES = ("numpy", "pandas", "scipy", "scikit-image", "SimpleITK", "nibabel")
+
+
+def read_cohort(path: Path, folder: Path) -> manifest.Cohort:
+    """Read a manifest; check its files only where their content was not found good before.
+
+    Parameters
+    ----------
+    path : Path
+        The manifest.
+    folder : Path
+        Where is kept what was found good; may be deleted at any time.
+    """
+    entry = folder / f"{_key('manifest', cohort_digest(path))}.json"
+    try:
+        notes = tuple(json.loads(entry.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        cohort = manifest.read(path)
+        _keep(entry, json.dumps(cohort.notes).encode())
+        return cohort
+    _used(entry)
+    return replace(manifest.read(path, check_files=False), notes=notes)
+
+
+def load_slices(
+    cohort: manifest.Cohort,
+    max_size: int,
+    settings: preprocess.Preprocessing,
+    folder: Path,
+    cleaned: Path,
+) -> slices.Slices:
+    """Bring a cohort onto its common grid, or take the slices as they were kept.
+
+    Parameters
+    ----------
+    cohort : manifest.Cohort
+        As `read_cohort` gives it, or some rows of it.
+    max_size : int
+        As for `paraspine.slices.common_grid`.
+    settings : preprocess.Preprocessing
+        What is done to the images.
+    folder : Path
+        Where slices are kept, under a name made of the files' content, the settings, the code
+        that reads and the versions of its libraries; may be deleted at any time.
+    cleaned : Path
+        Cache of denoised and bias-corrected images.
+    """
+    table = cohort.table.to_csv(index=True)
+    recipe = [cohort_digest(cohort.path), table, max_size, asdict(settings)]
+    entry = folder / f"{_key('slices', *recipe)}.npz"
+    if (found := _read(entry, cohort)) is not None:
+        _used(entry)
+        return found
+    grid = slices.common_grid(cohort, max_size, multiple=16)
+    found = slices.load(cohort, **grid, preprocessing=settings, cache=cleaned)
+    if found.images.nbytes + found.labels.nbytes <= LARGEST:
+        _keep(entry, _packed(found))
+    return found
+
+
+def _packed(found: slices.Slices) -> bytes:
+    table, arrays = io.BytesIO(), io.BytesIO()
+    found.table.to_parquet(table)
+    np.savez(
+        arrays,
+        images=found.images,
+        labels=found.labels,
+        rated=found.rated,
+        spacing=np.array(found.spacing),
+        table=np.frombuffer(table.getvalue(), np.uint8),
+    )
+    return arrays.getvalue()
+
+
+def _read(entry: Path, cohort: manifest.Cohort) -> slices.Slices | None:
+    """Slices as they were kept; None where there are none, or where the file is damaged."""
+    try:
+        with entry.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            return slices.Slices(
+                images=kept["images"],
+                labels=kept["labels"],
+                rated=kept["rated"],
+                table=pd.read_parquet(io.BytesIO(kept["table"].tobytes())),
+                classes=cohort.classes,
+                raters=cohort.raters,
+                spacing=tuple(kept["spacing"].tolist()),
+                source=cohort.source,
+                synthetic=cohort.synthetic,
+            )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _key(room: str, *recipe) -> str:
+    text = json.dumps([_code(room), *recipe], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def _code(room: str) -> list:
+    return [room_fingerprint(room), {name: version(name) for name in LIBRARIES}]
+
+
+def _keep(entry: Path, content: bytes) -> None:
+    """Write an entry, whole or not at all, and let go of what was not used for longest."""
+    with runs.atomic(entry) as file:
+        file.write_bytes(content)
+    others = [p for p in entry.parent.glob(f"*{entry.suffix}") if not p.name.startswith(".")]
+    for old in sorted(others, key=_age, reverse=True)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _used(entry: Path) -> None:
+    with contextlib.suppress(OSError):
+        os.utime(entry)
