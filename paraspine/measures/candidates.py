@@ -12,7 +12,6 @@ from paraspine.arrays import SettingsError
 from paraspine.measures.composite import things
 from paraspine.measures.display import estimate
 from paraspine.measures.frames import rows
-from paraspine.statistics.estimate import check_columns
 
 __all__ = ["candidate_display", "candidate_sentence", "candidate_table"]
 
@@ -68,8 +67,7 @@ def candidate_table(
     SettingsError
         If a column, a measure or the baseline is missing, or a row occurs twice.
     """
-    check_columns(frame, condition=condition, **{"class": "class"}, measure="measure")
-    keys = things(frame, condition) if pair is None else list(pair)
+    keys = things(frame, condition, pair)
     tables = []
     for name in [measure] if isinstance(measure, str) else measure:
         chosen = rows(frame, name)

@@ -9,7 +9,6 @@ import pandas as pd
 
 from paraspine.arrays import SettingsError
 from paraspine.measures.frames import rows
-from paraspine.statistics.estimate import check_columns
 
 __all__ = ["COMPOSITE", "composite_score", "entropy_errors", "things"]
 
@@ -17,10 +16,22 @@ __all__ = ["COMPOSITE", "composite_score", "entropy_errors", "things"]
 COMPOSITE = {"dice": 1.0, "precision": 1.0, "recall": 1.0, "absolute_volume_difference": -1.0}
 
 
-def things(frame: pd.DataFrame, condition: str = "who") -> list[str]:
-    """Columns that say which thing a row is about: one value per thing and condition."""
-    keys = ("subject", "image", "slice", "split")
-    return [c for c in keys if c in frame and c != condition]
+def things(
+    frame: pd.DataFrame, condition: str = "who", pair: Sequence[str] | None = None
+) -> list[str]:
+    """Columns that say which thing a tidy frame's row is about, after checking that all are there.
+
+    Without `pair` those of ``subject``, ``image``, ``slice`` and ``split`` that the frame has.
+    """
+    usual = [c for c in ("subject", "image", "slice", "split") if c in frame and c != condition]
+    keys = usual if pair is None else list(pair)
+    wanted = (condition, "class", "measure", "value", *keys)
+    if missing := [c for c in wanted if c not in frame]:
+        raise SettingsError(
+            f"frame: no column {', '.join(map(repr, missing))}; there are "
+            f"{', '.join(map(str, frame.columns))}."
+        )
+    return keys
 
 
 def composite_score(
@@ -63,8 +74,7 @@ def composite_score(
     SettingsError
         If a column or measure is missing, or a row occurs twice.
     """
-    check_columns(frame, condition=condition, **{"class": "class"}, measure="measure")
-    keys = things(frame, condition) if pair is None else list(pair)
+    keys = things(frame, condition, pair)
     if missing := [m for m in weights if not (frame["measure"] == m).any()]:
         raise SettingsError(
             f"weights: the frame has no measure {', '.join(missing)}; there are "
@@ -81,7 +91,7 @@ def composite_score(
     order = list(dict.fromkeys(chosen[condition]))
     table = chosen.set_index(index)["value"].astype(float).unstack([condition, "measure"])
     table = table.reindex(columns=pd.MultiIndex.from_product([order, list(weights)]))
-    table = table.where(np.isfinite(table.to_numpy()).all(axis=1)[:, None])
+    table.loc[~np.isfinite(table.to_numpy()).all(axis=1)] = np.nan
     scores = []
     for _, part in table.groupby("class", sort=False):
         total = 0.0
@@ -92,8 +102,8 @@ def composite_score(
     lines = images.rename_axis(columns=condition).stack(future_stack=True).rename("value")
     found = lines.reset_index()
     if "subject" in frame and "subject" not in keys:
-        owner = frame.drop_duplicates(keys).set_index(keys)["subject"]
-        found["subject"] = owner.loc[pd.MultiIndex.from_frame(found[keys])].to_numpy()
+        owner = frame.drop_duplicates(keys)[[*keys, "subject"]]
+        found = found.merge(owner, on=keys, how="left")
     return found.assign(**{"class": "all", "measure": "composite"})
 
 
