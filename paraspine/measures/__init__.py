@@ -35,6 +35,12 @@ from paraspine.measures.detection import (
     retention_curves,
 )
 from paraspine.measures.display import estimate, estimates, interval_frame, labelled, pretty
+from paraspine.measures.extents import (
+    extent_curves,
+    extent_frame,
+    extent_sentence,
+    extent_table,
+)
 from paraspine.measures.frames import (
     error_arrays,
     error_detectors,
@@ -208,6 +214,10 @@ __all__ = [
     "estimate_of",
     "estimates",
     "evidence",
+    "extent_curves",
+    "extent_frame",
+    "extent_sentence",
+    "extent_table",
     "fusion_sentence",
     "fusion_table",
     "group_sentence",
