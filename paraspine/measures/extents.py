@@ -110,17 +110,20 @@ def extent_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFrame:
 
 
 def extent_curves(table: pd.DataFrame) -> pd.DataFrame:
-    """`extent_table` as `figures.small_multiples` takes it: over ``extent``, a panel a measure.
+    """`extent_table` as `figures.small_multiples` takes it: over ``margin``, a panel a measure.
 
     Returns
     -------
     pandas.DataFrame
-        ``extent``, ``panel`` (the measure in words, with its unit), ``class``, ``value``,
-        ``low``, ``high``.
+        ``margin`` (``"image"``, then widths around the raters' foregrounds such as ``"5 mm"``),
+        ``panel`` (the measure in words, with its unit), ``class``, ``value``, ``low``, ``high``.
     """
     shown = table[table["measure"].isin(list(_PANELS))]
-    shown = shown.assign(panel=shown["measure"].map(_PANELS), value=shown["mean"])
-    return shown[["extent", "panel", "class", "value", "low", "high"]]
+    words = {WHOLE: "image", "foreground": "0 mm"}
+    margin = [words.get(w, w.removeprefix("foreground + ")) for w in shown["extent"]]
+    panel = shown["measure"].map(_PANELS)
+    shown = shown.assign(margin=margin, panel=panel, value=shown["mean"])
+    return shown[["margin", "panel", "class", "value", "low", "high"]]
 
 
 def extent_sentence(frame: pd.DataFrame, data, *, resamples: int = 2000) -> str:

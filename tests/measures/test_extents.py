@@ -45,8 +45,9 @@ def test_each_extent_is_staples_own(tools):
     assert table.groupby("extent")["n"].unique().map(list).to_dict() == {n: [2] for n in names}
     curves = measures.extent_curves(table)
     assert curves["panel"].nunique() == 4
+    assert list(dict.fromkeys(curves["margin"])) == ["image", "4 mm", "0 mm"]
     figure = figures.small_multiples(
-        curves, "extent", source=data.source, group="class", panel="panel", x_title="extent",
+        curves, "margin", source=data.source, group="class", panel="panel", x_title="margin",
         title="Which voxels take part", same_scale=False,
     )  # fmt: skip
     assert {t.name for t in figure.data} == {"MF", "all"}
