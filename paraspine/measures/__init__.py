@@ -109,6 +109,7 @@ from paraspine.measures.recovery import (
     recovery_table,
     truth_views,
 )
+from paraspine.measures.references import reference_sentence, reference_table
 from paraspine.measures.sentences import (
     agreement_sentence,
     blank_sentence,
@@ -276,6 +277,8 @@ __all__ = [
     "recovery_curves",
     "recovery_sentence",
     "recovery_table",
+    "reference_sentence",
+    "reference_table",
     "reliability_curves",
     "reliability_frame",
     "retention_curves",
