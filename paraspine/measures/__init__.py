@@ -5,6 +5,11 @@ subjects; `sentences` puts each result into words that the numbers decide.
 """
 
 from paraspine.measures.calibration import calibration_table, reliability_curves
+from paraspine.measures.candidates import (
+    candidate_display,
+    candidate_sentence,
+    candidate_table,
+)
 from paraspine.measures.cohort import (
     cohort_sentence,
     cohort_summary,
@@ -22,6 +27,7 @@ from paraspine.measures.comparisons import (
     partition_table,
     sources_of_uncertainty,
 )
+from paraspine.measures.composite import COMPOSITE, composite_score, entropy_errors
 from paraspine.measures.detection import (
     detection_curves,
     detection_table,
@@ -29,6 +35,12 @@ from paraspine.measures.detection import (
     retention_curves,
 )
 from paraspine.measures.display import estimate, estimates, interval_frame, labelled, pretty
+from paraspine.measures.extents import (
+    extent_curves,
+    extent_frame,
+    extent_sentence,
+    extent_table,
+)
 from paraspine.measures.frames import (
     error_arrays,
     error_detectors,
@@ -38,6 +50,13 @@ from paraspine.measures.frames import (
     reliability_frame,
     rows,
     uncertainties,
+)
+from paraspine.measures.left_out import (
+    LEFT_OUT,
+    left_out_frame,
+    left_out_scores,
+    left_out_sentence,
+    left_out_table,
 )
 from paraspine.measures.noise import (
     noise_correlations,
@@ -90,6 +109,7 @@ from paraspine.measures.recovery import (
     recovery_table,
     truth_views,
 )
+from paraspine.measures.references import reference_sentence, reference_table
 from paraspine.measures.sentences import (
     agreement_sentence,
     blank_sentence,
@@ -109,6 +129,7 @@ from paraspine.measures.sentences import (
     style_sentence,
     training_sentence,
 )
+from paraspine.measures.staple import staple_frame, staple_raters, staple_sentence
 from paraspine.measures.tables import (
     RATERS,
     brier_table,
@@ -144,6 +165,8 @@ from paraspine.measures.worth import (
 )
 
 __all__ = [
+    "COMPOSITE",
+    "LEFT_OUT",
     "THEORY",
     "RATERS",
     "Evidence",
@@ -160,6 +183,9 @@ __all__ = [
     "by_subject",
     "calibration_sentence",
     "calibration_table",
+    "candidate_display",
+    "candidate_sentence",
+    "candidate_table",
     "claims_sentence",
     "claims_summary",
     "claims_table",
@@ -169,6 +195,7 @@ __all__ = [
     "comparison_display",
     "comparison_sentence",
     "comparison_table",
+    "composite_score",
     "condition_name",
     "conditions",
     "correlation_sentence",
@@ -179,6 +206,7 @@ __all__ = [
     "detection_table",
     "detectors",
     "difference_between",
+    "entropy_errors",
     "entropy_shares",
     "equivalent_raters",
     "equivalent_sentence",
@@ -188,6 +216,10 @@ __all__ = [
     "estimate_of",
     "estimates",
     "evidence",
+    "extent_curves",
+    "extent_frame",
+    "extent_sentence",
+    "extent_table",
     "fusion_sentence",
     "fusion_table",
     "group_sentence",
@@ -208,6 +240,10 @@ __all__ = [
     "join_parameters",
     "known_truth",
     "labelled",
+    "left_out_frame",
+    "left_out_scores",
+    "left_out_sentence",
+    "left_out_table",
     "map_limits",
     "mean_of",
     "name_of",
@@ -242,6 +278,8 @@ __all__ = [
     "recovery_curves",
     "recovery_sentence",
     "recovery_table",
+    "reference_sentence",
+    "reference_table",
     "reliability_curves",
     "reliability_frame",
     "retention_curves",
@@ -254,6 +292,9 @@ __all__ = [
     "split_sentence",
     "split_table",
     "spread",
+    "staple_frame",
+    "staple_raters",
+    "staple_sentence",
     "stored_maps",
     "studied",
     "style_sentence",
