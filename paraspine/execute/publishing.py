@@ -66,6 +66,7 @@ def build_book(
         root / "book" / "_build" / plan.workspace,
         title=f"paraspine: {plan.cohort}",
         notes=plan.notes,
+        benchmarks=root / "benchmarks" / "results.json",
         root=root,
     )
 

@@ -1,5 +1,6 @@
 """A small book is built as the big one is, and opened in a browser."""
 
+import json
 import os
 import re
 import subprocess
@@ -110,7 +111,14 @@ def built(make, root, tmp_path_factory):
         ),
     ]  # fmt: skip
     source = make.book(folder / "source", root, pages={"index": INDEX, "maths": MATHS})
-    return build(source, runs, folder / "out", root=root, title="Small & fine", notes=["A note."])
+    row = {"what": "entropy", "against": "a plain loop", "ratio": 3.5, "low": 3.1, "high": 4.0}
+    row |= {"bound": 2.0, "holds": True, "sure": True, "note": "5 classes", "threads": 1}
+    record = {"rows": [row], "provenance": {"processor": "A quick one"}, "left_out": {}}
+    (folder / "results.json").write_text(json.dumps(record))
+    return build(
+        source, runs, folder / "out", root=root, title="Small & fine", notes=["A note."],
+        benchmarks=folder / "results.json",
+    )  # fmt: skip
 
 
 def page(built, name: str) -> str:
@@ -119,7 +127,7 @@ def page(built, name: str) -> str:
 
 def test_pages_titles_and_numbers(built):
     there = {p.relative_to(built.parent).as_posix() for p in built.parent.rglob("*.html")}
-    assert {"index.html", "maths.html", "provenance.html", "executed/05_measure.html",
+    assert {"index.html", "maths.html", "provenance.html", "speed.html", "executed/05_measure.html",
             "executed/03_train-seed0.html", "executed/03_train-seed1.html"} <= there  # fmt: skip
     index = page(built, "index")
     assert ">0.593</span>" in index
@@ -132,6 +140,8 @@ def test_pages_titles_and_numbers(built):
     assert "All 9 parameters" in text
     assert "injected" not in page(built, "executed/05_measure")
     assert "A note." in page(built, "provenance")
+    assert "The bound is reached" in page(built, "speed")
+    assert "A quick one" in page(built, "speed")
 
 
 def test_machine_paths_are_nowhere(built, root):
@@ -218,7 +228,7 @@ def test_every_page_in_the_browser(built, browser, chromium, tmp_path, dark):
     assert report.problems == []
     assert report.figures == report.hovered == 3
     assert report.formulas == 6
-    assert len(report.pages) == len(report.screenshots) == 6
+    assert len(report.pages) == len(report.screenshots) == 7
 
 
 def test_faults_are_found(browser, chromium, tmp_path):
