@@ -67,6 +67,12 @@ from paraspine.measures.panels import (
     trainings,
     truth_frame,
 )
+from paraspine.measures.parts import (
+    changes_sentence,
+    correlation_changes,
+    detection_changes,
+    partition_changes,
+)
 from paraspine.measures.printed import (
     as_published,
     inconsistency_sentence,
@@ -160,6 +166,7 @@ __all__ = [
     "by_subject",
     "calibration_sentence",
     "calibration_table",
+    "changes_sentence",
     "claims_sentence",
     "claims_summary",
     "claims_table",
@@ -171,9 +178,11 @@ __all__ = [
     "comparison_table",
     "condition_name",
     "conditions",
+    "correlation_changes",
     "correlation_sentence",
     "correlation_table",
     "coupling_sentence",
+    "detection_changes",
     "detection_curves",
     "detection_sentence",
     "detection_table",
@@ -228,6 +237,7 @@ __all__ = [
     "overlap_sentence",
     "overlap_table",
     "pairwise_frame",
+    "partition_changes",
     "partition_sentence",
     "partition_table",
     "population_sentence",

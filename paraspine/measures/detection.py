@@ -13,6 +13,18 @@ from paraspine.measures.tables import join_parameters
 
 __all__ = ["detection_curves", "detection_table", "detectors", "pool", "retention_curves"]
 
+#: The score whose parts the others are; it comes first among a condition's scores.
+WHOLE = "entropy"
+_MEASURES = ("mean", "auroc", "prevalence", "by_subject", "change")
+COLUMNS = [
+    "who",
+    "score",
+    *(f"{name}{end}" for name in _MEASURES for end in ("", "_low", "_high")),
+    "voxels",
+    "left_out",
+]
+COLUMNS = [{"mean_low": "low", "mean_high": "high"}.get(name, name) for name in COLUMNS]
+
 
 def detectors(sampled: Iterable) -> dict[tuple[str, str], dict]:
     """Accumulators of error detection of several sample runs.
@@ -44,37 +56,49 @@ def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``score``, ``mean`` (average precision over the pooled voxels), ``low``, ``high``
-        (resampling subjects; NaN with one subject), ``auroc``, ``prevalence`` (share of
-        misclassified voxels, what a random score reaches), ``voxels``, ``left_out`` (unseen).
+        ``who``, ``score``, ``mean`` (average precision over the pooled voxels), ``auroc``,
+        ``prevalence`` (share of misclassified voxels, what a random score reaches), ``by_subject``
+        (mean over subjects of each one's average precision; without error it is undefined and left
+        out), ``change`` (average precision minus that of the same condition's predictive entropy),
+        the interval of each (``low``, ``high``, ``auroc_low`` and so on; resampling subjects, the
+        same draws for all scores; NaN with one subject), ``voxels``, ``left_out`` (unseen).
         Without a row if nobody rated any of the images.
     """
-    columns = [
-        "who", "score", "mean", "low", "high", "auroc", "prevalence", "voxels", "left_out"
-    ]  # fmt: skip
-    lines = []
+    names = {"": "average_precision", "auroc_": "auroc", "prevalence_": "prevalence"}
+    lines, drawn = [], {}
     for (who, score), subjects in found.items():
         pooled = pool(subjects)
         thresholds = pooled.thresholds()
-        low = high = np.nan
+        values = {prefix: getattr(thresholds, name)() for prefix, name in names.items()}
+        intervals = dict.fromkeys([*names, "change_"], (np.nan, np.nan))
         if len(subjects) > 1:
-            drawn = statistics.cluster_weights(list(subjects), resamples).weights
-            replicates = metrics.resample_detection(list(subjects.values()), drawn, groups=1024)
-            low, high = statistics.percentile_interval(replicates)
-        lines.append(
-            {
-                "who": who,
-                "score": score,
-                "mean": thresholds.average_precision(),
-                "low": low,
-                "high": high,
-                "auroc": thresholds.auroc(),
-                "prevalence": thresholds.prevalence(),
-                "voxels": int(thresholds.errors.sum() + thresholds.correct.sum()),
-                "left_out": pooled.left_out,
+            weights = statistics.cluster_weights(list(subjects), resamples).weights
+            for prefix, name in names.items():
+                drawn[who, score, prefix] = metrics.resample_detection(
+                    list(subjects.values()), weights, name, groups=1024
+                )
+                intervals[prefix] = statistics.percentile_interval(drawn[who, score, prefix])
+        values["change_"], same = np.nan, found.get((who, WHOLE), {})
+        if score != WHOLE and list(same) == list(subjects):
+            values["change_"] = values[""] - pool(same).thresholds().average_precision()
+            if len(subjects) > 1:
+                intervals["change_"] = statistics.percentile_interval(
+                    drawn[who, score, ""] - drawn[who, WHOLE, ""]
+                )
+        each = [part.thresholds().average_precision() for part in subjects.values()]
+        mean = statistics.mean_interval(each, list(subjects), resamples)
+        values["by_subject_"], intervals["by_subject_"] = mean.value, (mean.low, mean.high)
+        line = {"who": who, "score": score}
+        for prefix, value in values.items():
+            low, high = intervals[prefix]
+            line |= {
+                prefix.rstrip("_") or "mean": value,
+                f"{prefix}low": low,
+                f"{prefix}high": high,
             }
-        )
-    return pd.DataFrame(lines, columns=columns)
+        line["voxels"] = int(thresholds.errors.sum() + thresholds.correct.sum())
+        lines.append(line | {"left_out": pooled.left_out})
+    return pd.DataFrame(lines, columns=COLUMNS)
 
 
 def pool(subjects: dict) -> metrics.ErrorDetection:

@@ -108,7 +108,8 @@ def claims_table(found: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFr
         ``bound_low``, ``bound_high``, ``where``; ``printed`` (the same statistic of the published
         table, NaN where it has none), ``value``, ``low``, ``high`` (95 %, resampling subjects; both
         sides of a difference share the resamples) in units of 1; ``subjects`` (how many were
-        measured); ``verdict`` (one of `VERDICTS`) and ``why`` there is none.
+        measured); ``verdict`` (one of `VERDICTS`) and ``why`` there is none; ``ensemble``: kind and
+        size of this run's ensembles in it, else empty.
     """
     lines = []
     for claim in claims:
@@ -139,6 +140,7 @@ def claims_table(found: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFr
                     "subjects": found.subjects(),
                     "verdict": verdict,
                     "why": why,
+                    "ensemble": "" if missing else found.ensembles(place.cells()),
                 }
             )
     return pd.DataFrame(lines)
@@ -204,7 +206,11 @@ def pretty_claims(table: pd.DataFrame, of: str, source: str) -> pd.DataFrame:
                 "statistic": row.statistic + _bounds(row, factor, digits, unit),
                 "where": row.where,
                 "in the paper": _number(factor * row.printed, digits, unit),
-                f"this run ({source})": "" if undefined else text.interval(value, digits) + unit,
+                f"this run ({source})": ""
+                if undefined
+                else text.interval(value, digits)
+                + unit
+                + (f", {row.ensemble}" if row.ensemble else ""),
                 "verdict": row.verdict,
                 "why": row.why,
             }

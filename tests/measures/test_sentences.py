@@ -348,6 +348,35 @@ def test_partitions():
     assert "nothing to divide" in measures.partition_sentence(found.assign(mean=NAN))
 
 
+# --- predictive entropy taken apart -----------------------------------------------------------
+
+
+def changed(*rows):
+    return pd.DataFrame(rows, columns=["who", "score", "mean", "low", "high"])
+
+
+def test_changes_are_said_in_both_directions_and_where_they_are_open():
+    part = "expected_entropy"
+    words = measures.changes_sentence(
+        changed(
+            ("a", part, 0.2, 0.1, 0.3), ("b", part, -0.2, -0.3, -0.1), ("c", part, 0.1, -0.1, 0.2),
+            ("d", part, 0.1, NAN, NAN), ("e", part, NAN, NAN, NAN),
+            ("a", "mutual_information", 0.1, -0.1, 0.2),
+        ),
+        "r",
+        1,
+        "points",
+    )  # fmt: skip
+    assert words == (
+        "With expected entropy in place of predictive entropy, r is higher for a (0.2 (95 % CI 0.1 "
+        "to 0.3) points) and lower for b (-0.2 (95 % CI -0.3 to -0.1) points); for c and d the "
+        "data can't tell. With mutual information in place of predictive entropy, the data can't "
+        "tell whether r changes (a)."
+    )
+    for nothing in (changed(), changed(("a", part, NAN, NAN, NAN))):
+        assert measures.changes_sentence(nothing, "r").startswith("Left out: what changes")
+
+
 # --- the whole chain, on any cohort ----------------------------------------------------------
 
 
@@ -401,6 +430,18 @@ def everything(data, moments, tools):
         "headline raters": measures.headline_raters(overlap),
         "headline calibration": measures.headline_calibration(ece),
         "partition": measures.partition_sentence(measures.partition_table(frame, **FEW)),
+        "partition by subject": measures.partition_sentence(
+            measures.partition_table(measures.by_subject(frame), **FEW)
+        ),
+        "parts in detection": measures.changes_sentence(
+            measures.detection_changes(errors), "average precision"
+        ),
+        "parts in correlation": measures.changes_sentence(
+            measures.correlation_changes(frame, **FEW), "r"
+        ),
+        "parts in partition": measures.changes_sentence(
+            measures.partition_changes(frame, **FEW), "the share explained", 1, "percent points"
+        ),
     }
 
 
