@@ -60,45 +60,59 @@ def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
         ``prevalence`` (share of misclassified voxels, what a random score reaches), ``by_subject``
         (mean over subjects of each one's average precision; without error it is undefined and left
         out), ``change`` (average precision minus that of the same condition's predictive entropy),
-        the interval of each (``low``, ``high``, ``auroc_low`` and so on; resampling subjects, the
-        same draws for all scores; NaN with one subject), ``voxels``, ``left_out`` (unseen).
+        the interval of each (``low``, ``high``, ``prevalence_low`` and so on; resampling subjects,
+        the same draws for all scores; NaN with one subject, and for ``auroc`` of other scores than
+        predictive entropy), ``voxels``, ``left_out`` (unseen).
         Without a row if nobody rated any of the images.
     """
-    names = {"": "average_precision", "auroc_": "auroc", "prevalence_": "prevalence"}
     lines, drawn = [], {}
     for (who, score), subjects in found.items():
+        parts = [part.thresholds() for part in subjects.values()]
         pooled = pool(subjects)
-        thresholds = pooled.thresholds()
-        values = {prefix: getattr(thresholds, name)() for prefix, name in names.items()}
-        intervals = dict.fromkeys([*names, "change_"], (np.nan, np.nan))
+        total = pooled.thresholds()
+        each = [part.average_precision() for part in parts]
+        mean = statistics.mean_interval(each, list(subjects), resamples)
+        same = found.get((who, WHOLE), {})
+        paired = score != WHOLE and list(same) == list(subjects)
+        line = {
+            "who": who,
+            "score": score,
+            "mean": total.average_precision(),
+            "auroc": total.auroc(),
+            "prevalence": total.prevalence(),
+            "by_subject": mean.value,
+            "by_subject_low": mean.low,
+            "by_subject_high": mean.high,
+            "voxels": int(total.errors.sum() + total.correct.sum()),
+            "left_out": pooled.left_out,
+        }
+        if paired:
+            line["change"] = line["mean"] - pool(same).thresholds().average_precision()
         if len(subjects) > 1:
             weights = statistics.cluster_weights(list(subjects), resamples).weights
-            for prefix, name in names.items():
-                drawn[who, score, prefix] = metrics.resample_detection(
-                    list(subjects.values()), weights, name, groups=1024
+            drawn[who, score] = metrics.resample_detection(
+                list(subjects.values()), weights, groups=1024
+            )
+            replicates = {"": drawn[who, score], "prevalence_": _prevalence(parts, weights)}
+            if score == WHOLE:
+                replicates["auroc_"] = metrics.resample_detection(
+                    list(subjects.values()), weights, "auroc", groups=1024
                 )
-                intervals[prefix] = statistics.percentile_interval(drawn[who, score, prefix])
-        values["change_"], same = np.nan, found.get((who, WHOLE), {})
-        if score != WHOLE and list(same) == list(subjects):
-            values["change_"] = values[""] - pool(same).thresholds().average_precision()
-            if len(subjects) > 1:
-                intervals["change_"] = statistics.percentile_interval(
-                    drawn[who, score, ""] - drawn[who, WHOLE, ""]
-                )
-        each = [part.thresholds().average_precision() for part in subjects.values()]
-        mean = statistics.mean_interval(each, list(subjects), resamples)
-        values["by_subject_"], intervals["by_subject_"] = mean.value, (mean.low, mean.high)
-        line = {"who": who, "score": score}
-        for prefix, value in values.items():
-            low, high = intervals[prefix]
-            line |= {
-                prefix.rstrip("_") or "mean": value,
-                f"{prefix}low": low,
-                f"{prefix}high": high,
-            }
-        line["voxels"] = int(thresholds.errors.sum() + thresholds.correct.sum())
-        lines.append(line | {"left_out": pooled.left_out})
+            if paired:
+                replicates["change_"] = drawn[who, score] - drawn[who, WHOLE]
+            for name, values in replicates.items():
+                line |= dict(zip((f"{name}low", f"{name}high"),
+                                 statistics.percentile_interval(values), strict=True))  # fmt: skip
+        lines.append(line)
     return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _prevalence(parts, weights: np.ndarray) -> np.ndarray:
+    """Share of misclassified voxels in each resample; NaN without a voxel."""
+    errors = np.array([part.errors.sum() for part in parts], dtype=float)
+    voxels = errors + [part.correct.sum() for part in parts]
+    drawn = weights @ voxels
+    return np.divide(weights @ errors, drawn, out=np.full(len(weights), np.nan), where=drawn > 0)
 
 
 def pool(subjects: dict) -> metrics.ErrorDetection:

@@ -99,8 +99,8 @@ def partition_changes(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def changes_sentence(table: pd.DataFrame, what: str, digits: int = 2, unit: str = "") -> str:
-    """Say for which networks a part of predictive entropy does better or worse than the whole.
+def changes_sentence(table: pd.DataFrame, what: str) -> str:
+    """Say for how many networks a part of predictive entropy does better or worse than the whole.
 
     Parameters
     ----------
@@ -108,10 +108,6 @@ def changes_sentence(table: pd.DataFrame, what: str, digits: int = 2, unit: str 
         `detection_changes`, `correlation_changes` or `partition_changes`.
     what : str
         What was measured, with its article where it needs one.
-    digits : int
-        Digits of the changes.
-    unit : str
-        Of the changes.
     """
     known = table[table["mean"].notna()]
     if known.empty:
@@ -121,22 +117,33 @@ def changes_sentence(table: pd.DataFrame, what: str, digits: int = 2, unit: str 
         )
     sentences = []
     for score, part in known.groupby("score", sort=False):
-        told: dict[str, list[str]] = {"higher": [], "lower": [], "": []}
-        for _, row in part.iterrows():
-            change = estimate(row)
-            side = text.verdict(change, above="higher", below="lower", unclear="")
-            by = text.interval(change, digits) + (f" {unit}" if unit else "")
-            told[side].append(f"{row['who']} ({by})" if side else row["who"])
-        words = [f"{side} for {text.listing(told[side])}" for side in ("higher", "lower")
-                 if told[side]]  # fmt: skip
+        sides = [
+            text.verdict(estimate(row), above="higher", below="lower", unclear="open")
+            for _, row in part.iterrows()
+        ]
+        told = {side: part["who"][[s == side for s in sides]] for side in ("higher", "lower")}
+        words = [f"{side} for {_who(names, len(part))}" for side, names in told.items()
+                 if len(names)]  # fmt: skip
         start = f"With {SCORE_NAMES[score]} in place of predictive entropy, "
-        if words:
-            start += f"{what} is {' and '.join(words)}"
-            start += f"; for {text.listing(told[''])} the data can't tell" if told[""] else ""
+        unclear = sides.count("open")
+        if not words:
+            of = f" for any of {_ways(len(part))}" if len(part) > 1 else ""
+            start += f"the data can't tell{of} whether {what} changes"
         else:
-            start += f"the data can't tell whether {what} changes ({text.listing(told[''])})"
+            start += f"{what} is {' and '.join(words)}"
+            start += f"; for {unclear} the data can't tell" if unclear else ""
         sentences.append(f"{start}.")
     return " ".join(sentences)
+
+
+def _ways(number: int) -> str:
+    return text.count(number, "sampled network")
+
+
+def _who(names, total: int) -> str:
+    """How many of the sampled networks, by name where they are few."""
+    number = f"{len(names)} of {_ways(total)}"
+    return f"{number} ({'; '.join(names)})" if len(names) <= 3 and total > 1 else number
 
 
 def _rated(frame: pd.DataFrame) -> pd.DataFrame:

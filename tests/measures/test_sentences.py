@@ -357,22 +357,23 @@ def changed(*rows):
 
 def test_changes_are_said_in_both_directions_and_where_they_are_open():
     part = "expected_entropy"
-    words = measures.changes_sentence(
-        changed(
-            ("a", part, 0.2, 0.1, 0.3), ("b", part, -0.2, -0.3, -0.1), ("c", part, 0.1, -0.1, 0.2),
-            ("d", part, 0.1, NAN, NAN), ("e", part, NAN, NAN, NAN),
-            ("a", "mutual_information", 0.1, -0.1, 0.2),
-        ),
-        "r",
-        1,
-        "points",
-    )  # fmt: skip
+    rows = [("a", part, 0.2, 0.1, 0.3), ("b, c", part, -0.2, -0.3, -0.1), ("d", part, 0, -0.1, 0.2)]
+    rows += [("e", part, 0.1, NAN, NAN), ("f", part, NAN, NAN, NAN)]
+    rows += [("g", part, -0.1, -0.2, -0.05)]
+    mutual = ("a", "mutual_information", 0.1, -0.1, 0.2)
+    words = measures.changes_sentence(changed(*rows, mutual), "r")
     assert words == (
-        "With expected entropy in place of predictive entropy, r is higher for a (0.2 (95 % CI 0.1 "
-        "to 0.3) points) and lower for b (-0.2 (95 % CI -0.3 to -0.1) points); for c and d the "
-        "data can't tell. With mutual information in place of predictive entropy, the data can't "
-        "tell whether r changes (a)."
+        "With expected entropy in place of predictive entropy, r is higher for 1 of 5 sampled "
+        "networks (a) and lower for 2 of 5 sampled networks (b, c; g); for 2 the data can't tell. "
+        "With mutual information in place of predictive entropy, the data can't tell whether r "
+        "changes."
     )
+    open_ones = measures.changes_sentence(changed(mutual, mutual), "r")
+    assert open_ones.endswith(
+        "the data can't tell for any of 2 sampled networks whether r changes."
+    )
+    many = measures.changes_sentence(changed(*[rows[0]] * 4), "r")
+    assert many.endswith("r is higher for 4 of 4 sampled networks.")
     for nothing in (changed(), changed(("a", part, NAN, NAN, NAN))):
         assert measures.changes_sentence(nothing, "r").startswith("Left out: what changes")
 
@@ -440,7 +441,7 @@ def everything(data, moments, tools):
             measures.correlation_changes(frame, **FEW), "r"
         ),
         "parts in partition": measures.changes_sentence(
-            measures.partition_changes(frame, **FEW), "the share explained", 1, "percent points"
+            measures.partition_changes(frame, **FEW), "the share explained"
         ),
     }
 
