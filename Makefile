@@ -37,8 +37,10 @@ book: env
 	@$(BIN)/snakemake --cores $(CORES) --quiet rules progress --rerun-incomplete \
 	  --config profile=$(PROFILE) manifest='$(MANIFEST)' $(SET)
 
+# A file's tests stay in one process, for what they share; the longest file begins first.
 test: env lint
-	@$(BIN)/python -m pytest $(TESTS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --maxprocesses 8 \
+	  --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: env
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
