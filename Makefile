@@ -33,8 +33,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# Snakemake's own lock would outlive a kill; the Snakefile has one that does not.
 book: env
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules progress --rerun-incomplete \
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules progress --rerun-incomplete --nolock \
 	  --config profile=$(PROFILE) manifest='$(MANIFEST)' $(SET)
 
 # A file's tests stay in one process, for what they share; the longest file begins first.

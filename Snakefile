@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from paraspine.arrays import ParaspineError
-from paraspine.execute import make_plan
+from paraspine.execute import hold, make_plan
 
 PARASPINE = f"{shlex.quote(sys.executable)} -m paraspine"
 PAGES = sorted(
@@ -26,6 +26,8 @@ try:
     plan = make_plan(
         config.get("profile", "quick"), config.get("manifest", "data_manifest.csv"), **settings
     )
+    if workflow.is_main_process and not {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
+        hold(plan.workspace, ".")
     plan.drop_stale_markers()
 except ParaspineError as error:
     sys.exit(f"paraspine: {error}")
