@@ -140,7 +140,14 @@ from paraspine.measures.verdicts import (
     headline_claims,
     pretty_claims,
 )
-from paraspine.measures.views import compared_views, map_limits, name_of, stored_maps, views
+from paraspine.measures.views import (
+    compared_views,
+    map_limits,
+    name_of,
+    predicted_by,
+    stored_maps,
+    views,
+)
 from paraspine.measures.worth import (
     equivalent_raters,
     equivalent_sentence,
@@ -241,6 +248,7 @@ __all__ = [
     "partition_sentence",
     "partition_table",
     "population_sentence",
+    "predicted_by",
     "prediction_frame",
     "prediction_sentence",
     "pretty",

@@ -408,6 +408,35 @@ def test_views_show_what_there_is(three, tools):
     assert measures.map_limits([]) == {}
 
 
+def test_networks_are_compared_on_the_same_slices(three, tools):
+    """Every way of sampling has a panel; the prediction is that of one pass where it was run."""
+    runs = []
+    for value, (model, method) in enumerate(
+        [("unet", "tta"), ("unet", "single"), ("unet", "dropout"), ("transunet", "ensemble")]
+    ):
+        mean = np.full((1, 3, 2, 2), 0.1)
+        mean[:, value % 3] = 0.8
+        moments = tools.moments(mean, np.full((1, 2, 2), 0.1), samples=3)
+        arrays = measures.stored_maps(three, [0], moments)
+        runs.append(tools.Sampled(arrays=arrays, model=model, method=method, members=[0, 1]))
+    one, other = measures.compared_views(three, runs)
+    assert one.title == "p0 · unet, majority"
+    assert other.title == "p0 · transunet, majority"
+    assert list(one.maps) == [
+        "GT entropy", "augmentation (aleatoric)", "one pass", "dropout (epistemic)",
+    ]  # fmt: skip
+    assert list(other.maps) == ["GT entropy", "ensemble (epistemic)"]
+    assert (one.prediction == 1).all()
+    assert (other.prediction == 0).all()
+    expected = -(0.8 * np.log(0.8) + 0.2 * np.log(0.1))
+    np.testing.assert_allclose(one.maps["one pass"], expected, atol=1e-3)
+    assert measures.predicted_by(runs) == "prediction: one pass or ensemble (epistemic)"
+    assert measures.predicted_by(runs[:3]) == "prediction: one pass"
+    seeds = [tools.Sampled(arrays=arrays, seed=s) for s in (0, 1)]
+    titles = [view.title for view in measures.compared_views(three, seeds)]
+    assert titles == ["p0 · unet, majority, seed 0", "p0 · unet, majority, seed 1"]
+
+
 def test_slices_are_named_by_level_or_place(tools):
     data = tools.data(np.ones((3, 1, 2, 2)), level=["L3", None, "S1"])
     assert [measures.name_of(data, i) for i in range(3)] == ["p0, L3", "p1", "p2, S1"]
