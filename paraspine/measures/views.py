@@ -113,8 +113,9 @@ def compared_views(data, sampled: Iterable) -> list[View]:
     -------
     list of figures.View
         One per slice and network (architecture, training target, seed): its prediction (see
-        `predicted_by`), the GT entropy (with two raters or more), and the predictive entropy of every way of sampling that
-        was run, one pass and test-time augmentation (aleatoric), dropout and ensemble (epistemic).
+        `predicted_by`), the GT entropy (with two raters or more), and the predictive entropy of
+        every way of sampling that was run, one pass and test-time augmentation (aleatoric), dropout
+        and ensemble (epistemic).
     """
     networks = {
         key: {method: run.read_arrays("maps.npz") for method, run in methods.items()}
