@@ -113,6 +113,7 @@ from paraspine.measures.sentences import (
     prediction_sentence,
     scatter_sentence,
     style_sentence,
+    subjects_sentence,
     training_sentence,
 )
 from paraspine.measures.tables import (
@@ -275,6 +276,7 @@ __all__ = [
     "stored_maps",
     "studied",
     "style_sentence",
+    "subjects_sentence",
     "summarise",
     "through_grid",
     "training_sentence",

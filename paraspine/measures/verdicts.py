@@ -9,6 +9,7 @@ import pandas as pd
 
 from paraspine import statistics, text
 from paraspine.measures.claims import CLAIMS, Claim, Comparison
+from paraspine.measures.limits import FEWEST, MANY
 from paraspine.measures.paired import Evidence, estimate_of, replicates
 from paraspine.measures.printed import missing_words
 
@@ -23,11 +24,6 @@ __all__ = [
 ]
 
 VERDICTS = ("supported", "contradicted", "can't tell", "not run")
-#: Fewest subjects for a verdict. By chance all of five lie on one side of 0 in 1 case of 16, all of
-#: six in 1 of 32, so that with fewer than six an interval of 95 % cannot keep its promise.
-FEWEST = 6
-#: Below this many subjects percentile intervals are noticeably too narrow.
-MANY = 20
 #: Verdicts over the places where a claim was checked, besides those of a single one.
 PARTLY = {
     ("supported", "can't tell"): "supported in part",

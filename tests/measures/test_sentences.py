@@ -219,6 +219,31 @@ def test_correlation_rises_falls_or_is_open(three):
     assert "r =" not in measures.correlation_sentence(spearman, three)
 
 
+def test_few_subjects_cannot_tell_a_correlation_from_chance(three):
+    few = correlated(("a", 0.65, 0.43, 0.67)).assign(clusters=3)
+    assert (
+        "for a predictive entropy has a correlation with disagreement that 3 subjects can't "
+        in (measures.correlation_sentence(few, three).lower())
+    )
+    six = measures.correlation_sentence(few.assign(clusters=6), three)
+    assert "rises with the raters' disagreement" in six
+
+
+@pytest.mark.parametrize(
+    ("subjects", "words"),
+    [
+        (1, "are of 1 rated subject: there is nothing to resample"),
+        (3, "**The test images are of 3 rated subjects.** Resampling so few promises 75 % at most"),
+        (5, "promises 94 % at most"),
+        (6, "are of 6 rated subjects: intervals from resampling so few are noticeably too narrow"),
+        (20, "The test images are of 20 rated subjects, which every interval here resamples."),
+    ],
+)
+def test_number_of_subjects(tools, subjects, words):
+    data = tools.data(np.ones((subjects + 1, 1, 2, 2)), [[True]] * subjects + [[False]])
+    assert words in measures.subjects_sentence(data)  # whom nobody rated does not count
+
+
 def test_correlation_says_why_there_is_none(tools):
     empty = correlated()
     labels = np.ones((4, 2, 2, 2))
@@ -419,6 +444,7 @@ def everything(data, moments, tools):
         "fusion": measures.fusion_sentence(fused, data),
         "blank": measures.blank_sentence(blanks, data),
         "prediction": measures.prediction_sentence(summary, data),
+        "subjects": measures.subjects_sentence(data),
         "overlap": measures.overlap_sentence(overlap),
         "brier": measures.brier_sentence(frame, **FEW),
         "detection": measures.detection_sentence(errors),
