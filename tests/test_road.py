@@ -164,6 +164,25 @@ def test_every_number_of_the_phantom_says_synthetic(project, phantom_book):
     assert "synthetic phantom" in words_of(phantom_book / "index.html")
 
 
+def test_every_table_and_figure_from_the_phantom_says_so(project, phantom_book):
+    seen = {"tables": 0, "figures": 0}
+    for page in (phantom_book / "executed").glob("*.html"):
+        text = page.read_text()
+        tables = re.findall(r"<table [^>]*dataframe.*?</table>", text, re.S)
+        if page.stem == "13_published":  # the papers' own numbers are nobody's phantom
+            assert sum("this run (" in t for t in tables) >= 10
+            tables = [t for t in tables if "this run (" in t or "verdict" in t]
+        found = {
+            "tables": tables,
+            "figures": re.findall(r'<script type="application/json".*?</script>', text, re.S),
+        }
+        for kind, items in found.items():
+            assert all("synthetic phantom" in item for item in items), (page.name, kind)
+            seen[kind] += len(items)
+    assert seen["tables"] >= 30
+    assert seen["figures"] >= 25
+
+
 def test_no_page_shows_nan_or_a_path_of_this_machine(project, phantom_book):
     for page in phantom_book.rglob("*.html"):
         text = words_of(page)
