@@ -87,6 +87,8 @@ def built(make, root, tmp_path_factory):
                   make.glued("who", "'UNet & co'")),
         make.code("scatter", make.figure(scatter)),
         make.code("explorer", make.figure(explorer)),
+        *(make.code("table", make.shown({"text/html": rows.to_html(), "text/plain": "-"}))
+          for rows in (frame.iloc[:0], frame)),
         spacer,
         make.code("plain", make.figure(plain)),
         title="Does uncertainty follow disagreement?",
@@ -294,6 +296,11 @@ def test_maps_are_drawn_in_their_units_and_slices_can_be_chosen(opened):
     shown = opened.evaluate(f"{FIGURE}._fullData.map(t => t.visible === true)")
     half = len(shown) // 2
     assert shown == [False] * half + [True] * half
+
+
+def test_a_table_without_rows_is_not_shown(opened):
+    tables = opened.locator("table.dataframe")
+    assert [tables.nth(n).is_visible() for n in range(tables.count())] == [False, True]
 
 
 def test_figures_follow_the_theme(opened):
