@@ -112,8 +112,8 @@ def changes_sentence(table: pd.DataFrame, what: str) -> str:
     known = table[table["mean"].notna()]
     if known.empty:
         return (
-            "Left out: what changes with expected entropy or mutual information, because there are "
-            "no several samples of a network for which both are defined."
+            "Left out: what changes with expected entropy or mutual information. It needs several "
+            "samples of a network, and what the table above needs."
         )
     sentences = []
     for score, part in known.groupby("score", sort=False):
