@@ -464,7 +464,7 @@ def test_books_side_by_side(checkout, tmp_path):
     assert alone["r of entropy with GT entropy, unet"] == "not measured"
     assert alone["Dice, MF, unet"] == "0.800 (no interval)"
 
-    assert "overlap in all of the 3 results that both have" in found.words
+    assert "overlap in all of the 3 results that can be compared" in found.words
     assert "'quick' was computed on " in found.words
 
     path = write_summary(found, tmp_path / "out" / "summary.csv")
@@ -472,6 +472,29 @@ def test_books_side_by_side(checkout, tmp_path):
     again = pd.read_csv(path)
     assert again.shape == (7, 3)
     np.testing.assert_array_equal(again["quick"], table["quick"])
+
+
+@pytest.mark.parametrize(
+    ("subjects", "words"),
+    [
+        (6, "'b' differs from 'a' in 2 of 3 results (higher: r; lower: Dice)."),
+        (5, "'b' differs from 'a' in 1 of 1 result (lower: Dice). 2 results from fewer than 6 "
+            "subjects are not compared: of so few, intervals tell nothing apart."),
+    ],
+)  # fmt: skip
+def test_what_few_subjects_gave_is_not_told_apart(subjects, words):
+    from paraspine.execute.publishing import _difference
+    from paraspine.statistics import Estimate
+
+    def book(dice, r):
+        near = {"Dice": (Estimate(dice, dice - 0.01, dice + 0.01), 3, 8)}
+        near["r"] = (Estimate(r, r - 0.01, r + 0.01), 2, subjects)
+        return near | {"ECE": (Estimate(0.1, 0, 1), 4, subjects)}
+
+    told = _difference(("a", book(0.9, 0.2)), ("b", book(0.5, 0.8)))
+    assert told == f"Beyond their intervals, {words}"
+    few = {"r": (Estimate(0.1, 0, 0.2), 2, 3)}
+    assert _difference(("a", few), ("b", few)).startswith("1 result from fewer than 6 subjects is")
 
 
 def test_a_summary_needs_complete_runs(checkout):
