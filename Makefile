@@ -33,12 +33,15 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# Snakemake's own lock would outlive a kill; the Snakefile has one that does not.
 book: env
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules progress --rerun-incomplete \
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules progress --rerun-incomplete --nolock \
 	  --config profile=$(PROFILE) manifest='$(MANIFEST)' $(SET)
 
+# A file's tests stay in one process, for what they share; the longest file begins first.
 test: env lint
-	@$(BIN)/python -m pytest $(TESTS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --maxprocesses 8 \
+	  --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: env
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from paraspine.arrays import ParaspineError
-from paraspine.execute import make_plan
+from paraspine.execute import hold, make_plan
 
 PARASPINE = f"{shlex.quote(sys.executable)} -m paraspine"
 PAGES = sorted(
@@ -19,12 +19,15 @@ PAGES = sorted(
     and "_build" not in p.parts and "executed" not in p.parts
 )
 PAGES += sorted(str(p) for p in Path("paraspine/book").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+PAGES += [str(p) for p in [Path("benchmarks/results.json")] if p.is_file()]  # the page 'Speed'
 
 settings = {k: v for k, v in config.items() if k not in ("profile", "manifest")}
 try:
     plan = make_plan(
         config.get("profile", "quick"), config.get("manifest", "data_manifest.csv"), **settings
     )
+    if workflow.is_main_process and not {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
+        hold(plan.workspace, ".")
     plan.drop_stale_markers()
 except ParaspineError as error:
     sys.exit(f"paraspine: {error}")

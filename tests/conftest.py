@@ -20,3 +20,8 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real images not found at {folder}: they are not part of the project")
     return folder
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the road, which takes longest, so that no process waits for it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_road.py")

@@ -271,7 +271,7 @@ def test_book_and_summary_hand_on_what_was_typed(project, monkeypatch):
 def test_book_and_summary_without_results_say_so(project):
     code, text = invoke("book", "--profile", "small")
     assert code == 1
-    assert "cannot be read as a manifest" in text
+    assert "there is no such manifest" in text
     code, text = invoke("summary", "small")
     assert (code, text) == (
         1,

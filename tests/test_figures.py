@@ -241,6 +241,33 @@ def test_chance_is_one_line_where_it_is_the_same_and_else_one_a_curve():
     assert "20.00 %" in other.data[3].name
 
 
+def test_many_curves_leave_the_plot_its_size_and_chance_one_entry():
+    names = [f"network {i}" for i in range(8)]
+    curve = [0, 1], [1, 0.5]
+    shares = {name: 0.01 * (i + 1) for i, name in enumerate(names)}
+    plots = []
+    for number in (2, 8):
+        some = dict.fromkeys(names[:number], curve)
+        kept = {n: shares[n] for n in some}
+        figure = figures.precision_recall(some, kept, source="made up")
+        layout = figure.layout
+        entries = [t.name for t in figure.data if t.showlegend is not False]
+        assert len(entries) == (4 if number == 2 else 9)
+        wide = 60 + 7 * max(map(len, entries))
+        rows = -(-len(entries) // int(640 / wide))
+        free = layout.height - layout.margin.t - layout.margin.b
+        plots.append(free - 19 * max(0, rows - 2))
+        assert layout.legend.y == pytest.approx(-layout.margin.b / plots[-1])
+    assert plots[0] == plots[1]
+    assert entries[-1] == "chance: 1.00 to 8.00 % are errors"
+
+
+def test_estimates_have_no_minus_before_zero():
+    assert estimate_text(estimate(0.41, -0.001, 0.65), "r") == "r = 0.41 [0.00, 0.65]"
+    assert estimate_text(estimate(-0.41, -0.65, -0.01), "r") == "r = -0.41 [-0.65, -0.01]"
+    assert estimate_text(estimate(-0.001, math.nan, math.nan)) == "0.00"
+
+
 def test_intervals_keep_undefined_estimates_in_their_place():
     figure = figures.intervals(
         {"a": estimate(0.5, 0.4, 0.8), "b": estimate(math.nan), "c": 0.2},

@@ -53,6 +53,16 @@ def test_import_is_light():
     assert out.stdout.strip() == "[]"
 
 
+def test_import_takes_less_than_a_third_of_a_second():
+    code = "from time import perf_counter as now; t = now(); import paraspine; print(now() - t)"
+    words = [sys.executable, "-c", code]
+    seconds = [
+        float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+        for _ in range(3)
+    ]
+    assert min(seconds) < 0.3
+
+
 def test_version_is_said_once_and_the_same(root):
     import paraspine
 

@@ -16,7 +16,8 @@ import pytest
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.book]
 
-PARTS = ("paraspine", "notebooks", "profiles", "book", "Snakefile", "pyproject.toml")
+PARTS = ("paraspine", "notebooks", "profiles", "book", "Snakefile")
+PARTS += ("Makefile", "pyproject.toml", "constraints.txt")
 #: The same road in less time: small networks, few epochs, resamples and members.
 SHORT = {
     "epochs": 2,
@@ -53,6 +54,10 @@ def project(root, tmp_path_factory):
             shutil.copytree(source, folder / name, ignore=ignore)
         else:
             shutil.copy(source, folder / name)
+    # What `make env` would have made, so that the pages' commands run as they are printed.
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (folder / ".venv" / ".installed").touch()
     return folder
 
 
@@ -83,12 +88,38 @@ def make_book(project, manifest, **changes):
     )
 
 
-def page_code(project, page):
-    """Run the Python blocks of a page of the book, as a reader would."""
+def page_blocks(project, page, language):
+    """Blocks of code of a page of the book by name, as a reader would copy them."""
     text = (project / "book" / page).read_text()
-    blocks = re.findall(r"```\{code-block\} python\n:name: \S+\n(.*?)```", text, re.S)
+    pattern = rf"```\{{code-block\}} {language}\n:name: (\S+)\n(.*?)```"
+    blocks = dict(re.findall(pattern, text, re.S))
     assert blocks, page
-    return "\n".join(blocks)
+    return blocks
+
+
+def page_code(project, page):
+    """Run the Python blocks of a page, one after another."""
+    code = "\n".join(page_blocks(project, page, "python").values())
+    environment = {**os.environ, "PYTHONPATH": str(project)}
+    subprocess.run([sys.executable, "-c", code], cwd=project, env=environment, check=True)
+
+
+def type_in(project, block, **changes):
+    """Run a block of commands as it is printed; make takes shorter settings from ``SET``."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(project),
+        "OMP_NUM_THREADS": "1",
+        "CORES": "2",
+        "SET": " ".join(f"{k}={v}" for k, v in {**SHORT, **changes}.items()),
+    }
+    for name in ("PARASPINE_ROOT", "VENV", "MANIFEST", "PROFILE", "MAKEFLAGS", "MAKELEVEL"):
+        environment.pop(name, None)
+    done = subprocess.run(
+        ["sh", "-e", "-c", block], cwd=project, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return done.stdout
 
 
 def words_of(html):
@@ -131,6 +162,25 @@ def test_every_number_of_the_phantom_says_synthetic(project, phantom_book):
     for name, text in chapters(project, "quick").items():
         assert "synthetic phantom" in text, name
     assert "synthetic phantom" in words_of(phantom_book / "index.html")
+
+
+def test_every_table_and_figure_from_the_phantom_says_so(project, phantom_book):
+    seen = {"tables": 0, "figures": 0}
+    for page in (phantom_book / "executed").glob("*.html"):
+        text = page.read_text()
+        tables = re.findall(r"<table [^>]*dataframe.*?</table>", text, re.S)
+        if page.stem == "13_published":  # the papers' own numbers are nobody's phantom
+            assert sum("this run (" in t for t in tables) >= 10
+            tables = [t for t in tables if "this run (" in t or "verdict" in t]
+        found = {
+            "tables": tables,
+            "figures": re.findall(r'<script type="application/json".*?</script>', text, re.S),
+        }
+        for kind, items in found.items():
+            assert all("synthetic phantom" in item for item in items), (page.name, kind)
+            seen[kind] += len(items)
+    assert seen["tables"] >= 30
+    assert seen["figures"] >= 25
 
 
 def test_no_page_shows_nan_or_a_path_of_this_machine(project, phantom_book):
@@ -187,22 +237,21 @@ def test_a_stale_result_is_refused_by_the_book(project, phantom_book):
 def test_four_radiologists_and_two_ways_to_read_a_blank(project, shared_data, tmp_path):
     shutil.copytree(shared_data / "lidc-0181", project / "lidc-0181", dirs_exist_ok=True)
     subprocess.run(["chmod", "-R", "u+w", str(project / "lidc-0181")], check=True)
-    code = page_code(project, "your-data-lidc.md")
-    subprocess.run([sys.executable, "-c", code], cwd=project, check=True)
-    call(project, "paraspine", "check", "lidc-0181/data_manifest.csv")
-    make_book(project, "lidc-0181/data_manifest.csv", fusions="[majority,random]")
-    make_book(project, "lidc-0181/rated_and_empty.csv")
+    page = "your-data-lidc.md"
+    page_code(project, page)
+    commands = page_blocks(project, page, "sh")
+    said = type_in(project, commands.pop("lidc-run"), fusions="[majority,random]")
+    assert "No problems." in said
+    said = type_in(project, commands.pop("lidc-empty-run"))
+    assert not commands  # every block of commands was run
+    assert "GT entropy" in said
+    assert re.search("differs from|overlap in all|are not compared", said)
     blank = chapters(project, "quick-lidc-0181")
     empty = chapters(project, "quick-lidc-0181-rated-and-empty")
     assert "Counting them as rated and empty changes" in blank["02_raters"]
     assert "the question does not arise" in empty["02_raters"]
     assert "LIDC-IDRI-0181, one patient" in blank["05_interrater"]
     assert "synthetic" not in blank["05_interrater"]
-    done = call(
-        project,
-        *("paraspine", "summary", "quick-lidc-0181", "quick-lidc-0181-rated-and-empty"),
-    )
-    assert "GT entropy" in done.stdout
     html = project / "book" / "_build" / "quick-lidc-0181" / "html"
     report = browser_check(html, tmp_path)
     assert not report.problems, "\n".join(report.problems)
@@ -213,12 +262,14 @@ def test_a_single_rater_leaves_out_what_cannot_be_measured(project, shared_data,
     folder.mkdir(exist_ok=True)
     for name in ("water.nii.gz", "fat.nii.gz", "labels.nii.gz"):
         shutil.copyfile(shared_data / "myosegmentum-tum01" / name, folder / name)
-    environment = {**os.environ, "PYTHONPATH": str(project)}
-    code = page_code(project, "your-data-myosegmentum.md")
-    subprocess.run([sys.executable, "-c", code], cwd=project, env=environment, check=True)
+    page = "your-data-myosegmentum.md"
+    page_code(project, page)
     about = json.loads((folder / "data_manifest.json").read_text())
     assert about["parameters"]["split_by"] == "slice"
-    make_book(project, "myosegmentum/data_manifest.csv", fusions="[majority,random]")
+    commands = page_blocks(project, page, "sh")
+    said = type_in(project, commands.pop("myosegmentum-run"), fusions="[majority,random]")
+    assert not commands  # every block of commands was run
+    assert "One rater only (lpm)" in said
     found = chapters(project, "quick-myosegmentum")
     assert sum(name.startswith("03_train") for name in found) == 1  # random = majority
     assert "one rater only" in found["02_raters"].lower()

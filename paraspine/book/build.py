@@ -50,7 +50,7 @@ def build(
     output : path
         Folder that gets ``html/`` (the book) and ``source/`` (what it was built from).
     **options
-        ``title``, ``toc``, ``notes``, ``root`` of `publish`.
+        ``title``, ``toc``, ``notes``, ``benchmarks``, ``root`` of `publish`.
 
     Returns
     -------

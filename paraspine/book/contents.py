@@ -60,7 +60,11 @@ def _natural(name: str) -> list:
 
 
 def fill_contents(
-    skeleton: dict, executed: Iterable[str], *, generated: Sequence[str] = ()
+    skeleton: dict,
+    executed: Iterable[str],
+    *,
+    generated: Sequence[str] = (),
+    absent: Sequence[str] = (),
 ) -> Contents:
     """Fill a skeleton with the executed notebooks that there are.
 
@@ -78,6 +82,8 @@ def fill_contents(
         Names of the executed notebooks, without folder and suffix.
     generated : sequence of str
         Other generated pages; appended at the end where the skeleton doesn't name them.
+    absent : sequence of str
+        Pages that could be generated and are not part of this book.
 
     Returns
     -------
@@ -104,7 +110,10 @@ def fill_contents(
                 left_out.append(str(entry.get("file") or entry.get("glob") or entry.get("caption")))
                 continue
             pattern = own.get("glob") or own.get("file", "")
-            if pattern.startswith("executed/"):
+            if pattern in absent:
+                left_out.append(pattern)
+                result += [e for lower in below.values() for e in lower]
+            elif pattern.startswith("executed/"):
                 wanted = pattern.removeprefix("executed/")
                 found = [n for n in names if fnmatch.fnmatchcase(n, wanted) and n not in listed]
                 listed.update(found)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Page", "parameter_lines", "provenance_page", "shown"]
+__all__ = ["Page", "duration", "html_table", "parameter_lines", "provenance_page", "shown"]
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def _code(text: str) -> str:
     return f"<code>{html.escape(text)}</code>"
 
 
-def _table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
-    """An HTML table; cells are HTML already."""
+def html_table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
+    """Return an HTML table as a MyST block; cells are HTML already."""
     head = "".join(f"<th>{h}</th>" for h in header)
     body = "".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>\n" for row in rows)
     return (
@@ -89,11 +89,12 @@ def parameter_lines(parameters: Mapping, important: Iterable[str] = ()) -> str:
     if len(names) == len(parameters):
         return block
     rows = ((_code(n), html.escape(shown(v))) for n, v in parameters.items())
-    table = _table(rows, ("parameter", "value"))
+    table = html_table(rows, ("parameter", "value"))
     return f"{block}\n\n::::{{dropdown}} All {len(parameters)} parameters\n{table}::::"
 
 
-def _duration(seconds) -> str:
+def duration(seconds) -> str:
+    """Seconds in words; empty where it is no number."""
     if not isinstance(seconds, int | float):
         return ""
     if seconds < 90:
@@ -113,7 +114,7 @@ def _summary(page: Page, number: int) -> tuple[str, ...]:
         f'<a href="#run-{number}">details</a>',
         revision + (" with changes" if revision and git.get("dirty") else ""),
         html.escape(str(noted.get("device") or "")),
-        _duration((noted.get("durations") or {}).get("total_seconds")),
+        duration((noted.get("durations") or {}).get("total_seconds")),
         f"{memory:,.0f} MiB" if isinstance(memory, int | float) else "",
     )
 
@@ -127,7 +128,7 @@ def _details(noted: Mapping) -> list[tuple[str, str]]:
             revision = _code(str(value.get("revision") or "not a git checkout"))
             rows.append(("revision", revision + (" with changes" if value.get("dirty") else "")))
         elif key == "durations" and isinstance(value, Mapping):
-            words = (f"{k.removesuffix('_seconds').replace('_', ' ')} {_duration(v)}"
+            words = (f"{k.removesuffix('_seconds').replace('_', ' ')} {duration(v)}"
                      for k, v in value.items())  # fmt: skip
             rows.append((name, html.escape(", ".join(words))))
         elif key == "inputs" and isinstance(value, Mapping):
@@ -167,11 +168,11 @@ def provenance_page(
     if missing := sorted(set(left_out)):
         lines += ["", "Not part of this book: " + ", ".join(f"`{m}`" for m in missing) + ".", ""]
     header = ("run", "", "revision", "device", "duration", "peak memory")
-    lines += ["", _table((_summary(p, i) for i, p in enumerate(pages, 1)), header)]
+    lines += ["", html_table((_summary(p, i) for i, p in enumerate(pages, 1)), header)]
     for number, page in enumerate(pages, 1):
         lines += ["", f"(run-{number})=", f"## {page.title}", ""]
         if page.provenance:
-            lines.append(_table(_details(page.provenance), ("noted", "value")))
+            lines.append(html_table(_details(page.provenance), ("noted", "value")))
         else:
             lines.append("No run folder stands behind this notebook: nothing more is known.")
     return "\n".join(lines) + "\n"

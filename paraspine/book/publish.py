@@ -19,6 +19,7 @@ from paraspine.arrays import RunError, SettingsError
 from .contents import fill_contents, read_contents
 from .notebook import clean, default_roots, read_executed, strip_paths, title_of
 from .provenance import Page, parameter_lines, provenance_page
+from .speed import read_record, speed_page
 
 __all__ = ["Published", "publish"]
 
@@ -70,6 +71,7 @@ def publish(
     title: str | None = None,
     toc: str = "_toc.yml",
     notes: Sequence[str] = (),
+    benchmarks: Path | str | None = None,
     root: Path | str | None = None,
 ) -> Published:
     """Write the source folder of a book: prose pages, executed notebooks, contents, provenance.
@@ -92,6 +94,9 @@ def publish(
         File name of the skeleton in `book_source`; see `fill_contents` for what it may say.
     notes : sequence of str
         Sentences for the provenance page.
+    benchmarks : path, optional
+        The benchmarks' ``results.json``; it becomes the page ``speed``, which is left out where
+        the file is absent.
     root : path, optional
         Top folder of the project: paths below it are shown relative. The working directory if
         left out.
@@ -103,7 +108,8 @@ def publish(
     Raises
     ------
     RunError
-        If a run is incomplete, failed, was not executed, or two would get the same name.
+        If a run is incomplete, failed, was not executed, or two would get the same name; if
+        `benchmarks` holds something else.
     SettingsError
         If the book's source lacks its configuration or contents, or `output` is not empty.
     """
@@ -112,8 +118,10 @@ def publish(
         raise SettingsError(f"{source}: expected a book's source with a _config.yml.")
     if output.is_dir() and any(output.iterdir()):
         raise SettingsError(f"{output}: expected a new or empty folder to write the book to.")
-    if (source / "provenance.md").exists():
-        raise SettingsError(f"{source}/provenance.md: this name is taken by the generated page.")
+    for name in ("provenance.md", "speed.md"):
+        if (source / name).exists():
+            raise SettingsError(f"{source / name}: this name is taken by the generated page.")
+    record = None if benchmarks is None else read_record(benchmarks)
     skeleton = read_contents(source / toc)
     roots = default_roots(root)
     sources = [_open(Path(run)) for run in runs]
@@ -126,7 +134,12 @@ def publish(
         cleaned = clean(item.notebook, title=page.title, introduction=introduction, roots=roots)
         text = nbformat.writes(cleaned)
         (output / "executed" / f"{page.name}.ipynb").write_text(text, encoding="utf-8")
-    contents = fill_contents(skeleton, [p.name for p in pages], generated=["provenance"])
+    contents = fill_contents(
+        skeleton,
+        [p.name for p in pages],
+        generated=["provenance"] if record is None else ["speed", "provenance"],
+        absent=["speed"] if record is None else [],
+    )
     (output / "_toc.yml").write_text(
         "# Generated: the skeleton of the book with the runs that there are.\n"
         + yaml.safe_dump(contents.toc, sort_keys=False, allow_unicode=True),
@@ -134,6 +147,9 @@ def publish(
     )
     text = provenance_page(_strip(pages, roots), left_out=contents.left_out, notes=notes)
     (output / "provenance.md").write_text(text, encoding="utf-8")
+    if record is not None:
+        page = strip_paths(speed_page(record), roots)
+        (output / "speed.md").write_text(page, encoding="utf-8")
     if title is not None:
         _retitle(output / "_config.yml", title)
     return Published(output, tuple(pages), contents.left_out)

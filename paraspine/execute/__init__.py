@@ -6,6 +6,7 @@ inside a notebook whose upstream run is missing. `load_profile` reads ``profiles
 """
 
 from paraspine.execute.conditions import conditions
+from paraspine.execute.holding import hold
 from paraspine.execute.parameters import (
     check_parameters,
     declared_parameters,
@@ -30,6 +31,7 @@ __all__ = [
     "conditions",
     "declared_parameters",
     "fingerprint",
+    "hold",
     "is_fresh",
     "is_generated",
     "load_profile",

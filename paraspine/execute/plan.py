@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import csv
+import difflib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from paraspine.arrays import ManifestError, SettingsError
+from paraspine.arrays import SettingsError
 from paraspine.execute.conditions import conditions
 from paraspine.execute.parameters import (
     check_parameters,
@@ -22,6 +21,7 @@ from paraspine.execute.parameters import (
 )
 from paraspine.execute.session import is_fresh
 from paraspine.execute.sources import project_root
+from paraspine.execute.workspace import read_header, refuse_taken, workspace_name
 
 __all__ = ["Job", "Plan", "make_plan"]
 
@@ -159,17 +159,19 @@ def make_plan(
     ------
     SettingsError
         If the profile or `changes` name a parameter that no notebook declares or that the plan
-        itself gives each job, or if models, fusions, seeds or methods are no lists.
+        itself gives each job, if models, fusions, seeds or methods are no lists, or if the runs of
+        another cohort with the same name are in the way.
     ManifestError
         If there is no such manifest.
     """
     root = Path(root or project_root())
     values = load_profile(root / "profiles" / f"{profile}.yaml")
-    raters, cohort, own = _cohort(root / manifest)
+    raters, cohort, own = read_header(root / manifest)
     values |= own | {name: read_words(value) for name, value in changes.items()}
     _check_grid(values, profile)
     default = (root / manifest).resolve() == (root / "data_manifest.csv").resolve()
-    workspace = profile if default else f"{profile}-{_slug(cohort)}"
+    workspace = profile if default else workspace_name(profile, cohort)
+    refuse_taken(root, workspace, manifest, cohort)
     notes = []
     if raters < 2 and values["fusions"] != ["majority"]:
         values["fusions"] = ["majority"]
@@ -242,30 +244,14 @@ def _check_grid(values: Mapping, profile: str) -> None:
 
 def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) -> None:
     notebooks = {job.notebook for job in jobs}
-    known = set().union(
+    known = set(GRID).union(
         *(declared_parameters(root / "notebooks" / f"{n}.ipynb") for n in notebooks)
     )
     if unknown := sorted(set(values) - known):
+        may = sorted(known - set(OWN))
+        near = {n: difflib.get_close_matches(n, may, n=1) for n in unknown}
+        words = [f"{n} (did you mean {near[n][0]}?)" if near[n] else n for n in unknown]
         raise SettingsError(
-            f"profile '{profile}': no notebook declares {', '.join(unknown)}; "
-            f"known: {', '.join(sorted(known))}."
+            f"profile '{profile}': no notebook declares {', '.join(words)}; "
+            f"known: {', '.join(may)}."
         )
-
-
-def _cohort(path: Path) -> tuple[int, str, dict]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{path}: cannot be read as a manifest ({error}).") from error
-    sidecar = path.with_suffix(".json")
-    try:
-        block = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.is_file() else {}
-        name, own = str(block.get("name", "")), dict(block.get("parameters", {}))
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, ValueError):
-        name, own = "", {}  # `paraspine check` reports what is wrong with the sidecar
-    return sum(c.startswith("rater_") for c in header), name or path.parent.name, own
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "cohort"

@@ -15,6 +15,7 @@ from paraspine.execute.parameters import declared_parameters
 from paraspine.execute.plan import make_plan
 from paraspine.execute.session import staleness
 from paraspine.execute.sources import project_root
+from paraspine.measures.limits import FEWEST
 
 __all__ = ["Summary", "build_book", "summary", "write_summary"]
 
@@ -66,6 +67,7 @@ def build_book(
         root / "book" / "_build" / plan.workspace,
         title=f"paraspine: {plan.cohort}",
         notes=plan.notes,
+        benchmarks=root / "benchmarks" / "results.json",
         root=root,
     )
 
@@ -109,12 +111,12 @@ def summary(workspaces: Iterable[str], *, root: Path | str | None = None) -> Sum
         folder = root / "runs" / name
         if not folder.is_dir():
             raise RunError(f"runs/{name}: there is no such workspace; make its book first.")
-        columns[name] = {key: (found, digits) for key, found, digits in _results(folder)}
+        columns[name] = {key: found for key, *found in _results(folder)}
     order = list(dict.fromkeys(key for column in columns.values() for key in column))
     table = pd.DataFrame({"result": order})
     for name, column in columns.items():
         table[name] = [
-            text.interval(*column[key]) if key in column else "not measured" for key in order
+            text.interval(*column[key][:2]) if key in column else "not measured" for key in order
         ]
     words = [_difference(*columns.items())] if len(columns) == 2 else []
     words += [_origin(root / "runs" / name) for name in columns]
@@ -124,24 +126,34 @@ def summary(workspaces: Iterable[str], *, root: Path | str | None = None) -> Sum
 def _difference(first: tuple[str, dict], second: tuple[str, dict]) -> str:
     """Which results of two books have intervals that do not overlap."""
     (name, before), (other, after) = first, second
-    shared = [
+    known = [
         k
         for k in before
         if k in after
         and not any(math.isnan(v) for side in (before, after) for v in _numbers(side[k][0]))
     ]
+    shared = [k for k in known if min(before[k][2], after[k][2]) >= FEWEST]
+    few = len(known) - len(shared)
+    rest = ""
+    if few:
+        rest = (
+            f" {text.count(few, 'result')} from fewer than {FEWEST} subjects "
+            f"{'is' if few == 1 else 'are'} not compared: of so few, intervals tell nothing apart."
+        )
     rose = [k for k in shared if after[k][0].low > before[k][0].high]
     fell = [k for k in shared if after[k][0].high < before[k][0].low]
+    if not shared and few:
+        return rest.strip()
     if not rose and not fell:
         return (
             f"The intervals of '{name}' and '{other}' overlap in all of the {len(shared)} results "
-            "that both have."
+            f"that can be compared.{rest}"
         )
     words = [f"higher: {text.listing(rose)}"] if rose else []
     words += [f"lower: {text.listing(fell)}"] if fell else []
     return (
         f"Beyond their intervals, '{other}' differs from '{name}' in {len(rose) + len(fell)} of "
-        f"{len(shared)} results ({'; '.join(words)})."
+        f"{text.count(len(shared), 'result')} ({'; '.join(words)}).{rest}"
     )
 
 
@@ -160,7 +172,9 @@ def _origin(folder: Path) -> str:
     )
 
 
-def _results(folder: Path) -> Iterator[tuple[str, statistics.Estimate, int]]:
+def _results(folder: Path) -> Iterator[tuple[str, statistics.Estimate, int, float]]:
+    """Name, estimate, digits and number of subjects (infinite where unknown) of each result."""
+
     def read(experiment: str, name: str) -> list[dict]:
         run = runs.read(folder / experiment / experiment)
         return run.read_frame(f"{name}.parquet").to_dict("records")
@@ -168,23 +182,27 @@ def _results(folder: Path) -> Iterator[tuple[str, statistics.Estimate, int]]:
     def cell(row: dict, value: str = "mean") -> statistics.Estimate:
         return statistics.Estimate(row[value], row["low"], row["high"])
 
+    def subjects(row: dict) -> float:
+        return row.get("clusters", math.inf)
+
     for row in read("raters", "agreement"):
-        yield f"pairwise Dice of the raters, {row['class']}", cell(row), 3
+        yield f"pairwise Dice of the raters, {row['class']}", cell(row), 3, subjects(row)
     for row in read("raters", "entropy"):
-        yield "GT entropy, nats a voxel", cell(row), 4
-    for row in read("interrater", "overlap"):
-        if row["who"] != measures.RATERS:
-            yield f"Dice, {row['class']}, {row['who']}", cell(row), 3
+        yield "GT entropy, nats a voxel", cell(row), 4, subjects(row)
+    networks = [row for row in read("interrater", "overlap") if row["who"] != measures.RATERS]
+    tested = max(map(subjects, networks), default=math.inf)
+    for row in networks:
+        yield f"Dice, {row['class']}, {row['who']}", cell(row), 3, subjects(row)
     for row in read("interrater", "brier"):
-        yield f"Brier score × 10³, {row['class']}, {row['who']}", cell(row), 2
+        yield f"Brier score × 10³, {row['class']}, {row['who']}", cell(row), 2, subjects(row)
     for row in read("interrater", "correlations"):
         if row["kind"] == "pearson" and row["score"] == "entropy":
-            yield f"r of entropy with GT entropy, {row['who']}", cell(row, "r"), 2
+            yield f"r of entropy with GT entropy, {row['who']}", cell(row, "r"), 2, subjects(row)
     for row in read("interrater", "detection"):
         if row["score"] == "entropy":
-            yield f"average precision of entropy, {row['who']}", cell(row), 3
+            yield f"average precision of entropy, {row['who']}", cell(row), 3, tested
     for row in read("calibration", "calibration"):
-        yield f"ECE, {row['who']}", cell(row), 4
+        yield f"ECE, {row['who']}", cell(row), 4, tested
 
 
 def write_summary(found: Summary, path: Path | str) -> Path:

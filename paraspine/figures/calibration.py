@@ -130,7 +130,8 @@ def precision_recall(
         Arrays of the same length; at most `points` of each are drawn, evenly over recall.
     prevalence : float or mapping
         Share of misclassified voxels: what guessing would reach. One line where it is the same
-        for all curves, else one a curve in its colour.
+        for all curves, else one a curve in its colour; of more than three the legend names the
+        range alone.
     source : str
         Where the data comes from.
     average_precision : mapping, optional
@@ -157,11 +158,15 @@ def precision_recall(
     shares = prevalence if isinstance(prevalence, Mapping) else {"": prevalence}
     same = len({round(float(v), 6) for v in shares.values()}) <= 1
     lines = {"": next(iter(shares.values()))} if same and shares else shares
-    for name, share in lines.items():
+    ends = [f"{100 * float(v):.2f}" for v in (min(lines.values()), max(lines.values()))]
+    for place, (name, share) in enumerate(lines.items()):
         words = f"chance{f', {name}' if name else ''}: {100 * float(share):.2f} % are errors"
+        if len(lines) > 3:  # one entry for all: their names would crowd out the curves'
+            words = f"chance: {ends[0]} to {ends[1]} % are errors"
         figure.add_scatter(
             x=[0, 1], y=[share, share], mode="lines", name=words, hoverinfo="skip",
             line={"color": chosen.get(name, NEUTRAL), "dash": "dot", "width": 1.2},
+            legendgroup=words, showlegend=len(lines) <= 3 or place == 0,
         )  # fmt: skip
     figure.update_xaxes(title_text="recall: share of the errors found", range=[0, 1.005])
     figure.update_yaxes(title_text="precision: share that are errors", range=[0, 1.005])

@@ -38,6 +38,8 @@ HOVER = ("subject", "image", "slice", "level")
 
 #: Pixels above the plot for title and source, and below for ticks and axis title.
 TOP, BOTTOM = 74, 56
+#: Pixels of a row of a legend; rows that a figure's height has room for; width of a page's figure.
+ROW, FREE_ROWS, PAGE = 19, 2, 640
 
 _AXIS = {
     "showgrid": True,
@@ -119,10 +121,16 @@ def estimate_text(estimate, name: str = "", *, digits: int = 2) -> str:
     if math.isnan(value):
         return f"{name} undefined".strip()
     low, high = getattr(estimate, "low", math.nan), getattr(estimate, "high", math.nan)
-    text = f"{prefix}{value:.{digits}f}"
+    shown, *ends = (_fixed(v, digits) for v in (value, low, high))
     if math.isnan(low) or math.isnan(high):
-        return text
-    return f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
+        return f"{prefix}{shown}"
+    return f"{prefix}{shown} [{', '.join(ends)}]"
+
+
+def _fixed(value: float, digits: int) -> str:
+    """Fixed digits without a minus before a zero."""
+    shown = f"{value:.{digits}f}"
+    return shown if math.isnan(value) or float(shown) else shown.removeprefix("-")
 
 
 def hover(frame: pd.DataFrame, columns: Sequence[str], first: str = "") -> dict:
@@ -167,7 +175,7 @@ def finish(
     source : str
         Where the data comes from, for example ``"synthetic phantom"``; stands under the title.
     height : int
-        Pixels.
+        Pixels; a legend of many rows gets more, so that the plot keeps its size.
     detail : str
         Words after the source: what the interval is, how many images.
     legend : bool
@@ -180,6 +188,8 @@ def finish(
     lines = textwrap.wrap(title, 84)
     words = "<br>".join(textwrap.wrap(" · ".join(w for w in (source, detail) if w), 112))
     top = TOP + 20 * (len(lines) - 1) + 16 * words.count("<br>")
+    plot = height - top - bottom
+    height += ROW * max(0, _legend_rows(figure) - FREE_ROWS) if legend else 0
     figure.update_layout(
         template=TEMPLATE,
         title={"text": "<br>".join(lines), "subtitle": {"text": words}, "pad": {"t": 12, "l": 6}},
@@ -187,7 +197,18 @@ def finish(
         margin={"l": 62, "r": 18, "t": top, "b": bottom, "pad": 0},
         showlegend=legend,
     )
-    return place_legend(figure, height - top - bottom, bottom) if legend else figure
+    return place_legend(figure, plot, bottom) if legend else figure
+
+
+def _legend_rows(figure: go.Figure) -> int:
+    """About how many rows a horizontal legend takes on a book's page."""
+    names = {
+        place: len(trace.name or "")
+        for place, trace in enumerate(figure.data)
+        if getattr(trace, "showlegend", False) is not False  # pictures and maps have none
+    }
+    wide = 60 + 7 * max(names.values(), default=0)  # columns are as wide as the longest name
+    return -(-len(names) // max(1, int(PAGE / wide)))
 
 
 def place_legend(figure: go.Figure, plot_height: float, distance: float) -> go.Figure:
@@ -199,5 +220,6 @@ def place_legend(figure: go.Figure, plot_height: float, distance: float) -> go.F
             "xanchor": "left",
             "y": -distance / max(plot_height, 1),
             "yanchor": "top",
+            "tracegroupgap": 0,
         }
     )

@@ -86,6 +86,12 @@ from paraspine.measures.panels import (
     trainings,
     truth_frame,
 )
+from paraspine.measures.parts import (
+    changes_sentence,
+    correlation_changes,
+    detection_changes,
+    partition_changes,
+)
 from paraspine.measures.printed import (
     as_published,
     inconsistency_sentence,
@@ -127,6 +133,7 @@ from paraspine.measures.sentences import (
     prediction_sentence,
     scatter_sentence,
     style_sentence,
+    subjects_sentence,
     training_sentence,
 )
 from paraspine.measures.staple import staple_frame, staple_raters, staple_sentence
@@ -155,7 +162,14 @@ from paraspine.measures.verdicts import (
     headline_claims,
     pretty_claims,
 )
-from paraspine.measures.views import compared_views, map_limits, name_of, stored_maps, views
+from paraspine.measures.views import (
+    compared_views,
+    map_limits,
+    name_of,
+    predicted_by,
+    stored_maps,
+    views,
+)
 from paraspine.measures.worth import (
     equivalent_raters,
     equivalent_sentence,
@@ -186,6 +200,7 @@ __all__ = [
     "candidate_display",
     "candidate_sentence",
     "candidate_table",
+    "changes_sentence",
     "claims_sentence",
     "claims_summary",
     "claims_table",
@@ -198,9 +213,11 @@ __all__ = [
     "composite_score",
     "condition_name",
     "conditions",
+    "correlation_changes",
     "correlation_sentence",
     "correlation_table",
     "coupling_sentence",
+    "detection_changes",
     "detection_curves",
     "detection_sentence",
     "detection_table",
@@ -264,9 +281,11 @@ __all__ = [
     "overlap_sentence",
     "overlap_table",
     "pairwise_frame",
+    "partition_changes",
     "partition_sentence",
     "partition_table",
     "population_sentence",
+    "predicted_by",
     "prediction_frame",
     "prediction_sentence",
     "pretty",
@@ -298,6 +317,7 @@ __all__ = [
     "stored_maps",
     "studied",
     "style_sentence",
+    "subjects_sentence",
     "summarise",
     "through_grid",
     "training_sentence",

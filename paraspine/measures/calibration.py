@@ -26,15 +26,17 @@ def calibration_table(
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``mean`` (pooled ECE, lemay2022), ``low``, ``high`` (resampling subjects), ``over``
-        and ``under`` (the parts of it from bins in which confidence is above and below accuracy),
-        ``by_image`` (mean over images of each image's ECE), ``accuracy``, ``confidence``.
+        ``who``, ``mean`` (pooled ECE, lemay2022), ``over`` and ``under`` (the parts of it from bins
+        in which confidence is above and below accuracy), ``by_image`` (mean over images of each
+        image's ECE), the interval of each (``low``, ``high``, ``over_low`` and so on; resampling
+        subjects, NaN with one), ``accuracy``, ``confidence``.
     """
     if region not in ("all", "near"):
         raise SettingsError(f"region: expected 'all' or 'near', got {region!r}.")
     chosen = frame[frame["region"] == region]
     columns = [
-        "who", "mean", "low", "high", "over", "under", "by_image", "accuracy", "confidence"
+        "who", "mean", "low", "high", "over", "over_low", "over_high", "under", "under_low",
+        "under_high", "by_image", "by_image_low", "by_image_high", "accuracy", "confidence",
     ]  # fmt: skip
     lines = []
     for who, part in chosen.groupby("who", sort=False):
@@ -44,26 +46,35 @@ def calibration_table(
         for row, name in zip(sums, ("count", "confidence", "correct"), strict=True):
             np.add.at(row, (owner, bins), part[name].to_numpy(dtype=float))
         drawn = statistics.cluster_weights(subjects, resamples).weights
-        low, high = statistics.percentile_interval(_ece(*(drawn @ s for s in sums))[0])
-        pooled, over, under = (float(v[0]) for v in _ece(*(s.sum(0, keepdims=True) for s in sums)))
+        pooled = [float(v[0]) for v in _ece(*(s.sum(0, keepdims=True) for s in sums))]
+        intervals = [(np.nan, np.nan)] * 3
+        if len(subjects) > 1:
+            intervals = [
+                statistics.percentile_interval(v) for v in _ece(*(drawn @ s for s in sums))
+            ]
         images = part.assign(gap=(part["confidence"] - part["correct"]).abs())
         keys = [c for c in ("subject", "image", "slice") if c in part]
         each = images.groupby(keys)[["gap", "count"]].sum()
         each = (each["gap"] / each["count"])[each["count"] > 0]
-        total = sums.sum(axis=(1, 2))
-        lines.append(
-            {
-                "who": who,
-                "mean": pooled,
-                "low": low if len(subjects) > 1 else np.nan,
-                "high": high if len(subjects) > 1 else np.nan,
-                "over": over,
-                "under": under,
-                "by_image": float(each.mean()),
-                "accuracy": float(total[2] / total[0]) if total[0] else np.nan,
-                "confidence": float(total[1] / total[0]) if total[0] else np.nan,
-            }
+        by_image = statistics.mean_interval(
+            each.to_numpy(), each.index.get_level_values("subject").to_numpy(), resamples
         )
+        total = sums.sum(axis=(1, 2))
+        line = {"who": who}
+        for prefix, value, (low, high) in zip(
+            ("", "over_", "under_", "by_image_"),
+            (*pooled, by_image.value),
+            (*intervals, (by_image.low, by_image.high)),
+            strict=True,
+        ):
+            line |= {
+                prefix.rstrip("_") or "mean": value,
+                f"{prefix}low": low,
+                f"{prefix}high": high,
+            }
+        line["accuracy"] = float(total[2] / total[0]) if total[0] else np.nan
+        line["confidence"] = float(total[1] / total[0]) if total[0] else np.nan
+        lines.append(line)
     return pd.DataFrame(lines, columns=columns)
 
 

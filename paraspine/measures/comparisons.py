@@ -26,7 +26,11 @@ SCORES = ("entropy", "expected_entropy", "mutual_information")
 
 
 def comparison_table(
-    frame: pd.DataFrame, measure: str = "dice", *, by_subject: bool = False
+    frame: pd.DataFrame,
+    measure: str = "dice",
+    *,
+    by_subject: bool = False,
+    resamples: int = 2000,
 ) -> pd.DataFrame:
     """Paired t tests between architectures, per class (roshanzamir2023, Table 4).
 
@@ -39,15 +43,20 @@ def comparison_table(
     by_subject : bool
         Average a subject's differences first, since its slices are not independent; the paper
         pairs by image.
+    resamples : int
+        Bootstrap resamples of subjects, for the intervals of the means.
 
     Returns
     -------
     pandas.DataFrame
-        `statistics.paired_test` with the columns ``trained`` (fusion and method) and ``class``;
-        p-values adjusted by Holm over the table. Empty with one architecture.
+        `statistics.paired_test` with the columns ``trained`` (fusion and method, an ensemble with
+        its kind and size) and ``class``, and the intervals of the means over the pairs
+        (``mean_a_low``, ``mean_a_high``, ``mean_b_low``, ``mean_b_high``); p-values adjusted by
+        Holm over the table. Empty with one architecture.
     """
     chosen = rows(frame, measure)
-    chosen = chosen.assign(trained=chosen["fusion"] + ", " + chosen["method"])
+    how = chosen["who"].str.rsplit(", ", n=1).str[1]  # an ensemble with its kind and size
+    chosen = chosen.assign(trained=chosen["fusion"] + ", " + how)
     if chosen["model"].nunique() < 2:
         return pd.DataFrame(columns=["trained", "class", "a", "b", "n", "difference", "p_holm"])
     keys = [c for c in ("subject", "image", "slice") if c in chosen]
@@ -55,7 +64,7 @@ def comparison_table(
         "value"
     ].mean()  # over seeds
     several = chosen.groupby("trained")["model"].transform("nunique") > 1
-    return statistics.paired_test(
+    table = statistics.paired_test(
         chosen[several],
         "value",
         "model",
@@ -63,17 +72,35 @@ def comparison_table(
         by=["trained", "class"],
         average="subject" if by_subject else None,
     )
+    return _with_means(table, chosen, keys, by_subject, resamples)
+
+
+def _with_means(table, chosen, keys, by_subject: bool, resamples: int) -> pd.DataFrame:
+    """Both means over a comparison's pairs, or over subjects, with intervals over subjects."""
+    ends = {f"mean_{side}{end}": [] for side in "ab" for end in ("", "_low", "_high")}
+    for _, row in table.iterrows():
+        part = chosen[(chosen["trained"] == row["trained"]) & (chosen["class"] == row["class"])]
+        pairs = part.set_index([*keys, "model"])["value"].unstack("model")
+        pairs = pairs[[row["a"], row["b"]]].dropna()
+        if by_subject:
+            pairs = pairs.groupby("subject").mean()
+        subjects = pairs.index.get_level_values("subject").to_numpy()
+        for side in "ab":
+            found = statistics.mean_interval(pairs[row[side]].to_numpy(), subjects, resamples)
+            ends[f"mean_{side}"].append(found.value)
+            ends[f"mean_{side}_low"].append(found.low)
+            ends[f"mean_{side}_high"].append(found.high)
+    return table.assign(**ends)
 
 
 def comparison_display(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
-    """Table 4 for reading: each architecture's mean, the difference, p and effect size."""
+    """Table 4 for reading: each architecture's mean and the difference, p and effect size."""
     shown = pd.DataFrame(index=table.index)
     for name in ("trained", "class"):
         shown[name] = table[name]
     for side in ("a", "b"):
-        means = table[f"mean_{side}"] if len(table) else []
         shown[f"{side}: mean"] = [
-            f"{n}: {text.number(v, 3)}" for n, v in zip(table[side], means, strict=True)
+            f"{row[side]}: {text.interval(_mean(row, side), 3)}" for _, row in table.iterrows()
         ]
     if len(table):
         estimates = table.rename(columns={"difference": "mean"})
@@ -81,6 +108,11 @@ def comparison_display(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
         shown["p (Holm)"] = [text.p_value(p) for p in table["p_holm"]]
         shown["effect"] = [text.number(v) for v in table["effect"]]
     return shown.set_index(["trained", "class"]).rename_axis(columns=source)
+
+
+def _mean(row, side: str) -> statistics.Estimate:
+    ends = (row[f"mean_{side}_{end}"] for end in ("low", "high"))
+    return statistics.Estimate(row[f"mean_{side}"], *ends)
 
 
 def comparison_sentence(table: pd.DataFrame, what: str = "Dice") -> str:

@@ -13,6 +13,18 @@ from paraspine.measures.tables import join_parameters
 
 __all__ = ["detection_curves", "detection_table", "detectors", "pool", "retention_curves"]
 
+#: The score whose parts the others are; it comes first among a condition's scores.
+WHOLE = "entropy"
+_MEASURES = ("mean", "auroc", "prevalence", "by_subject", "change")
+COLUMNS = [
+    "who",
+    "score",
+    *(f"{name}{end}" for name in _MEASURES for end in ("", "_low", "_high")),
+    "voxels",
+    "left_out",
+]
+COLUMNS = [{"mean_low": "low", "mean_high": "high"}.get(name, name) for name in COLUMNS]
+
 
 def detectors(sampled: Iterable) -> dict[tuple[str, str], dict]:
     """Accumulators of error detection of several sample runs.
@@ -44,37 +56,63 @@ def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``score``, ``mean`` (average precision over the pooled voxels), ``low``, ``high``
-        (resampling subjects; NaN with one subject), ``auroc``, ``prevalence`` (share of
-        misclassified voxels, what a random score reaches), ``voxels``, ``left_out`` (unseen).
+        ``who``, ``score``, ``mean`` (average precision over the pooled voxels), ``auroc``,
+        ``prevalence`` (share of misclassified voxels, what a random score reaches), ``by_subject``
+        (mean over subjects of each one's average precision; without error it is undefined and left
+        out), ``change`` (average precision minus that of the same condition's predictive entropy),
+        the interval of each (``low``, ``high``, ``prevalence_low`` and so on; resampling subjects,
+        the same draws for all scores; NaN with one subject, and for ``auroc`` of other scores than
+        predictive entropy), ``voxels``, ``left_out`` (unseen).
         Without a row if nobody rated any of the images.
     """
-    columns = [
-        "who", "score", "mean", "low", "high", "auroc", "prevalence", "voxels", "left_out"
-    ]  # fmt: skip
-    lines = []
+    lines, drawn = [], {}
     for (who, score), subjects in found.items():
+        parts = [part.thresholds() for part in subjects.values()]
         pooled = pool(subjects)
-        thresholds = pooled.thresholds()
-        low = high = np.nan
+        total = pooled.thresholds()
+        each = [part.average_precision() for part in parts]
+        mean = statistics.mean_interval(each, list(subjects), resamples)
+        same = found.get((who, WHOLE), {})
+        paired = score != WHOLE and list(same) == list(subjects)
+        line = {
+            "who": who,
+            "score": score,
+            "mean": total.average_precision(),
+            "auroc": total.auroc(),
+            "prevalence": total.prevalence(),
+            "by_subject": mean.value,
+            "by_subject_low": mean.low,
+            "by_subject_high": mean.high,
+            "voxels": int(total.errors.sum() + total.correct.sum()),
+            "left_out": pooled.left_out,
+        }
+        if paired:
+            line["change"] = line["mean"] - pool(same).thresholds().average_precision()
         if len(subjects) > 1:
-            drawn = statistics.cluster_weights(list(subjects), resamples).weights
-            replicates = metrics.resample_detection(list(subjects.values()), drawn, groups=1024)
-            low, high = statistics.percentile_interval(replicates)
-        lines.append(
-            {
-                "who": who,
-                "score": score,
-                "mean": thresholds.average_precision(),
-                "low": low,
-                "high": high,
-                "auroc": thresholds.auroc(),
-                "prevalence": thresholds.prevalence(),
-                "voxels": int(thresholds.errors.sum() + thresholds.correct.sum()),
-                "left_out": pooled.left_out,
-            }
-        )
-    return pd.DataFrame(lines, columns=columns)
+            weights = statistics.cluster_weights(list(subjects), resamples).weights
+            drawn[who, score] = metrics.resample_detection(
+                list(subjects.values()), weights, groups=1024
+            )
+            replicates = {"": drawn[who, score], "prevalence_": _prevalence(parts, weights)}
+            if score == WHOLE:
+                replicates["auroc_"] = metrics.resample_detection(
+                    list(subjects.values()), weights, "auroc", groups=1024
+                )
+            if paired:
+                replicates["change_"] = drawn[who, score] - drawn[who, WHOLE]
+            for name, values in replicates.items():
+                line |= dict(zip((f"{name}low", f"{name}high"),
+                                 statistics.percentile_interval(values), strict=True))  # fmt: skip
+        lines.append(line)
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _prevalence(parts, weights: np.ndarray) -> np.ndarray:
+    """Share of misclassified voxels in each resample; NaN without a voxel."""
+    errors = np.array([part.errors.sum() for part in parts], dtype=float)
+    voxels = errors + [part.correct.sum() for part in parts]
+    drawn = weights @ voxels
+    return np.divide(weights @ errors, drawn, out=np.full(len(weights), np.nan), where=drawn > 0)
 
 
 def pool(subjects: dict) -> metrics.ErrorDetection:

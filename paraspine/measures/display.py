@@ -85,7 +85,8 @@ def pretty(
     digits : int
         Digits after the point.
     beside : mapping of str to int, optional
-        Without `columns`: further columns of the table to show, and their digits.
+        Without `columns`: further columns of the table to show, and their digits; with an interval
+        where the table has ``<name>_low`` and ``<name>_high``.
 
     Returns
     -------
@@ -93,16 +94,13 @@ def pretty(
         Of text; an empty text where a combination does not occur.
     """
     value = "mean" if "mean" in table else "r"
-    cells = [
-        text.number(v, digits)
-        + ("" if np.isnan(lo) else f" ({text.number(lo, digits)} to {text.number(hi, digits)})")
-        for v, lo, hi in table[[value, "low", "high"]].to_numpy(dtype=float)
-    ]
+    cells = _cells(table, (value, "low", "high"), digits)
     names = [index] if isinstance(index, str) else list(index)
     shown = table.assign(cell=cells)
     if columns is None:
         for name, places in (beside or {}).items():
-            shown[name] = [text.number(v, places) for v in table[name].to_numpy(dtype=float)]
+            ends = [f"{name}_{end}" for end in ("low", "high")]
+            shown[name] = _cells(table, (name, *(e for e in ends if e in table)), places)
         result = shown.set_index(names)[["cell", *(beside or {})]]
         result = result.rename(columns={"cell": "estimate (95 % interval)"})
         return result.rename_axis(columns=source)
@@ -111,3 +109,14 @@ def pretty(
     result = shown.set_index([*names, columns])["cell"].unstack(columns)[order]
     result = result.reindex([x if len(names) > 1 else x[0] for x in lines]).fillna("")
     return result.rename_axis(columns=source)
+
+
+def _cells(table: pd.DataFrame, columns: Sequence[str], digits: int) -> list[str]:
+    """Numbers as text, with their intervals where there are some."""
+    words = []
+    for v, *ends in table[list(columns)].to_numpy(dtype=float):
+        shown = text.number(v, digits)
+        if ends and not np.isnan(ends).any():
+            shown += f" ({' to '.join(text.number(end, digits) for end in ends)})"
+        words.append(shown)
+    return words

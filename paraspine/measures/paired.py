@@ -86,6 +86,18 @@ class Evidence:
         """The runs that fill a cell: one per seed."""
         return [run for run in self.runs() if Cell(run[0], run[1], run[3]) == cell]
 
+    def ensembles(self, cells: Iterable[Cell]) -> str:
+        """Kind and size of the ensembles among some cells, as their runs are named; else empty."""
+        if "who" not in self.frame:
+            return ""
+        models = {(c.model, c.fusion) for c in cells if c.method == "ensemble"}
+        own = self.frame[self.frame["method"] == "ensemble"].drop_duplicates("who")
+        kinds = own["who"].str.rsplit(", ", n=1).str[-1]
+        return " and ".join(dict.fromkeys(
+            kind for kind, pair in zip(kinds, own[["model", "fusion"]].to_numpy(), strict=True)
+            if tuple(pair) in models
+        ))  # fmt: skip
+
     def subjects(self) -> int:
         """How many subjects were measured."""
         return self.frame["subject"].nunique()

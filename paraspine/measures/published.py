@@ -55,7 +55,7 @@ def beside_published(found: Evidence, name: str) -> pd.DataFrame:
         subjects) and ``sd`` (over images; only where the paper prints one) of this run in the
         printed unit, NaN where there is none; ``place`` of the published value: ``"inside"``,
         ``"above"`` or ``"below"`` this run's interval, empty without one; ``status``: empty, or why
-        this run has no such cell.
+        this run has no such cell; ``ensemble``: its kind and size where this run's cell has one.
     """
     lines = []
     for row in published.table(PAPER, name).itertuples():
@@ -84,6 +84,7 @@ def beside_published(found: Evidence, name: str) -> pd.DataFrame:
                 "high": scale * value.high,
                 "sd": scale * sd if np.isfinite(row.sd) else np.nan,
                 "status": status,
+                "ensemble": "" if status else found.ensembles(cells),
             }
         )
     table = pd.DataFrame(lines)
@@ -154,7 +155,9 @@ def pretty_beside(table: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
                     row.published, row.published_sd, digits
                 ),
                 f"this run ({source})": row.status
-                or with_sd(row.value, row.sd, digits) + _range(row.low, row.high, digits),
+                or with_sd(row.value, row.sd, digits)
+                + _range(row.low, row.high, digits)
+                + (f", {row.ensemble}" if row.ensemble else ""),
                 "the published value is": where.get(row.place, f"{row.place} this run's interval"),
             }
         )

@@ -14,6 +14,7 @@ from paraspine.measures.headlines import (
     headline_dice,
     headline_raters,
 )
+from paraspine.measures.limits import FEWEST, MANY
 from paraspine.measures.rater_sentences import (
     ONE_RATER,
     agreement_sentence,
@@ -42,6 +43,7 @@ __all__ = [
     "prediction_sentence",
     "scatter_sentence",
     "style_sentence",
+    "subjects_sentence",
     "training_sentence",
 ]
 
@@ -196,9 +198,33 @@ def correlation_sentence(table: pd.DataFrame, data) -> str:
         )
         if np.isnan(found.low):
             phrase = "has a correlation with disagreement that chance may have made"
+        elif row.get("clusters", FEWEST) < FEWEST:
+            subjects = text.count(int(row["clusters"]), "subject")
+            phrase = f"has a correlation with disagreement that {subjects} can't tell from chance"
         words.append(f"for {row['who']} predictive entropy {phrase}, r = {text.interval(found)}")
     sentence = "; ".join(words)
     return f"{sentence[0].upper()}{sentence[1:]}. ({data.source})"
+
+
+def subjects_sentence(data) -> str:
+    """Say what so many test subjects allow to tell.
+
+    An interval from resampling k subjects holds the truth with a chance of at most about
+    ``1 - 2 ** (1 - k)``: in ``2 ** (1 - k)`` of all cases they all lie on one side of it.
+    """
+    number = len(set(data.table.loc[data.rated.any(axis=1), "subject"]))
+    words = f"The test images are of {text.count(number, 'rated subject')}"
+    if number < 2:
+        return f"{words}: there is nothing to resample, so no result has an interval."
+    if number < FEWEST:
+        most = text.percent(1 - 2.0 ** (1 - number), 0)
+        return (
+            f"**{words}.** Resampling so few promises {most} at most, not 95 %: read every "
+            "interval here as too narrow, and what it seems to show as open."
+        )
+    if number < MANY:
+        return f"{words}: intervals from resampling so few are noticeably too narrow."
+    return f"{words}, which every interval here resamples."
 
 
 def scatter_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from paraspine import statistics, text
 from paraspine.measures.claims import CLAIMS, Claim, Comparison
+from paraspine.measures.limits import FEWEST, MANY
 from paraspine.measures.paired import Evidence, estimate_of, replicates
 from paraspine.measures.printed import missing_words
 
@@ -23,11 +24,6 @@ __all__ = [
 ]
 
 VERDICTS = ("supported", "contradicted", "can't tell", "not run")
-#: Fewest subjects for a verdict. By chance all of five lie on one side of 0 in 1 case of 16, all of
-#: six in 1 of 32, so that with fewer than six an interval of 95 % cannot keep its promise.
-FEWEST = 6
-#: Below this many subjects percentile intervals are noticeably too narrow.
-MANY = 20
 #: Verdicts over the places where a claim was checked, besides those of a single one.
 PARTLY = {
     ("supported", "can't tell"): "supported in part",
@@ -108,7 +104,8 @@ def claims_table(found: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFr
         ``bound_low``, ``bound_high``, ``where``; ``printed`` (the same statistic of the published
         table, NaN where it has none), ``value``, ``low``, ``high`` (95 %, resampling subjects; both
         sides of a difference share the resamples) in units of 1; ``subjects`` (how many were
-        measured); ``verdict`` (one of `VERDICTS`) and ``why`` there is none.
+        measured); ``verdict`` (one of `VERDICTS`) and ``why`` there is none; ``ensemble``: kind and
+        size of this run's ensembles in it, else empty.
     """
     lines = []
     for claim in claims:
@@ -139,6 +136,7 @@ def claims_table(found: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFr
                     "subjects": found.subjects(),
                     "verdict": verdict,
                     "why": why,
+                    "ensemble": "" if missing else found.ensembles(place.cells()),
                 }
             )
     return pd.DataFrame(lines)
@@ -204,7 +202,11 @@ def pretty_claims(table: pd.DataFrame, of: str, source: str) -> pd.DataFrame:
                 "statistic": row.statistic + _bounds(row, factor, digits, unit),
                 "where": row.where,
                 "in the paper": _number(factor * row.printed, digits, unit),
-                f"this run ({source})": "" if undefined else text.interval(value, digits) + unit,
+                f"this run ({source})": ""
+                if undefined
+                else text.interval(value, digits)
+                + unit
+                + (f", {row.ensemble}" if row.ensemble else ""),
                 "verdict": row.verdict,
                 "why": row.why,
             }

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from paraspine import fusion
+from paraspine import fusion, text
 from paraspine.figures import View
 from paraspine.measures.frames import samples_of, uncertainties
 
-__all__ = ["compared_views", "map_limits", "name_of", "stored_maps", "views"]
+__all__ = ["compared_views", "map_limits", "name_of", "predicted_by", "stored_maps", "views"]
 
 NAMES = {
     "entropy": "predictive entropy",
@@ -112,20 +112,20 @@ def compared_views(data, sampled: Iterable) -> list[View]:
     Returns
     -------
     list of figures.View
-        One per slice and network (architecture, training target, seed): its prediction, the GT
-        entropy (with two raters or more), and the predictive entropy of every way of sampling that
-        was run, one pass and test-time augmentation (aleatoric), dropout and ensemble (epistemic).
+        One per slice and network (architecture, training target, seed): its prediction (see
+        `predicted_by`), the GT entropy (with two raters or more), and the predictive entropy of
+        every way of sampling that was run, one pass and test-time augmentation (aleatoric), dropout
+        and ensemble (epistemic).
     """
-    networks: dict[tuple, dict[str, dict]] = {}
-    for run in sampled:
-        chosen = run.parameters
-        key = (chosen["model"], chosen["fusion"], chosen["seed"])
-        networks.setdefault(key, {})[chosen["method"]] = run.read_arrays("maps.npz")
+    networks = {
+        key: {method: run.read_arrays("maps.npz") for method, run in methods.items()}
+        for key, methods in _networks(sampled).items()
+    }
     place = {key: item for item, key in enumerate(data.keys)}
     several_seeds = len({seed for _, _, seed in networks}) > 1
     found = []
     for (model, fused, seed), methods in networks.items():
-        first = next(iter(methods.values()))
+        first = methods[_first(methods)]
         name = f"{model}, {fused}" + (f", seed {seed}" if several_seeds else "")
         for number, key in enumerate(first["keys"]):
             (view,) = views(data, [place[key]])
@@ -142,6 +142,34 @@ def compared_views(data, sampled: Iterable) -> list[View]:
                 )
             )
     return found
+
+
+def predicted_by(sampled: Iterable) -> str:
+    """Which way of sampling the predictions in `compared_views` come from, in words.
+
+    Parameters
+    ----------
+    sampled : iterable of runs.Run
+        Runs of ``04_sample``.
+    """
+    first = [METHODS.get(m, m) for m in map(_first, _networks(sampled).values())]
+    return f"prediction: {text.listing(dict.fromkeys(first), 'or')}"
+
+
+def _networks(sampled: Iterable) -> dict[tuple, dict]:
+    """Runs by network (architecture, training target, seed) and way of sampling."""
+    networks: dict[tuple, dict] = {}
+    for run in sampled:
+        chosen = run.parameters
+        key = (chosen["model"], chosen["fusion"], chosen["seed"])
+        networks.setdefault(key, {})[chosen["method"]] = run
+    return networks
+
+
+def _first(methods: Iterable[str]) -> str:
+    """The way of sampling whose prediction is shown: one pass where it was run."""
+    methods = list(methods)
+    return "single" if "single" in methods else methods[0]
 
 
 def _gt_entropy(data, item: int) -> dict[str, np.ndarray]:

@@ -94,18 +94,21 @@ def percentile_interval(replicates, confidence: float = 0.95) -> tuple[float, fl
     return float(low), float(high)
 
 
-def bootstrap_p(replicates, null: float = 0.0) -> float:
+def bootstrap_p(replicates, null: float = 0.0, clusters: int | None = None) -> float:
     """Two-sided p-value: twice the share of replicates on the rarer side of `null`.
 
     Both counts are raised by one, so the smallest p is ``2 / (B + 1)``; it is below
-    ``1 - confidence`` about when the percentile interval leaves `null` out.
+    ``1 - confidence`` about when the percentile interval leaves `null` out. Resampling few
+    clusters cannot show more than they hold: by chance all of k lie on one side of `null` in
+    ``2 ** (1 - k)`` of all cases, and p is never below that where `clusters` is given.
     """
     replicates = np.asarray(replicates, dtype=np.float64)
     kept = replicates[~np.isnan(replicates)]
     if len(kept) == 0 or 2 * len(kept) < len(replicates):
         return NAN
     rarer = min((kept <= null).sum(), (kept >= null).sum())
-    return float(min(1.0, 2 * (rarer + 1) / (len(kept) + 1)))
+    floor = 0.0 if clusters is None else 2.0 ** (1 - clusters)
+    return float(min(1.0, max(floor, 2 * (rarer + 1) / (len(kept) + 1))))
 
 
 def cluster_bootstrap(
@@ -167,7 +170,7 @@ def cluster_bootstrap(
     for b, weights in enumerate(draws.weights):
         chosen = np.concatenate([members[g] for g in np.repeat(np.arange(len(weights)), weights)])
         replicates[b] = statistic(rows.iloc[chosen] if frame else rows[chosen])
-    p = NAN if null is None else bootstrap_p(replicates, null)
+    p = NAN if null is None else bootstrap_p(replicates, null, len(draws.labels))
     return Estimate(value, *percentile_interval(replicates, confidence), p)
 
 
@@ -218,7 +221,7 @@ def mean_interval(
     if clusters < 2:
         return Estimate(value)
     replicates = _mean(draw_weights(clusters, resamples, seed) @ sums, centre)
-    p = NAN if null is None else bootstrap_p(replicates, null)
+    p = NAN if null is None else bootstrap_p(replicates, null, clusters)
     return Estimate(value, *percentile_interval(replicates, confidence), p)
 
 

@@ -42,7 +42,8 @@ def pearson(
     Estimate
         `value` is over all images. `p` tests r = 0, two-sided: without `groups` by Student's t
         with n - 2 degrees of freedom; with `groups` by the share of resamples on the other side
-        of 0 (`bootstrap.bootstrap_p`), whose smallest value is 2 / (resamples + 1). Everything is
+        of 0 (`bootstrap.bootstrap_p`), whose smallest value is 2 / (resamples + 1), or 2^(1 - k)
+        with k subjects where that is larger. Everything is
         NaN for fewer than 3 images, or if x or y is constant; interval and p are NaN for fewer
         than 2 subjects.
 
@@ -98,7 +99,7 @@ def _correlate(x, y, codes, by_image, resamples, seed, confidence, to_rank=None)
             [_ranked(*to_rank, weights[b : b + step, codes]) for b in range(0, resamples, step)]
         )
     if not by_image:
-        p = bootstrap_p(replicates)
+        p = bootstrap_p(replicates, clusters=clusters)
     return Estimate(value, *percentile_interval(replicates, confidence), p)
 
 

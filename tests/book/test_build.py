@@ -1,5 +1,6 @@
 """A small book is built as the big one is, and opened in a browser."""
 
+import json
 import os
 import re
 import subprocess
@@ -86,6 +87,8 @@ def built(make, root, tmp_path_factory):
                   make.glued("who", "'UNet & co'")),
         make.code("scatter", make.figure(scatter)),
         make.code("explorer", make.figure(explorer)),
+        *(make.code("table", make.shown({"text/html": rows.to_html(), "text/plain": "-"}))
+          for rows in (frame.iloc[:0], frame)),
         spacer,
         make.code("plain", make.figure(plain)),
         title="Does uncertainty follow disagreement?",
@@ -110,7 +113,14 @@ def built(make, root, tmp_path_factory):
         ),
     ]  # fmt: skip
     source = make.book(folder / "source", root, pages={"index": INDEX, "maths": MATHS})
-    return build(source, runs, folder / "out", root=root, title="Small & fine", notes=["A note."])
+    row = {"what": "entropy", "against": "a plain loop", "ratio": 3.5, "low": 3.1, "high": 4.0}
+    row |= {"bound": 2.0, "holds": True, "sure": True, "note": "5 classes", "threads": 1}
+    record = {"rows": [row], "provenance": {"processor": "A quick one"}, "left_out": {}}
+    (folder / "results.json").write_text(json.dumps(record))
+    return build(
+        source, runs, folder / "out", root=root, title="Small & fine", notes=["A note."],
+        benchmarks=folder / "results.json",
+    )  # fmt: skip
 
 
 def page(built, name: str) -> str:
@@ -119,7 +129,7 @@ def page(built, name: str) -> str:
 
 def test_pages_titles_and_numbers(built):
     there = {p.relative_to(built.parent).as_posix() for p in built.parent.rglob("*.html")}
-    assert {"index.html", "maths.html", "provenance.html", "executed/05_measure.html",
+    assert {"index.html", "maths.html", "provenance.html", "speed.html", "executed/05_measure.html",
             "executed/03_train-seed0.html", "executed/03_train-seed1.html"} <= there  # fmt: skip
     index = page(built, "index")
     assert ">0.593</span>" in index
@@ -132,6 +142,8 @@ def test_pages_titles_and_numbers(built):
     assert "All 9 parameters" in text
     assert "injected" not in page(built, "executed/05_measure")
     assert "A note." in page(built, "provenance")
+    assert "The bound is reached" in page(built, "speed")
+    assert "A quick one" in page(built, "speed")
 
 
 def test_machine_paths_are_nowhere(built, root):
@@ -218,7 +230,7 @@ def test_every_page_in_the_browser(built, browser, chromium, tmp_path, dark):
     assert report.problems == []
     assert report.figures == report.hovered == 3
     assert report.formulas == 6
-    assert len(report.pages) == len(report.screenshots) == 6
+    assert len(report.pages) == len(report.screenshots) == 7
 
 
 def test_faults_are_found(browser, chromium, tmp_path):
@@ -284,6 +296,11 @@ def test_maps_are_drawn_in_their_units_and_slices_can_be_chosen(opened):
     shown = opened.evaluate(f"{FIGURE}._fullData.map(t => t.visible === true)")
     half = len(shown) // 2
     assert shown == [False] * half + [True] * half
+
+
+def test_a_table_without_rows_is_not_shown(opened):
+    tables = opened.locator("table.dataframe")
+    assert [tables.nth(n).is_visible() for n in range(tables.count())] == [False, True]
 
 
 def test_figures_follow_the_theme(opened):

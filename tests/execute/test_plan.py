@@ -187,6 +187,23 @@ def test_a_cohort_has_a_workspace_of_its_own(checkout):
     assert make_plan("quick", unnamed, root=checkout).workspace == "quick-some-folder"
 
 
+def test_two_cohorts_of_one_name_do_not_share_a_workspace(checkout, tmp_path):
+    first = manifest(checkout, "a b/m.csv", name="Mine")
+    outside = manifest(tmp_path, "elsewhere/m.csv", name="mine!")
+    plan = make_plan("quick", first, root=checkout)
+    job = next(j for j in plan if j.name == "cohort")
+    folder = checkout / job.folder
+    folder.mkdir(parents=True)
+    record = json.dumps(job.parameters)
+    (folder / "parameters.json").write_text(record)
+    assert make_plan("quick", first, root=checkout).workspace == "quick-mine"
+    assert make_plan("quick", str(checkout / first), root=checkout).workspace == "quick-mine"
+    with pytest.raises(SettingsError, match=r"that of a b/m\.csv, whose runs lie in runs/quick-mi"):
+        make_plan("quick", str(tmp_path / outside), root=checkout)
+    (checkout / first).unlink()  # moved away: what it left is nobody's
+    assert make_plan("quick", str(tmp_path / outside), root=checkout).workspace == "quick-mine"
+
+
 def test_one_rater_needs_one_training_only(checkout):
     alone = manifest(checkout, "alone/m.csv", raters="a")
     plan = make_plan("quick", alone, root=checkout)
@@ -221,7 +238,11 @@ def test_texts_are_read_as_yaml_since_snakemake_hands_on_texts(checkout):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epoch": 3}, r"profile 'quick': no notebook declares epoch; known: .*\bepochs\b"),
+        (
+            {"epoch": 3},
+            r"no notebook declares epoch \(did you mean epochs\?\); known: .*\bepochs\b",
+        ),
+        ({"zzz": 1}, r"profile 'quick': no notebook declares zzz; known: batch_size, "),
         ({"seed": 3}, "profile 'quick': seed cannot be given, every job gets its own; give the li"),
         ({"run_folder": "x", "method": "a"}, "run_folder, method cannot be given"),
         ({"seeds": 0}, "seeds: expected a list of different values, one seed or more, got 0"),
@@ -237,7 +258,7 @@ def test_what_the_plan_cannot_honour_is_refused(checkout, changes, message):
 
 def test_a_cohorts_or_profiles_unknown_parameter_is_refused(checkout):
     mine = manifest(checkout, "m.csv", parameters={"widht": 8})
-    with pytest.raises(SettingsError, match="no notebook declares widht"):
+    with pytest.raises(SettingsError, match=r"no notebook declares widht \(did you mean width"):
         make_plan("quick", mine, root=checkout)
     (checkout / "profiles" / "bad.yaml").write_text("models: [unet]\n")
     with pytest.raises(SettingsError, match=r"profile 'bad': fusions: expected a list .* got None"):
@@ -247,8 +268,14 @@ def test_a_cohorts_or_profiles_unknown_parameter_is_refused(checkout):
 
 
 def test_no_manifest_no_plan(checkout):
-    with pytest.raises(ManifestError, match=r"none\.csv: cannot be read as a manifest"):
+    with pytest.raises(ManifestError, match=r"none\.csv: there is no such manifest; check the sp"):
         make_plan("quick", "none.csv", root=checkout)
+    manifest(checkout, "mine/m.csv")
+    with pytest.raises(ManifestError, match=r"mine: a folder; .* in this folder: m\.csv\."):
+        make_plan("quick", "mine", root=checkout)
+    (checkout / "latin.csv").write_bytes(b"subject,image,rater_M\xfcller\n")
+    with pytest.raises(ManifestError, match=r"latin\.csv: cannot be read as a manifest"):
+        make_plan("quick", "latin.csv", root=checkout)
     (checkout / "data_manifest.json").write_text("{ what")  # `paraspine check` reports it
     assert make_plan("quick", root=checkout).workspace == "quick"
 
@@ -437,7 +464,7 @@ def test_books_side_by_side(checkout, tmp_path):
     assert alone["r of entropy with GT entropy, unet"] == "not measured"
     assert alone["Dice, MF, unet"] == "0.800 (no interval)"
 
-    assert "overlap in all of the 3 results that both have" in found.words
+    assert "overlap in all of the 3 results that can be compared" in found.words
     assert "'quick' was computed on " in found.words
 
     path = write_summary(found, tmp_path / "out" / "summary.csv")
@@ -445,6 +472,29 @@ def test_books_side_by_side(checkout, tmp_path):
     again = pd.read_csv(path)
     assert again.shape == (7, 3)
     np.testing.assert_array_equal(again["quick"], table["quick"])
+
+
+@pytest.mark.parametrize(
+    ("subjects", "words"),
+    [
+        (6, "'b' differs from 'a' in 2 of 3 results (higher: r; lower: Dice)."),
+        (5, "'b' differs from 'a' in 1 of 1 result (lower: Dice). 2 results from fewer than 6 "
+            "subjects are not compared: of so few, intervals tell nothing apart."),
+    ],
+)  # fmt: skip
+def test_what_few_subjects_gave_is_not_told_apart(subjects, words):
+    from paraspine.execute.publishing import _difference
+    from paraspine.statistics import Estimate
+
+    def book(dice, r):
+        near = {"Dice": (Estimate(dice, dice - 0.01, dice + 0.01), 3, 8)}
+        near["r"] = (Estimate(r, r - 0.01, r + 0.01), 2, subjects)
+        return near | {"ECE": (Estimate(0.1, 0, 1), 4, subjects)}
+
+    told = _difference(("a", book(0.9, 0.2)), ("b", book(0.5, 0.8)))
+    assert told == f"Beyond their intervals, {words}"
+    few = {"r": (Estimate(0.1, 0, 0.2), 2, 3)}
+    assert _difference(("a", few), ("b", few)).startswith("1 result from fewer than 6 subjects is")
 
 
 def test_a_summary_needs_complete_runs(checkout):
@@ -477,7 +527,10 @@ def test_snakemake_refuses_a_profile_with_an_unknown_parameter(checkout):
     path.write_text((checkout / "profiles" / "quick.yaml").read_text() + "epoch: 3\n")
     code, words = snakemake(checkout, "--config", "profile=mine")
     assert code != 0
-    assert "paraspine: profile 'mine': no notebook declares epoch; known:" in words
+    assert (
+        "paraspine: profile 'mine': no notebook declares epoch (did you mean epochs?); known:"
+        in words
+    )
     assert "Traceback" not in words
 
 

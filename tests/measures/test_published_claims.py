@@ -659,3 +659,27 @@ def test_sample_runs_behind_another_run_are_opened():
     run = SimpleNamespace(read_json=lambda name: {"inputs.json": {"inputs": inputs}}[name])
     session = SimpleNamespace(upstream=opened.__getitem__)
     assert samples_of(session, run) == [opened["runs/a"]]
+
+
+# --- the kind of an ensemble -----------------------------------------------------------------
+
+
+def test_ensembles_are_named_with_their_kind_in_every_table():
+    found = book(resamples=30)
+    named = found.frame["model"] + ", " + found.frame["fusion"] + ", " + found.frame["method"]
+    who = named.str.replace(", ensemble", ", ensemble of 4 seeds")
+    found = Evidence(found.frame.assign(who=who), {}, 30)
+    beside = measures.beside_tables(found)
+    for name in ("Table 3", "Table 4", "Table 5"):
+        shown = measures.pretty_beside(beside, name, "made by hand").reset_index()
+        ours = shown["this run (made by hand)"]
+        ensemble = shown["condition"].str.contains("ensemble")
+        assert ensemble.any(), name
+        assert ours[ensemble].str.contains("ensemble of 4 seeds").all(), name
+        assert not ours[~ensemble].str.contains("seeds").any(), name
+    claims = measures.claims_table(found)
+    told = claims[claims["ensemble"] != ""]
+    assert set(told["ensemble"]) == {"ensemble of 4 seeds"}
+    measured = told.loc[told["value"].notna(), "table"].iloc[0]
+    ours = measures.pretty_claims(claims, measured, "made by hand")["this run (made by hand)"]
+    assert ours.str.contains("ensemble of 4 seeds").any()

@@ -219,6 +219,31 @@ def test_correlation_rises_falls_or_is_open(three):
     assert "r =" not in measures.correlation_sentence(spearman, three)
 
 
+def test_few_subjects_cannot_tell_a_correlation_from_chance(three):
+    few = correlated(("a", 0.65, 0.43, 0.67)).assign(clusters=3)
+    assert (
+        "for a predictive entropy has a correlation with disagreement that 3 subjects can't "
+        in (measures.correlation_sentence(few, three).lower())
+    )
+    six = measures.correlation_sentence(few.assign(clusters=6), three)
+    assert "rises with the raters' disagreement" in six
+
+
+@pytest.mark.parametrize(
+    ("subjects", "words"),
+    [
+        (1, "are of 1 rated subject: there is nothing to resample"),
+        (3, "**The test images are of 3 rated subjects.** Resampling so few promises 75 % at most"),
+        (5, "promises 94 % at most"),
+        (6, "are of 6 rated subjects: intervals from resampling so few are noticeably too narrow"),
+        (20, "The test images are of 20 rated subjects, which every interval here resamples."),
+    ],
+)
+def test_number_of_subjects(tools, subjects, words):
+    data = tools.data(np.ones((subjects + 1, 1, 2, 2)), [[True]] * subjects + [[False]])
+    assert words in measures.subjects_sentence(data)  # whom nobody rated does not count
+
+
 def test_correlation_says_why_there_is_none(tools):
     empty = correlated()
     labels = np.ones((4, 2, 2, 2))
@@ -348,6 +373,36 @@ def test_partitions():
     assert "nothing to divide" in measures.partition_sentence(found.assign(mean=NAN))
 
 
+# --- predictive entropy taken apart -----------------------------------------------------------
+
+
+def changed(*rows):
+    return pd.DataFrame(rows, columns=["who", "score", "mean", "low", "high"])
+
+
+def test_changes_are_said_in_both_directions_and_where_they_are_open():
+    part = "expected_entropy"
+    rows = [("a", part, 0.2, 0.1, 0.3), ("b, c", part, -0.2, -0.3, -0.1), ("d", part, 0, -0.1, 0.2)]
+    rows += [("e", part, 0.1, NAN, NAN), ("f", part, NAN, NAN, NAN)]
+    rows += [("g", part, -0.1, -0.2, -0.05)]
+    mutual = ("a", "mutual_information", 0.1, -0.1, 0.2)
+    words = measures.changes_sentence(changed(*rows, mutual), "r")
+    assert words == (
+        "With expected entropy in place of predictive entropy, r is higher for 1 of 5 sampled "
+        "networks (a) and lower for 2 of 5 sampled networks (b, c; g); for 2 the data can't tell. "
+        "With mutual information in place of predictive entropy, the data can't tell whether r "
+        "changes."
+    )
+    open_ones = measures.changes_sentence(changed(mutual, mutual), "r")
+    assert open_ones.endswith(
+        "the data can't tell for any of 2 sampled networks whether r changes."
+    )
+    many = measures.changes_sentence(changed(*[rows[0]] * 4), "r")
+    assert many.endswith("r is higher for 4 of 4 sampled networks.")
+    for nothing in (changed(), changed(("a", part, NAN, NAN, NAN))):
+        assert measures.changes_sentence(nothing, "r").startswith("Left out: what changes")
+
+
 # --- the whole chain, on any cohort ----------------------------------------------------------
 
 
@@ -389,6 +444,7 @@ def everything(data, moments, tools):
         "fusion": measures.fusion_sentence(fused, data),
         "blank": measures.blank_sentence(blanks, data),
         "prediction": measures.prediction_sentence(summary, data),
+        "subjects": measures.subjects_sentence(data),
         "overlap": measures.overlap_sentence(overlap),
         "brier": measures.brier_sentence(frame, **FEW),
         "detection": measures.detection_sentence(errors),
@@ -401,6 +457,18 @@ def everything(data, moments, tools):
         "headline raters": measures.headline_raters(overlap),
         "headline calibration": measures.headline_calibration(ece),
         "partition": measures.partition_sentence(measures.partition_table(frame, **FEW)),
+        "partition by subject": measures.partition_sentence(
+            measures.partition_table(measures.by_subject(frame), **FEW)
+        ),
+        "parts in detection": measures.changes_sentence(
+            measures.detection_changes(errors), "average precision"
+        ),
+        "parts in correlation": measures.changes_sentence(
+            measures.correlation_changes(frame, **FEW), "r"
+        ),
+        "parts in partition": measures.changes_sentence(
+            measures.partition_changes(frame, **FEW), "the share explained"
+        ),
     }
 
 

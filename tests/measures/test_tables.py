@@ -213,6 +213,15 @@ def test_detection_is_scikit_learns_over_all_voxels(study):
         assert row["voxels"] == wrong.size
         assert row["left_out"] == 0
         assert row["low"] <= row["mean"] <= row["high"]
+        each = [
+            average_precision_score(wrong.reshape(3, -1)[s], entropy.reshape(3, -1)[s])
+            for s in range(3)
+        ]
+        assert row["by_subject"] == pytest.approx(np.mean(each), abs=1e-6)
+        for name in ("auroc", "prevalence", "by_subject"):
+            assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"], name
+        shares = wrong.reshape(3, -1).mean(axis=1)  # each subject has two images of one size
+        assert shares.min() <= row["prevalence_low"] <= row["prevalence_high"] <= shares.max()
     curves = measures.detection_curves(found, [RANDOM])
     recall, precision = curves[RANDOM]
     assert recall[-1] == 1
@@ -301,13 +310,16 @@ def test_calibration_by_hand():
     assert row["accuracy"] == pytest.approx(14 / 20)
     assert row["confidence"] == pytest.approx(16 / 20)
     # Resamples draw p1 twice, both, or p2 twice.
-    assert row["low"] == pytest.approx(0)
-    assert row["high"] == pytest.approx(2.8 / 10)
+    ends = {"": 2.8 / 10, "over_": 2.4 / 10, "under_": 0.4 / 10, "by_image_": 2.8 / 10}
+    for name, high in ends.items():
+        assert row[f"{name}low"] == pytest.approx(0, abs=1e-12), name
+        assert row[f"{name}high"] == pytest.approx(high), name
     curve = measures.reliability_curves(frame)["net"]
     np.testing.assert_allclose(curve.accuracy, [2 / 4, (3 / 6 + 9 / 10) / 2])
     np.testing.assert_allclose(curve.confidence, [0.4, 0.9])
     one = measures.calibration_table(frame[frame["subject"] == "p1"], **FEW).iloc[0]
-    assert np.isnan([one["low"], one["high"]]).all()
+    ends = [f"{name}{end}" for name in ("", "over_", "by_image_") for end in ("low", "high")]
+    assert one[ends].isna().all()
 
 
 def test_calibration_where_no_voxel_counts():
@@ -345,6 +357,9 @@ def test_tables_for_reading():
     assert found.columns.name == "made up"
     assert found.columns.tolist() == ["MF", "ES"]
     assert found.to_numpy().tolist() == [["0.12 (0.10 to 0.20)", "0.50"], ["", "undefined"]]
+    ends = table.assign(share_low=[0.0, np.nan, np.nan], share_high=[0.5, np.nan, np.nan])
+    rows = measures.pretty(ends, "who", source="made up", beside={"share": 2})
+    assert rows["share"].tolist() == ["0.25 (0.00 to 0.50)", "undefined", "1.00"]
     rows = measures.pretty(table, ["who", "class"], source="made up", beside={"share": 1})
     assert rows.index.tolist() == [("x", "MF"), ("y", "ES"), ("x", "ES")]
     assert rows["share"].tolist() == ["0.2", "undefined", "1.0"]
@@ -391,6 +406,35 @@ def test_views_show_what_there_is(three, tools):
     (view,) = measures.views(nobody, [0], several)
     assert view.labels is None
     assert measures.map_limits([]) == {}
+
+
+def test_networks_are_compared_on_the_same_slices(three, tools):
+    """Every way of sampling has a panel; the prediction is that of one pass where it was run."""
+    runs = []
+    for value, (model, method) in enumerate(
+        [("unet", "tta"), ("unet", "single"), ("unet", "dropout"), ("transunet", "ensemble")]
+    ):
+        mean = np.full((1, 3, 2, 2), 0.1)
+        mean[:, value % 3] = 0.8
+        moments = tools.moments(mean, np.full((1, 2, 2), 0.1), samples=3)
+        arrays = measures.stored_maps(three, [0], moments)
+        runs.append(tools.Sampled(arrays=arrays, model=model, method=method, members=[0, 1]))
+    one, other = measures.compared_views(three, runs)
+    assert one.title == "p0 · unet, majority"
+    assert other.title == "p0 · transunet, majority"
+    assert list(one.maps) == [
+        "GT entropy", "augmentation (aleatoric)", "one pass", "dropout (epistemic)",
+    ]  # fmt: skip
+    assert list(other.maps) == ["GT entropy", "ensemble (epistemic)"]
+    assert (one.prediction == 1).all()
+    assert (other.prediction == 0).all()
+    expected = -(0.8 * np.log(0.8) + 0.2 * np.log(0.1))
+    np.testing.assert_allclose(one.maps["one pass"], expected, atol=1e-3)
+    assert measures.predicted_by(runs) == "prediction: one pass or ensemble (epistemic)"
+    assert measures.predicted_by(runs[:3]) == "prediction: one pass"
+    seeds = [tools.Sampled(arrays=arrays, seed=s) for s in (0, 1)]
+    titles = [view.title for view in measures.compared_views(three, seeds)]
+    assert titles == ["p0 · unet, majority, seed 0", "p0 · unet, majority, seed 1"]
 
 
 def test_slices_are_named_by_level_or_place(tools):

@@ -81,6 +81,16 @@ def test_p_agrees_with_the_interval():
         assert (found.p < 0.05) == (not found.low <= 0 <= found.high) or 0.045 < found.p < 0.055
 
 
+def test_few_clusters_cannot_give_a_small_p():
+    """All of k on one side of 0 is no rarer than the sign test's 2 ** (1 - k)."""
+    values = np.array([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7])
+    for k in range(2, 9):
+        found = statistics.mean_interval(values[:k], np.arange(k), 5000, null=0.0)
+        assert found.p == pytest.approx(stats.binomtest(k, k).pvalue)
+        same = statistics.cluster_bootstrap(values[:k], np.arange(k), np.mean, 500, null=0.0)
+        assert same.p == pytest.approx(max(2 ** (1 - k), 2 / 501))
+
+
 def test_infinite_values_make_the_mean_infinite():
     found = statistics.mean_interval([1, 2, 3, INF], resamples=400)
     assert found.value == INF

@@ -16,9 +16,13 @@ from paraspine.arrays import RunError
 SCRIPT = Path(__file__).with_name("tiny.py")
 
 
+#: Threads that wait for each other cost tiny networks most of their time.
+ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
 def train(folder, precision, *kills):
     """Train in processes of their own; return what became of those that were to be killed."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = os.environ | ALONE
     words = [sys.executable, SCRIPT, folder, precision, *kills]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -58,7 +62,8 @@ def test_killed_from_outside_at_any_time(tmp_path, tiny, new_run):
     training.fit(tiny.network(), tiny.data(), tiny.settings(), run)
     place = tmp_path / "killed"
     for wait in (0.0, 0.07):
-        process = subprocess.Popen([sys.executable, SCRIPT, place, "float32"])
+        words = [sys.executable, SCRIPT, place, "float32"]
+        process = subprocess.Popen(words, env=os.environ | ALONE)
         until = time.monotonic() + 60
         while not (place / "checkpoint.pt").exists() and time.monotonic() < until:
             time.sleep(0.002)

@@ -1,0 +1,142 @@
+"""The page of the benchmarks: what it says of a record, and where there is none."""
+
+import json
+import math
+import re
+import sys
+
+import pytest
+
+from paraspine.arrays import RunError
+from paraspine.book import publish
+from paraspine.book.contents import fill_contents
+from paraspine.book.speed import read_record, speed_page
+
+PAGES = {"index": "# Book\n"}
+TOC = "format: jb-book\nroot: index\nchapters:\n- file: speed\n- file: provenance\n"
+
+
+@pytest.fixture
+def write(root, tmp_path, monkeypatch):
+    """Write a record as ``make bench`` does, and return its path."""
+    monkeypatch.syspath_prepend(str(root))  # the benchmarks are no part of the package
+    from benchmarks.report import write_results
+    from benchmarks.timing import Measured
+    from paraspine.runs import provenance
+
+    def write(*lines, **left_out):
+        rows = [Measured(**{"against": "a loop", "bound": 2.0} | line) for line in lines]
+        noted = provenance(threads=2, durations={"total_seconds": 83.0})
+        return write_results(rows, tmp_path, provenance=noted, left_out=left_out)[1]
+
+    yield write
+    for name in [n for n in sys.modules if n.split(".")[0] == "benchmarks"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def line(ratio, low, high, what="entropy", **more):
+    times = {"ours": 0.5, "rival": 0.5 * ratio, "rounds": 7}
+    return {"what": what, "ratio": ratio, "low": low, "high": high} | times | more
+
+
+def cells(text):
+    """Rows of the page's first table."""
+    rows = re.findall(r"<tr>(<td>.*?)</tr>", text.split("</table>")[0])
+    return [re.findall(r"<td>(.*?)</td>", row) for row in rows]
+
+
+def test_table_sentence_and_machine(write):
+    path = write(line(3.14159, 2.9, 3.3, note="5 classes"), line(4, 3, 5, what="a < b"))
+    record = read_record(path)
+    text = speed_page(record)
+    assert "All 2 bounds are reached on this machine." in text
+    assert cells(text) == [
+        ["entropy", "a loop", "3.14 (2.9 to 3.3)", "2", "yes", "0.5 against 1.57"],
+        ["a &lt; b", "a loop", "4 (3 to 5)", "2", "yes", "0.5 against 2"],
+    ]
+    noted = record["provenance"]
+    for words in (noted["processor"], noted["versions"]["numpy"], noted["finished"], "83 s",
+                  "5 classes; 7 rounds, 1 thread"):  # fmt: skip
+        assert words in text
+
+
+def test_bounds_that_are_missed_or_only_just_decided_are_said(write):
+    text = speed_page(read_record(write(line(3, 2.5, 4), line(1.9, 1.5, 2.5), line(1, 0.9, 1.1))))
+    assert "1 of 3 bounds are reached on this machine." in text
+    assert "1 verdict is marked 'just': that bound lies within the interval" in text
+    assert [row[4] for row in cells(text)] == ["yes", "no, just", "no"]
+
+
+def test_results_that_differ_and_cases_left_out(write):
+    nan = math.nan
+    path = write(line(nan, nan, nan, problem="0.1 apart"), graph="needs two <cores>")
+    text = speed_page(read_record(path))
+    assert cells(text)[0][2:] == ["undefined", "2", "results differ", ""]
+    assert "In 1 row the two ways gave different results." in text
+    assert "Left out: `graph`, because needs two &lt;cores&gt;." in text
+    assert "nan" not in text.lower()
+
+
+def test_one_bound_and_a_limit_without_times(write):
+    limit = {"ours": math.nan, "rival": math.nan, "rounds": 0}
+    text = speed_page(read_record(write(line(8, 8, 8, bound=1.0, **limit))))
+    assert "The bound is reached on this machine." in text
+    assert cells(text) == [["entropy", "a loop", "8", "1", "yes", ""]]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "not a record"),
+        ("[]", "not a record"),
+        ('{"rows": []}', "'provenance'"),
+        ('{"rows": [], "provenance": {}}', "without rows"),
+        ('{"rows": [{"what": "x"}], "provenance": {}}', "without against, bound"),
+    ],
+)
+def test_something_else_is_refused(tmp_path, content, words):
+    path = tmp_path / "results.json"
+    path.write_text(content)
+    with pytest.raises(RunError, match=re.escape(words)) as error:
+        read_record(path)
+    assert "Run make bench again" in str(error.value)
+
+
+def test_the_page_is_there_where_the_benchmarks_were_run(make, root, tmp_path, write):
+    source = make.book(tmp_path / "source", root, pages=PAGES, toc=TOC)
+    path = write(line(3, 2, 4, note=f"{tmp_path}/x"))
+    done = publish([], source, tmp_path / "out", benchmarks=path, root=tmp_path)
+    text = (done.folder / "speed.md").read_text()
+    assert text.startswith("# Speed\n")
+    assert str(tmp_path) not in text
+    assert "file: speed" in (done.folder / "_toc.yml").read_text()
+    assert done.left_out == ()
+
+
+def test_the_page_is_left_out_where_they_were_not(make, root, tmp_path):
+    source = make.book(tmp_path / "source", root, pages=PAGES, toc=TOC)
+    absent = tmp_path / "results.json"
+    assert read_record(absent) is None
+    for number, given in enumerate((absent, None)):
+        done = publish([], source, tmp_path / f"out{number}", benchmarks=given, root=tmp_path)
+        assert not (done.folder / "speed.md").exists()
+        assert "speed" not in (done.folder / "_toc.yml").read_text()
+        assert done.left_out == ("speed",)
+
+
+def test_pages_below_an_absent_one_move_up():
+    chapters = [{"file": "speed", "sections": [{"file": "words"}]}, {"file": "provenance"}]
+    skeleton = {"format": "jb-book", "root": "index", "chapters": chapters}
+    filled = fill_contents(skeleton, [], generated=["provenance"], absent=["speed"])
+    assert [c["file"] for c in filled.toc["chapters"]] == ["words", "provenance"]
+    there = fill_contents(skeleton, [], generated=["speed", "provenance"])
+    assert there.toc == skeleton
+
+
+def test_the_committed_record_makes_a_page(root):
+    path = root / "benchmarks" / "results.json"
+    record = read_record(path)
+    if record is None:
+        pytest.skip(f"{path.name} is not there: the benchmarks were not run on this checkout")
+    page = speed_page(record)
+    assert len(cells(page)) == len(json.loads(path.read_text())["rows"])
