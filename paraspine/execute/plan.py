@@ -20,13 +20,15 @@ from paraspine.execute.parameters import (
     load_profile,
     read_words,
 )
-from paraspine.execute.session import is_fresh
+from paraspine.execute.session import is_fresh, is_generated
 from paraspine.execute.sources import project_root
 
 __all__ = ["Job", "Plan", "make_plan"]
 
 #: Lists of a profile, and the parameter of one job that each value becomes.
 GRID = {"models": "model", "fusions": "fusion", "seeds": "seed", "methods": "method"}
+#: Notebooks that ask what only simulated raters and images can answer.
+SIMULATED = ("11_truth", "12_noise")
 #: Parameters that the plan gives each job itself.
 OWN = (
     *GRID.values(),
@@ -176,13 +178,20 @@ def make_plan(
         notes.append(
             "One rater: every way of fusing raters gives the same labels, so only 'majority' runs."
         )
+    simulated = _is_simulated(root / manifest)
+    if not simulated:
+        notes.append(
+            f"{' and '.join(SIMULATED)} are left out: what raters in general would say is known, "
+            "and the noise of an image can be set, only where both are simulated (the synthetic "
+            "phantom's slices)."
+        )
     common = values | {"profile": workspace, "manifest_path": manifest}
-    jobs = list(_jobs(root, workspace, common))
+    jobs = list(_jobs(root, workspace, common, simulated))
     _refuse_unknown(root, values, profile, jobs)
     return Plan(workspace, manifest, cohort, tuple(jobs), tuple(notes))
 
 
-def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
+def _jobs(root: Path, workspace: str, values: Mapping, simulated: bool) -> Iterator[Job]:
     def job(name, notebook, after=(), trains=False, **own):
         source = root / "notebooks" / f"{notebook}.ipynb"
         declared = declared_parameters(source)
@@ -216,6 +225,10 @@ def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
         yield job(name, "04_sample", needed, trains=True, **chosen)
     yield job("interrater", "05_interrater", samples)
     yield job("calibration", "06_calibration", samples)
+    if simulated:
+        yield job("truth", "11_truth", [f"train-{key}" for key in trainings])
+        first, one = next(iter(trainings.items()))
+        yield job("noise", "12_noise", [f"train-{first}"], **one)
     yield job("published", "13_published", ["interrater"])
 
 
@@ -241,7 +254,7 @@ def _check_grid(values: Mapping, profile: str) -> None:
 
 
 def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) -> None:
-    notebooks = {job.notebook for job in jobs}
+    notebooks = {*(job.notebook for job in jobs), *SIMULATED}
     known = set().union(
         *(declared_parameters(root / "notebooks" / f"{n}.ipynb") for n in notebooks)
     )
@@ -265,6 +278,16 @@ def _cohort(path: Path) -> tuple[int, str, dict]:
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, ValueError):
         name, own = "", {}  # `paraspine check` reports what is wrong with the sidecar
     return sum(c.startswith("rater_") for c in header), name or path.parent.name, own
+
+
+def _is_simulated(path: Path) -> bool:
+    """Whether a cohort is one of slices that the phantom draws."""
+    if not is_generated(path):
+        return False
+    generator = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["generator"]
+    if not isinstance(generator, dict):
+        return False
+    return generator.get("name") == "phantom" and generator.get("kind", "slices") == "slices"
 
 
 def _slug(name: str) -> str:
