@@ -28,7 +28,7 @@ __all__ = ["Job", "Plan", "make_plan"]
 #: Lists of a profile, and the parameter of one job that each value becomes.
 GRID = {"models": "model", "fusions": "fusion", "seeds": "seed", "methods": "method"}
 #: Notebooks that ask what only simulated raters and images can answer.
-SIMULATED = ("11_truth", "12_noise")
+SIMULATED = ("11_truth", "12_noise", "14_phantom")
 #: Parameters that the plan gives each job itself.
 OWN = (
     *GRID.values(),
@@ -181,7 +181,7 @@ def make_plan(
     simulated = _is_simulated(root / manifest)
     if not simulated:
         notes.append(
-            f"{' and '.join(SIMULATED)} are left out: what raters in general would say is known, "
+            f"{', '.join(SIMULATED)}: left out, because what raters in general would say is known, "
             "and the noise of an image can be set, only where both are simulated (the synthetic "
             "phantom's slices)."
         )
@@ -229,6 +229,7 @@ def _jobs(root: Path, workspace: str, values: Mapping, simulated: bool) -> Itera
         yield job("truth", "11_truth", [f"train-{key}" for key in trainings])
         first, one = next(iter(trainings.items()))
         yield job("noise", "12_noise", [f"train-{first}"], **one)
+        yield job("phantom", "14_phantom", ["cohort"])
     yield job("published", "13_published", ["interrater"])
 
 

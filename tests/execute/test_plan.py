@@ -28,8 +28,9 @@ from paraspine.execute import (
 
 #: What a plan says of a cohort whose raters and images are not simulated.
 LEFT_OUT = (
-    "11_truth and 12_noise are left out: what raters in general would say is known, and the noise "
-    "of an image can be set, only where both are simulated (the synthetic phantom's slices)."
+    "11_truth, 12_noise, 14_phantom: left out, because what raters in general would say is known, "
+    "and the noise of an image can be set, only where both are simulated (the synthetic phantom's "
+    "slices)."
 )
 #: What the quick profile of these tests runs, whatever the project's own does.
 SMALL = {
@@ -233,7 +234,7 @@ def test_what_only_simulated_raters_can_answer_runs_on_the_phantoms_slices(check
 def test_other_cohorts_are_told_why_these_chapters_are_missing(checkout, generator):
     mine = manifest(checkout, "m.csv", generator=generator)
     plan = make_plan("quick", mine, root=checkout, draws=7)  # the profile's names stay allowed
-    assert not {"truth", "noise"} & {job.name for job in plan}
+    assert not {"truth", "noise", "phantom"} & {job.name for job in plan}
     assert plan.notes == (LEFT_OUT,)
 
 
