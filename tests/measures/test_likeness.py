@@ -36,7 +36,7 @@ def test_a_patient_comes_first_where_there_is_a_picture(tmp_path):
 
 
 def test_shapes_beside_patients_by_hand(monkeypatch):
-    ones = {name: (1.0,) for name in phantom.REAL_SHAPES}
+    ones = dict.fromkeys(phantom.REAL_SHAPES, (1.0,))
     values = iter([ones | {"MF area": (v,)} for v in (0.0, 1.0, 2.0)])
     monkeypatch.setattr(phantom, "shape_statistics", lambda labels: next(values))
     real = dict.fromkeys(phantom.REAL_SHAPES, (2.0, 3.0, 4.0, 5.0, 6.0))
