@@ -206,7 +206,8 @@ def bias_sentence(shares: pd.DataFrame, cohort_raters: int = 3) -> str:
         unclear="which the data cannot tell from all of it",
     )  # fmt: skip
     return (
-        f"{text.count(int(few), 'rater')} see {text.interval(measured, 1)} % of the true entropy, "
+        f"{text.count(int(few), 'rater')} {'sees' if few == 1 else 'see'} "
+        f"{text.interval(measured, 1)} % of the true entropy, "
         f"where {text.number(expected, 1)} % was expected"
         f"{'' if inside else ' (outside the interval, which resamples subjects, not raters)'}; "
         f"{int(most)} see {text.interval(estimate(found.loc[('measured', most)]), 1)} %. Miller "
