@@ -401,6 +401,12 @@ def test_sentences_say_what_the_numbers_say(frame):
     assert f"where {own['expected, exactly', 3]:.1f} % was expected" in words
     words = measures.network_sentence(table, 3, **FEW)
     assert "net 50 (95 % CI 50 to 50) %, too sure" in words
+    net = table[table["who"] == "net"]
+    double = net.assign(value=4 * net["value"])
+    more = [net.assign(who="b"), double.assign(who="c"), double.assign(who="d")]
+    words = measures.network_sentence(pd.concat([table, *more]), 3, **FEW)
+    assert "true one: 2 of 4 are too sure and 2 of 4 are too uncertain, from net with 50 (" in words
+    assert "to c with 200 (95 % CI 200 to 200) %. The 3 raters of a panel show" in words
     assert measures.headline_bias(shares, 3).startswith(f"{own['measured', 3]:.1f} (95 % CI")
 
 
