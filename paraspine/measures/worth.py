@@ -159,9 +159,10 @@ def network_sentence(frame: pd.DataFrame, raters: int = 3, *, resamples: int = 2
         )
     panel = own[(own["who"] == SOFT) & (own["raters"] == raters)]["value"].reindex(true.index)
     seen = ratio(panel, true, resamples)
+    panel = f"{text.count(raters, 'rater')} of a panel {'shows' if raters == 1 else 'show'}"
     return (
-        f"Their mean entropy as a share of the true one: {words}. The "
-        f"{text.count(raters, 'rater')} of a panel show {text.percent(seen.value, 0)}."
+        f"Their mean entropy as a share of the true one: {words}. The {panel} "
+        f"{text.percent(seen.value, 0)}."
     )
 
 

@@ -399,6 +399,10 @@ def test_sentences_say_what_the_numbers_say(frame):
     words = measures.bias_sentence(shares, 3)
     assert words.startswith(f"3 raters see {own['measured', 3]:.1f} (95 % CI")
     assert f"where {own['expected, exactly', 3]:.1f} % was expected" in words
+    assert measures.bias_sentence(shares, 1).startswith("1 rater sees 0.0 (")
+    assert "where 0.0 % was expected; " in measures.bias_sentence(shares, 1)
+    brier = measures.recovery_table(table, **FEW)
+    assert "all three are what that rater said" in measures.recovery_sentence(brier, 1)
     words = measures.network_sentence(table, 3, **FEW)
     assert "net 50 (95 % CI 50 to 50) %, too sure" in words
     net = table[table["who"] == "net"]
