@@ -27,6 +27,13 @@ SHORT = {
     "samples": 3,
     "fusions": "[majority]",
     "ensemble_seeds": "[1,2]",
+    "draws": 20,
+    "pool": 4,
+    "most_raters": 3,
+    "panels": 1,
+    "noise_levels": "[14.0,56.0]",
+    "bias_fields": "[1.0]",
+    "measured_subjects": 9,
 }
 
 
@@ -153,6 +160,7 @@ def phantom_book(project):
 def test_the_phantoms_images_come_back_and_every_chapter_is_there(project, phantom_book):
     found = chapters(project, "quick")
     assert set(found) >= {"01_cohort", "02_raters", "05_interrater", "06_calibration"}
+    assert set(found) >= {"11_truth", "12_noise", "14_phantom"}
     assert sum(name.startswith("03_train") for name in found) == 6  # 2 networks, 3 seeds
     assert sum(name.startswith("04_sample") for name in found) == 8  # 2 networks, 4 ways
     assert phantom_book.joinpath("index.html").is_file()

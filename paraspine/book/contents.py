@@ -13,10 +13,14 @@ import yaml
 
 from paraspine.arrays import SettingsError
 
-__all__ = ["Contents", "fill_contents", "read_contents"]
+__all__ = ["Contents", "fill_contents", "fill_prose", "read_contents"]
 
 #: Caption of the part that takes the executed notebooks which the skeleton doesn't name.
 OTHER_RUNS = "Other runs"
+_BLOCK = re.compile(
+    r"^% needs:(?P<needs>[^\n]*)\n(?P<text>(?:(?!% needs:|% end)[^\n]*\n)*?)% end *$\n?", re.M
+)
+_MARK = re.compile(r"^% (?:needs:.*|end *)$", re.M)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,43 @@ def read_contents(path: Path | str) -> dict:
     if not isinstance(toc, dict) or "root" not in toc:
         raise SettingsError(f"{path}: expected a 'root' page and 'parts' or 'chapters'.")
     return toc
+
+
+def _has(names: Iterable[str], patterns: Iterable[str]) -> bool:
+    wanted = [p.removeprefix("executed/") for p in patterns]
+    return all(any(fnmatch.fnmatchcase(n, p) for n in names) for p in wanted)
+
+
+def fill_prose(text: str, executed: Iterable[str]) -> str:
+    """Leave out of a page what quotes runs that this book does not have.
+
+    The lines from ``% needs: 11_truth, 12_noise`` to the next ``% end`` stand only where there are
+    all of these runs (patterns are allowed). The two lines themselves, comments in MyST, go.
+
+    Parameters
+    ----------
+    text : str
+        A page of prose.
+    executed : iterable of str
+        Names of the executed notebooks, without folder and suffix.
+
+    Raises
+    ------
+    SettingsError
+        If a block has no end, or an end no beginning.
+    """
+    names = list(executed)
+
+    def block(found: re.Match) -> str:
+        patterns = [p.strip() for p in found["needs"].split(",")]
+        return found["text"] if _has(names, patterns) else ""
+
+    filled = _BLOCK.sub(block, text)
+    if left := _MARK.search(filled):
+        raise SettingsError(
+            f"{left[0]!r}: expected '% needs: ...' and '% end' on lines of their own, in pairs."
+        )
+    return filled
 
 
 def _natural(name: str) -> list:
@@ -95,9 +136,7 @@ def fill_contents(
     left_out: list[str] = []
 
     def has(patterns) -> bool:
-        patterns = [patterns] if isinstance(patterns, str) else patterns
-        wanted = [p.removeprefix("executed/") for p in patterns]
-        return all(any(fnmatch.fnmatchcase(n, p) for n in names) for p in wanted)
+        return _has(names, [patterns] if isinstance(patterns, str) else patterns)
 
     def entries(items: list[dict]) -> list[dict]:
         result: list[dict] = []

@@ -16,7 +16,7 @@ import yaml
 from paraspine import runs as runs_room
 from paraspine.arrays import RunError, SettingsError
 
-from .contents import fill_contents, read_contents
+from .contents import fill_contents, fill_prose, read_contents
 from .notebook import clean, default_roots, read_executed, strip_paths, title_of
 from .provenance import Page, parameter_lines, provenance_page
 from .speed import read_record, speed_page
@@ -134,9 +134,12 @@ def publish(
         cleaned = clean(item.notebook, title=page.title, introduction=introduction, roots=roots)
         text = nbformat.writes(cleaned)
         (output / "executed" / f"{page.name}.ipynb").write_text(text, encoding="utf-8")
+    names = [p.name for p in pages]
+    for path in sorted(output.rglob("*.md")):
+        path.write_text(fill_prose(path.read_text(encoding="utf-8"), names), encoding="utf-8")
     contents = fill_contents(
         skeleton,
-        [p.name for p in pages],
+        names,
         generated=["provenance"] if record is None else ["speed", "provenance"],
         absent=["speed"] if record is None else [],
     )

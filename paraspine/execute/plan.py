@@ -19,7 +19,7 @@ from paraspine.execute.parameters import (
     load_profile,
     read_words,
 )
-from paraspine.execute.session import is_fresh
+from paraspine.execute.session import is_fresh, is_generated
 from paraspine.execute.sources import project_root
 from paraspine.execute.workspace import read_header, refuse_taken, workspace_name
 
@@ -27,6 +27,8 @@ __all__ = ["Job", "Plan", "make_plan"]
 
 #: Lists of a profile, and the parameter of one job that each value becomes.
 GRID = {"models": "model", "fusions": "fusion", "seeds": "seed", "methods": "method"}
+#: Notebooks that ask what only simulated raters and images can answer.
+SIMULATED = ("11_truth", "12_noise", "14_phantom")
 #: Parameters that the plan gives each job itself.
 OWN = (
     *GRID.values(),
@@ -178,13 +180,20 @@ def make_plan(
         notes.append(
             "One rater: every way of fusing raters gives the same labels, so only 'majority' runs."
         )
+    simulated = _is_simulated(root / manifest)
+    if not simulated:
+        notes.append(
+            f"{', '.join(SIMULATED)}: left out, because what raters in general would say is known, "
+            "and the noise of an image can be set, only where both are simulated (the synthetic "
+            "phantom's slices)."
+        )
     common = values | {"profile": workspace, "manifest_path": manifest}
-    jobs = list(_jobs(root, workspace, common))
+    jobs = list(_jobs(root, workspace, common, simulated))
     _refuse_unknown(root, values, profile, jobs)
     return Plan(workspace, manifest, cohort, tuple(jobs), tuple(notes))
 
 
-def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
+def _jobs(root: Path, workspace: str, values: Mapping, simulated: bool) -> Iterator[Job]:
     def job(name, notebook, after=(), trains=False, **own):
         source = root / "notebooks" / f"{notebook}.ipynb"
         declared = declared_parameters(source)
@@ -218,6 +227,11 @@ def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
         yield job(name, "04_sample", needed, trains=True, **chosen)
     yield job("interrater", "05_interrater", samples)
     yield job("calibration", "06_calibration", samples)
+    if simulated:
+        yield job("truth", "11_truth", [f"train-{key}" for key in trainings])
+        first, one = next(iter(trainings.items()))
+        yield job("noise", "12_noise", [f"train-{first}"], **one)
+        yield job("phantom", "14_phantom", ["cohort"])
     yield job("published", "13_published", ["interrater"])
 
 
@@ -243,7 +257,7 @@ def _check_grid(values: Mapping, profile: str) -> None:
 
 
 def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) -> None:
-    notebooks = {job.notebook for job in jobs}
+    notebooks = {*(job.notebook for job in jobs), *SIMULATED}
     known = set(GRID).union(
         *(declared_parameters(root / "notebooks" / f"{n}.ipynb") for n in notebooks)
     )
@@ -255,3 +269,13 @@ def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) 
             f"profile '{profile}': no notebook declares {', '.join(words)}; "
             f"known: {', '.join(may)}."
         )
+
+
+def _is_simulated(path: Path) -> bool:
+    """Whether a cohort is one of slices that the phantom draws."""
+    if not is_generated(path):
+        return False
+    generator = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["generator"]
+    if not isinstance(generator, dict):
+        return False
+    return generator.get("name") == "phantom" and generator.get("kind", "slices") == "slices"

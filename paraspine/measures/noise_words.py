@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from paraspine import text
@@ -155,6 +156,8 @@ def _headline(own: pd.DataFrame) -> str:
     if own.empty:
         return "undefined (one value)"
     row = own.iloc[0]
+    if np.isnan(row["mean"]):
+        return "undefined (one rater, fewer than three slices or no difference among them)"
     return (
         f"r from {text.number(row['first'])} to {text.number(row['last'])}, change "
         f"{text.interval(estimate(row), 3)}"

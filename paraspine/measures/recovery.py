@@ -144,10 +144,15 @@ def recovery_sentence(table: pd.DataFrame, cohort_raters: int = 3) -> str:
         )
     theory = most / few
     best = min((SOFT, MAJORITY, STAPLE), key=lambda w: found.loc[(w, few), "mean"])
+    nearest = (
+        "With 1 rater all three are what that rater said."
+        if few == 1
+        else f"With {text.count(few, 'rater')} the {best} is nearest."
+    )
     return (
         f"Brier score against the truth, × 10⁻³: {'; '.join(words)}. Independent raters' soft "
         f"label must fall by a factor of {text.number(theory, 1)}; what settles on one class keeps "
-        f"an error however many vote. With {text.count(few, 'rater')} the {best} is nearest."
+        f"an error however many vote. {nearest}"
     )
 
 
@@ -200,13 +205,14 @@ def bias_sentence(shares: pd.DataFrame, cohort_raters: int = 3) -> str:
     expected = found.loc[("expected, exactly", few), "mean"]
     rough = found.loc[("expected, Miller-Madow approximation", few), "mean"]
     corrected = estimate(found.loc[("measured, Miller-Madow corrected", few)])
-    inside = measured.low <= expected <= measured.high
+    inside = measured.low - 1e-9 <= expected <= measured.high + 1e-9
     turn = text.verdict(
         corrected, reference=100, above="which is too much", below="which is still too little",
         unclear="which the data cannot tell from all of it",
     )  # fmt: skip
     return (
-        f"{text.count(int(few), 'rater')} see {text.interval(measured, 1)} % of the true entropy, "
+        f"{text.count(int(few), 'rater')} {'sees' if few == 1 else 'see'} "
+        f"{text.interval(measured, 1)} % of the true entropy, "
         f"where {text.number(expected, 1)} % was expected"
         f"{'' if inside else ' (outside the interval, which resamples subjects, not raters)'}; "
         f"{int(most)} see {text.interval(estimate(found.loc[('measured', most)]), 1)} %. Miller "

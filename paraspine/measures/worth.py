@@ -119,6 +119,8 @@ def network_table(frame: pd.DataFrame, raters: int = 3, *, resamples: int = 2000
 def network_sentence(frame: pd.DataFrame, raters: int = 3, *, resamples: int = 2000) -> str:
     """How much of the true entropy the networks' entropy is, beside the raters'.
 
+    Up to three networks are named; of more, how many are too sure or too uncertain, and the ends.
+
     Parameters
     ----------
     frame : pandas.DataFrame
@@ -131,22 +133,36 @@ def network_sentence(frame: pd.DataFrame, raters: int = 3, *, resamples: int = 2
     own = rows(frame, "entropy").set_index(["subject", "image", "slice"])
     true = own[own["who"] == "P*"]["value"]
     networks = own[(own["raters"] == 0) & ~own["who"].isin(["P*", GRID])]
-    words = []
+    shares, turns = {}, {}
     for who, part in networks.groupby("who", sort=False):
         found = ratio(part["value"].reindex(true.index), true, resamples)
         share = statistics.Estimate(*(100 * v for v in (found.value, found.low, found.high)))
-        turn = text.verdict(
+        shares[who] = f"{text.interval(share, 0)} %", share.value
+        turns[who] = text.verdict(
             share, reference=100, above="too uncertain", below="too sure",
             unclear="not told apart from the truth",
         )  # fmt: skip
-        words.append(f"{who} {text.interval(share, 0)} %, {turn}")
-    if not words:
+    if not shares:
         return "No network was compared with the truth."
+    if len(shares) <= 3:
+        words = "; ".join(f"{who} {shares[who][0]}, {turns[who]}" for who in shares)
+    else:
+        counts = {turn: list(turns.values()).count(turn) for turn in dict.fromkeys(turns.values())}
+        known = [who for who in shares if not np.isnan(shares[who][1])] or list(shares)
+        verdicts = [
+            f"{n} of {len(shares)} {'is' if n == 1 else 'are'} {turn}" for turn, n in counts.items()
+        ]
+        low, high = (f(known, key=lambda who: shares[who][1]) for f in (min, max))
+        words = (
+            f"{text.listing(verdicts)}, "
+            f"from {low} with {shares[low][0]} to {high} with {shares[high][0]}"
+        )
     panel = own[(own["who"] == SOFT) & (own["raters"] == raters)]["value"].reindex(true.index)
     seen = ratio(panel, true, resamples)
+    panel = f"{text.count(raters, 'rater')} of a panel {'shows' if raters == 1 else 'show'}"
     return (
-        f"Their mean entropy as a share of the true one: {'; '.join(words)}. The "
-        f"{text.count(raters, 'rater')} of a panel show {text.percent(seen.value, 0)}."
+        f"Their mean entropy as a share of the true one: {words}. The {panel} "
+        f"{text.percent(seen.value, 0)}."
     )
 
 

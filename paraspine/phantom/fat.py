@@ -17,6 +17,7 @@ __all__ = ["fat_map", "target"]
 _PIVOT = {"MF": (-24.0, -36.0), "ES": (-44.0, 52.0), "PM": (10.0, -80.0)}
 _DEEP = {"MF": 1.5, "ES": 0.4, "PM": 0.0}
 _MARGIN = {"MF": 0.5, "ES": 0.6, "PM": 0.2}
+_SOFT = 0.4  # how gradually muscle passes into fat, in standard deviations of the pattern
 _LOGIT = {"MF": 0.2, "ES": 0.0, "PM": -1.6}
 
 
@@ -69,18 +70,18 @@ def fat_map(subject: Subject, name: str, shape: Shape, z: float, x, y, coverage)
         for part, length in (("bend", 7.0), ("blotch", 5.0), ("speck", 1.3))
     )  # fmt: skip
     score = 0.85 * _streaks(subject, f"{name} streaks", z, away, across + 1.8 * bend)
-    score += 0.6 * blotch + 0.35 * speck
+    score += 0.6 * blotch + 0.5 * speck
     reach = np.hypot(*_spread(coverage, x, y, cx, cy))
     score -= _DEEP[kind] * (sign * (x - cx) + 0.8 * (y - cy)) / (1.6 * reach)
     score += _MARGIN[kind] * np.exp(np.minimum(shape.distance(x, y), 0) / 2.0)
     low, high = (score[inside] if inside.any() else score).min() - 6, score.max() + 6
     for _ in range(40):
         middle = 0.5 * (low + high)
-        if (expit((score - middle) / 0.3) * coverage).sum() > fraction * total:
+        if (expit((score - middle) / _SOFT) * coverage).sum() > fraction * total:
             low = middle
         else:
             high = middle
-    return expit((score - 0.5 * (low + high)) / 0.3)
+    return expit((score - 0.5 * (low + high)) / _SOFT)
 
 
 def _streaks(subject: Subject, name: str, z: float, away, across) -> np.ndarray:

@@ -16,7 +16,7 @@ from paraspine.volumes import checksum, write
 __all__ = ["VERSION", "check_folder", "check_whole", "jobs_of", "paths_of", "run"]
 
 #: Raised whenever the same settings give other images.
-VERSION = 1
+VERSION = 2
 
 
 def jobs_of(subjects: int, protocol: Protocol, knobs: Knobs) -> list[tuple[int, str | None]]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from paraspine.arrays import check_label_map
+from paraspine.phantom.settings import protocol_from
+from paraspine.phantom.simulate import true_outlines
+from paraspine.phantom.subjects import draw
 
-__all__ = ["REAL_SHAPES", "shape_statistics"]
+__all__ = ["REAL_SHAPES", "REAL_VOLUMES", "muscle_volumes", "shape_statistics"]
 
 #: Quantiles (5, 25, 50, 75, 95 %) of `shape_statistics` over 411 patients at L4-L5: T2w masks of
 #: 3Shot-LPM-Seg (Apache-2.0) on the Lumbar Spine MRI Dataset (doi 10.17632/k57fr854j2.2), left and
@@ -25,6 +28,44 @@ REAL_SHAPES: dict[str, tuple[float, float, float, float, float]] = {
     "MF:ES": (0.4707, 0.5942, 0.7030, 0.8510, 1.1370),
     "MF-ES distance": (0.1109, 0.1235, 0.1318, 0.1392, 0.1511),
 }
+
+
+#: Volumes (ml) over L1-L5, mean of both sides: mean and standard deviation over 76 people
+#: (wesselink2022, results).
+REAL_VOLUMES: dict[str, tuple[float, float]] = {
+    "MF": (120.3, 26.4),
+    "ES": (297.5, 73.0),
+    "PM": (158.8, 55.8),
+}
+
+
+def muscle_volumes(subject: int, *, step: float = 17.8, **settings) -> dict[str, float]:
+    """Volumes (ml) of MF, ES and PM from the lower endplate of L5 to the upper one of L1.
+
+    Parameters
+    ----------
+    subject : int
+        Number of the subject, from 1.
+    step : float
+        Distance (mm, in a body of mean size) of the slices that are summed.
+    **settings
+        As in `simulate`, but for the grid, which is coarse (2 mm).
+
+    Returns
+    -------
+    dict of str to float
+        Mean of both sides.
+    """
+    settings = {**settings, "size": (90, 100), "spacing": (2.0, 2.0), "psoas": True}
+    protocol, knobs = protocol_from({**settings, "kind": "slices"})
+    scale = draw(subject - 1, protocol, knobs).scale
+    heights = np.arange(10 + step / 2, 188, step)
+    counts = sum(
+        np.bincount(true_outlines(subject, height=z, **settings).ravel(), minlength=7)
+        for z in heights
+    )
+    volumes = counts[1:].reshape(3, 2).mean(axis=1) * 2.0**2 * step * scale / 1000
+    return dict(zip(REAL_VOLUMES, map(float, volumes), strict=True))
 
 
 def shape_statistics(labels) -> dict[str, tuple[float, ...]]:

@@ -91,6 +91,9 @@ def signal(
     _paint_superficial(canvas, subject, body)
     _paint_abdomen(canvas, subject, z, body, fine, coarse)
     _paint_wall(canvas, subject, z, fine)
+    for name, shape in shapes.items():
+        if name.endswith("PM"):  # fat between psoas and what it lies on
+            canvas.paint(grow(shape, 1.5), 0.8 * SIGNAL["fat"])
     paint_spine(canvas, subject, z, 1 + 0.09 * fine + 0.05 * coarse)
     _paint_fascia(canvas, shapes)
     for name, shape in shapes.items():
@@ -136,28 +139,28 @@ def _paint_abdomen(canvas, subject, z, body, fine, coarse) -> None:
     """Retroperitoneal fat, bowel, vessels."""
     s = subject.scale
     front = ellipse(0, -112 * s, 125 * s, 48 * s)
-    canvas.paint(front, 420.0 * (1 + 0.25 * coarse + 0.15 * fine), 0.8, edge=6.0)
+    canvas.paint(front, 420.0 * (1 + 0.18 * coarse + 0.18 * fine), 0.8, edge=6.0)
     own = randomness.stream(subject.seed, "bowel", subject.index)
     for _ in range(90):
         x, y, height, size, long, value, turn, wall = own.uniform(
-            [-100, -150, -60, 8, 12, 90, 0, 1.2], [100, -80, 230, 17, 30, 520, np.pi, 2.4]
+            [-100, -150, -60, 8, 12, 90, 0, 0.9], [100, -80, 230, 17, 30, 520, np.pi, 1.7]
         )
+        folds = own.standard_normal((2, 6))
         rest = 1 - ((z - height) / long) ** 2  # an ellipsoid, cut at this height
         if rest <= 0.02 or (abs(x) < 30 and y > -98):
             continue
         radius = size * np.sqrt(rest)
-        loop = memo(ellipse(x, y, radius * 1.25, radius, angle=turn))
-        canvas.paint(loop, 120.0)
-        canvas.paint(grow(loop, -wall), value * (1 + 0.2 * coarse), edge=3.0)
+        loop = memo(outline(x, y, _gut(1.35 * radius, 0.9 * radius, turn, folds)))
+        canvas.paint(loop, 210.0, edge=2.0)
+        canvas.paint(grow(loop, -wall), value * (1 + 0.3 * coarse + 0.3 * fine), edge=3.0)
     for side, sign in (("right", -1.0), ("left", 1.0)):
         wide = 11 + 1.5 * subject.vary(f"{side} colon", z)
         y = (-66 + 4 * subject.trait(f"{side} colon") + 3 * subject.vary(f"{side} colon y", z)) * s
-        loop = ellipse(
-            sign * (80 + 2 * subject.vary(f"{side} colon x", z)) * s, y, wide, 0.9 * wide
-        )
-        loop = memo(loop)
-        canvas.paint(loop, 110.0)
-        canvas.paint(grow(loop, -1.8), 300 * (1 + 0.3 * coarse + 0.2 * fine), edge=2.5)
+        x = sign * (80 + 2 * subject.vary(f"{side} colon x", z)) * s
+        folds = subject.vary_many(f"{side} colon folds", 12, z, 12.0).reshape(2, 6)
+        loop = memo(outline(x, y, _gut(wide, 0.9 * wide, 0.0, folds)))
+        canvas.paint(loop, 150.0, edge=1.8)
+        canvas.paint(grow(loop, -1.5), 300 * (1 + 0.35 * coarse + 0.3 * fine), edge=2.5)
     apart = float(np.clip((56 - z / s) * 0.55, 0, 34))
     top = (-70.5 + 0.1 * apart) * s
     fork = float(np.clip(apart / 5, 0, 1))  # aorta and vena cava divide in front of L4
@@ -170,6 +173,16 @@ def _paint_abdomen(canvas, subject, z, body, fine, coarse) -> None:
         if r > 1:
             canvas.paint(ellipse(x * s, y, r * 1.08, r), 150.0)
             canvas.paint(ellipse(x * s, y, r * 1.08 - 0.8, r - 0.8), SIGNAL["vessel"])
+
+
+def _gut(a: float, b: float, turn: float, folds: np.ndarray) -> np.ndarray:
+    """Polar table of a piece of bowel: an ellipse with irregular folds, ``(2, waves)``."""
+    angles = np.arange(24) * 2 * np.pi / 24
+    radii = 1 / np.sqrt((np.cos(angles - turn) / a) ** 2 + (np.sin(angles - turn) / b) ** 2)
+    waves = np.arange(2, 2 + folds.shape[1])
+    phases = np.outer(waves, angles)
+    bends = folds / waves
+    return polar(radii * np.exp(0.2 * (bends[0] @ np.cos(phases) + bends[1] @ np.sin(phases))))
 
 
 def _paint_wall(canvas, subject, z, fine) -> None:
@@ -188,10 +201,16 @@ def _paint_wall(canvas, subject, z, fine) -> None:
                 sign * 60 * s, -33 * s + lift, _bean(17 * s * size, 7.5 * s * size), sign < 0
             )
             _fleshy(canvas, lumborum, muscle)
-            wall = capsule(
-                sign * (82 + 8 * (1 - small)) * s, -37 * s + lift, sign * 128 * s, -84 * s, 3, 8.5
-            )
-            _fleshy(canvas, wall, muscle, 1.0 if upper > 0.5 else 2 * upper)
+            start = (sign * (82 + 8 * (1 - small)) * s, -37 * s + lift)
+            shown = 1.0 if upper > 0.5 else 2 * upper
+            aponeurosis = capsule(sign * 70 * s, -31 * s + lift, *start, 0.4, 0.8)
+            canvas.paint(aponeurosis, SIGNAL["ligament"], shown)
+            for layer, (near, far) in ((-2.6, (1.2, 2.6)), (1.2, (1.2, 3.0)), (5.4, (0.8, 3.0))):
+                sheet = capsule(
+                    start[0], start[1] + 0.4 * layer,
+                    sign * (128 * s + 0.7 * layer), -84 * s + 1.3 * layer, near, far,
+                )  # fmt: skip
+                _fleshy(canvas, sheet, muscle, shown)
         if lower > 0:
             outer = (118 * s * sign, (-66 - 6 * down) * s + lift)
             inner = (sign * (100 - 44 * down) * s, (-34 + 31 * down) * s + lift)

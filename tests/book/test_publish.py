@@ -10,7 +10,7 @@ import yaml
 
 from paraspine.arrays import RunError, SettingsError
 from paraspine.book import publish
-from paraspine.book.contents import fill_contents
+from paraspine.book.contents import fill_contents, fill_prose
 from paraspine.book.mime import PLOTLY, PlotlyRenderer, figure_html
 from paraspine.book.notebook import check_executed, clean, default_roots, strip_paths
 
@@ -299,6 +299,27 @@ def test_contents_without_runs_keep_the_prose_that_needs_none():
     assert filled.left_out == (
         "executed/01_cohort", "executed/03_train*", "findings", "executed/05_interrater", "Fat",
     )  # fmt: skip
+
+
+def test_prose_that_quotes_runs_stands_where_these_are():
+    text = "before\n% needs: 11_truth, 12_*\n| a | b |\n\n% end\nafter\n% a comment\n"
+    without = "before\nafter\n% a comment\n"
+    assert fill_prose(text, ["01_cohort", "11_truth"]) == without
+    assert fill_prose(text, []) == without
+    filled = fill_prose(text, ["11_truth", "12_noise-a"])
+    assert filled == "before\n| a | b |\n\nafter\n% a comment\n"
+    for broken in ("% needs: a\nb\n", "b\n% end\n", "% needs: a\n% needs: b\n% end\n"):
+        with pytest.raises(SettingsError, match="in pairs"):
+            fill_prose(broken, ["a"])
+
+
+def test_pages_lose_what_quotes_runs_that_are_not_there(make, source, tmp_path):
+    page = source / "words.md"
+    page.write_text(page.read_text() + "\n% needs: 99_none\nquoted\n% end\nlast\n")
+    made = publish([], source, tmp_path / "out")
+    text = text_of(made.folder / "words.md")
+    assert "quoted" not in text
+    assert text.endswith("\nlast\n")
 
 
 def test_contents_with_chapters_only():

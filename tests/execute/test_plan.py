@@ -26,6 +26,12 @@ from paraspine.execute import (
     write_summary,
 )
 
+#: What a plan says of a cohort whose raters and images are not simulated.
+LEFT_OUT = (
+    "11_truth, 12_noise, 14_phantom: left out, because what raters in general would say is known, "
+    "and the noise of an image can be set, only where both are simulated (the synthetic phantom's "
+    "slices)."
+)
 #: What the quick profile of these tests runs, whatever the project's own does.
 SMALL = {
     "models": ["unet"],
@@ -208,11 +214,45 @@ def test_one_rater_needs_one_training_only(checkout):
     alone = manifest(checkout, "alone/m.csv", raters="a")
     plan = make_plan("quick", alone, root=checkout)
     assert [job.name for job in plan if job.notebook == "03_train"] == ["train-unet-majority-seed0"]
-    (note,) = plan.notes
+    note, patients = plan.notes
     assert note.startswith("One rater: every way of fusing raters gives the same labels")
+    assert patients == LEFT_OUT
     assert {j.name: j for j in plan}["interrater"].parameters["fusions"] == ["majority"]
-    assert make_plan("quick", alone, root=checkout, fusions=["majority"]).notes == ()
-    assert make_plan("quick", root=checkout).notes == ()
+    assert make_plan("quick", alone, root=checkout, fusions=["majority"]).notes == (LEFT_OUT,)
+    assert make_plan("quick", root=checkout).notes == (LEFT_OUT,)
+
+
+def test_what_only_simulated_raters_can_answer_runs_on_the_phantoms_slices(checkout):
+    mine = manifest(checkout, "m.csv", generator={"name": "phantom"})
+    plan = make_plan("quick", mine, root=checkout, fusions=["random", "majority"], methods=["tta"])
+    jobs = {job.name: job for job in plan}
+    assert plan.notes == ()
+    trained = tuple(name for name in jobs if name.startswith("train-"))
+    assert len(trained) == 2
+    assert jobs["truth"].after == trained
+    assert (
+        jobs["truth"].parameters["draws"]
+        == load_profile(checkout / "profiles" / "quick.yaml")["draws"]
+    )
+    noise = jobs["noise"]
+    assert noise.after == ("train-unet-random-seed0",)
+    given = {k: noise.parameters[k] for k in ("model", "fusion", "seed")}
+    assert given == {"model": "unet", "fusion": "random", "seed": 0}
+    trained, used = (values_of(checkout, jobs[n]) for n in (noise.after[0], "noise"))
+    assert {k: used[k] for k in trained if k != "run_folder"} == {
+        k: v for k, v in trained.items() if k != "run_folder"
+    }
+
+
+@pytest.mark.parametrize(
+    "generator",
+    [{"name": "other"}, {"name": "phantom", "kind": "volumes"}, "phantom", None],
+)
+def test_other_cohorts_are_told_why_these_chapters_are_missing(checkout, generator):
+    mine = manifest(checkout, "m.csv", generator=generator)
+    plan = make_plan("quick", mine, root=checkout, draws=7)  # the profile's names stay allowed
+    assert not {"truth", "noise", "phantom"} & {job.name for job in plan}
+    assert plan.notes == (LEFT_OUT,)
 
 
 def test_changes_go_before_the_cohorts_parameters_before_the_profiles(checkout):

@@ -187,6 +187,7 @@ def test_undefined_disagreement_stays_undefined():
     assert partition["mean"].isna().all()
     assert "one rater" in measures.coupling_sentence(table, partition)
     assert "one rater" in measures.noise_sentence(table)
+    assert measures.headline_noise(table).startswith("undefined (one rater, ")
 
 
 # --- words and figures -------------------------------------------------------------------------

@@ -399,8 +399,18 @@ def test_sentences_say_what_the_numbers_say(frame):
     words = measures.bias_sentence(shares, 3)
     assert words.startswith(f"3 raters see {own['measured', 3]:.1f} (95 % CI")
     assert f"where {own['expected, exactly', 3]:.1f} % was expected" in words
+    assert measures.bias_sentence(shares, 1).startswith("1 rater sees 0.0 (")
+    assert "where 0.0 % was expected; " in measures.bias_sentence(shares, 1)
+    brier = measures.recovery_table(table, **FEW)
+    assert "all three are what that rater said" in measures.recovery_sentence(brier, 1)
     words = measures.network_sentence(table, 3, **FEW)
     assert "net 50 (95 % CI 50 to 50) %, too sure" in words
+    net = table[table["who"] == "net"]
+    double = net.assign(value=4 * net["value"])
+    more = [net.assign(who="b"), double.assign(who="c"), double.assign(who="d")]
+    words = measures.network_sentence(pd.concat([table, *more]), 3, **FEW)
+    assert "true one: 2 of 4 are too sure and 2 of 4 are too uncertain, from net with 50 (" in words
+    assert "to c with 200 (95 % CI 200 to 200) %. The 3 raters of a panel show" in words
     assert measures.headline_bias(shares, 3).startswith(f"{own['measured', 3]:.1f} (95 % CI")
 
 

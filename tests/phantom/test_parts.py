@@ -59,6 +59,18 @@ def test_field_does_not_depend_on_the_pixels_and_is_smooth_across_planes():
     assert np.corrcoef(np.transpose(across))[0, 1] == pytest.approx(np.exp(-0.5), abs=0.06)
 
 
+def test_fields_reach_unit_variance_at_the_margin_and_stay_there_beyond():
+    rows = np.array([-43.0, -40.0, 0.0, 40.0, 43.0])
+    draws = np.array(
+        [
+            randomness.flat_field(randomness.stream(1, i), rows, [0.0], 4.0, extent=40)[:, 0]
+            for i in range(3000)
+        ]
+    )
+    assert draws.std(0) == pytest.approx(np.ones(5), abs=0.05)
+    assert np.abs(draws[:, 0] - draws[:, 1]).mean() < 0.5
+
+
 def test_curves_are_smooth_and_repeatable():
     values = np.array(
         [randomness.curves(2, "c", count=2000, at=z, length=20.0) for z in (0.0, 20.0, 90.0)]

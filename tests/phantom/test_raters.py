@@ -175,6 +175,8 @@ BASE = phantom.simulate(4, "L4-L5", **SMALL)
         ("partial_volume", 2.5, {"image", "clean"}),
         ("thickness", 8.0, {"image", "clean"}),
         ("fat", 3.0, {"image", "clean", "fat", "labels"}),
+        ("fat_by_age", 0.0, {"image", "clean", "fat", "labels"}),
+        ("saturation_band", 1.0 - BASE.subject.band, {"image", "clean"}),
         ("rater_bias", 1.0, {"labels"}),
         ("rater_spread", 1.5, {"labels"}),
         ("rater_roughness", 0.9, {"labels"}),
