@@ -19,6 +19,7 @@ from paraspine.slices.targets import (
     tie_rates,
     vote,
 )
+from paraspine.slices.variances import variances
 
 __all__ = [
     "FUSIONS",
@@ -32,5 +33,6 @@ __all__ = [
     "soft",
     "targets",
     "tie_rates",
+    "variances",
     "vote",
 ]
