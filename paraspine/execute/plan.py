@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paraspine.arrays import ManifestError, SettingsError
-from paraspine.execute.conditions import conditions
+from paraspine.execute.conditions import MULTITASK, conditions, multitask_study
 from paraspine.execute.parameters import (
     check_parameters,
     declared_parameters,
@@ -33,6 +33,9 @@ OWN = (
     *("members", "profile", "manifest_path", "run_folder", "train_runs", "sample_runs"),
     "interrater_run",
 )
+#: Settings of a training that only those of the multi-task study may have otherwise; they are given
+#: with this beginning.
+APART = ("dice_weight", "ce_weight", "variance_loss", "mirror", "smoothing")
 
 
 @dataclass(frozen=True)
@@ -176,13 +179,30 @@ def make_plan(
         notes.append(
             "One rater: every way of fusing raters gives the same labels, so only 'majority' runs."
         )
+    why_not = _no_multitask(raters, values["models"])
+    notes += [why_not] if why_not else []
     common = values | {"profile": workspace, "manifest_path": manifest}
-    jobs = list(_jobs(root, workspace, common))
+    jobs = list(_jobs(root, workspace, common, multitask=not why_not))
     _refuse_unknown(root, values, profile, jobs)
     return Plan(workspace, manifest, cohort, tuple(jobs), tuple(notes))
 
 
-def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
+def _no_multitask(raters: int, models: list[str]) -> str:
+    """Why a book has no chapter on multi-task networks; empty if it has one."""
+    if raters < 2:
+        return (
+            "One rater: with nobody to differ from there is no variance between raters to learn, "
+            "so the chapter on multi-task networks is left out."
+        )
+    if not set(models) & set(MULTITASK):
+        return (
+            f"No multi-task network of {', '.join(models)}: there are some of "
+            f"{' and '.join(MULTITASK)}, so the chapter on them is left out."
+        )
+    return ""
+
+
+def _jobs(root: Path, workspace: str, values: Mapping, *, multitask: bool) -> Iterator[Job]:
     def job(name, notebook, after=(), trains=False, **own):
         source = root / "notebooks" / f"{notebook}.ipynb"
         declared = declared_parameters(source)
@@ -205,8 +225,10 @@ def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
         for seed in chosen["members"] or [chosen["seed"]]:
             training = {"model": chosen["model"], "fusion": chosen["fusion"], "seed": seed}
             trainings.setdefault(_key(**training), training)
+    trained = []
     for key, training in trainings.items():
-        yield job(f"train-{key}", "03_train", ["cohort"], trains=True, **training)
+        trained.append(job(f"train-{key}", "03_train", ["cohort"], trains=True, **training))
+    yield from trained
     for chosen in wanted:
         model, fusion = chosen["model"], chosen["fusion"]
         seeds = chosen["members"] or [chosen["seed"]]
@@ -216,7 +238,28 @@ def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
         yield job(name, "04_sample", needed, trains=True, **chosen)
     yield job("interrater", "05_interrater", samples)
     yield job("calibration", "06_calibration", samples)
+    if multitask:
+        needed = []
+        for chosen in (c for part in multitask_study(values).values() for c in part):
+            split = "-by-slice" if chosen.get("split_by") == "slice" else ""
+            key = _key(chosen["model"], chosen["fusion"], chosen["seed"]) + split
+            new = job(f"train-{key}", "03_train", ["cohort"], trains=True, **chosen)
+            same = _same_run(root, new, trained)
+            if same is None:
+                if new.name in {t.name for t in trained}:  # trained otherwise for other chapters
+                    new = job(f"train-{key}-multitask", "03_train", ["cohort"], True, **chosen)
+                trained.append(same := new)
+                yield new
+            needed.append(same.name)
+        yield job("multitask", "07_multitask", dict.fromkeys(needed), trains=True)
     yield job("published", "13_published", ["interrater"])
+
+
+def _same_run(root: Path, job: Job, others: list[Job]) -> Job | None:
+    """The job among others that runs the same notebook with the same parameters."""
+    declared = declared_parameters(root / "notebooks" / f"{job.notebook}.ipynb")
+    wanted = declared | job.parameters
+    return next((o for o in others if declared | o.parameters == wanted), None)
 
 
 def _key(model: str, fusion: str, seed: int) -> str:
@@ -231,6 +274,11 @@ def _check_grid(values: Mapping, profile: str) -> None:
             f"{where}: {', '.join(taken)} cannot be given, every job gets its own; give the lists "
             f"{', '.join(GRID)} for what shall be run."
         )
+    if taken := [name for name in values if name in APART]:
+        raise SettingsError(
+            f"{where}: {', '.join(taken)} cannot be given for all trainings; give multitask_"
+            f"{taken[0]} for those of the multi-task study."
+        )
     for name, single in GRID.items():
         given = values.get(name)
         if not isinstance(given, list) or not given or len({str(v) for v in given}) < len(given):
@@ -241,7 +289,7 @@ def _check_grid(values: Mapping, profile: str) -> None:
 
 
 def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) -> None:
-    notebooks = {job.notebook for job in jobs}
+    notebooks = {job.notebook for job in jobs} | {"07_multitask"}  # known where it is left out too
     known = set().union(
         *(declared_parameters(root / "notebooks" / f"{n}.ipynb") for n in notebooks)
     )

@@ -10,11 +10,14 @@ from .calibration import accuracy_retention, intervals, precision_recall, reliab
 from .entropies import entropy_histogram, entropy_scatter
 from .images import View, cohort_slices, slice_explorer, uncertainty_panels
 from .multiples import small_multiples
+from .multitask import Compared, Steps, prediction_grid, variance_steps
 from .overview import split_overview, training_curves
 from .style import PALETTE
 
 __all__ = [
     "PALETTE",
+    "Compared",
+    "Steps",
     "View",
     "accuracy_retention",
     "agreement_by_level",
@@ -25,10 +28,12 @@ __all__ = [
     "intervals",
     "pairwise_dice",
     "precision_recall",
+    "prediction_grid",
     "reliability_diagram",
     "slice_explorer",
     "small_multiples",
     "split_overview",
     "training_curves",
     "uncertainty_panels",
+    "variance_steps",
 ]
