@@ -321,12 +321,15 @@ def sharing_table(
     dice = rows(frame, "dice")
     every = dice.assign(**{"class": "all", "structure": dice["class"]})
     both = pd.concat([every, dice.assign(structure=dice["class"])], ignore_index=True)
+    paired = both.groupby("network")["tasks"].nunique()
     names = [NETWORKS.get(m, m) for m in models]
-    both = both[both["network"].isin(names)]
+    both = both[both["network"].isin([n for n in names if paired.get(n, 0) > 1])]
+    kept = ["network", "class", "mean", "low", "high", "together", "alone", "n", "clusters"]
+    if both.empty:
+        return pd.DataFrame(columns=kept)
     pair = ["subject", "image", "slice", "structure"]
     table = statistics.difference_table(
         both, "value", "tasks", pair, ["network", "class"], resamples=resamples, reference=ALONE
     )
     columns = {"difference": "mean", "mean_a": "together", "mean_b": "alone"}
-    kept = ["network", "class", "mean", "low", "high", "together", "alone", "n", "clusters"]
     return table.rename(columns=columns)[kept]

@@ -174,7 +174,9 @@ def crowd_frame(data, scores: Sequence[Score], crowd, wanted) -> pd.DataFrame:
         class that most give. Empty without a crowd.
     """
     if crowd is None:
-        return pd.DataFrame(columns=["subject", "image", "slice", "measure", "value", "who"])
+        return pd.DataFrame(
+            columns=["subject", "image", "slice", "measure", "value", "who", "network"]
+        )
     raters, classes = len(crowd.raters), data.classes.num_classes
     true = np.stack([fusion.variance_map(labels, classes) for labels in crowd.labels]).sum(axis=1)
     true *= raters / (raters - 1)  # of the population that the many are a sample of
