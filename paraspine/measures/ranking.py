@@ -36,6 +36,8 @@ VARIANCE = "predicted variance"
 WAYS = {"single": "entropy of one pass", "dropout": "entropy with dropout"}
 #: Of many raters, so large a share must contradict the others for a voxel to count as disputed.
 DISPUTED = 0.1
+#: A map whose values vary by less is constant but for rounding.
+ROUNDING = 1e-9
 #: Measures of `rank_frame`, in words.
 MEASURES = {"average_precision": "average precision", "correlation": "Pearson's r"}
 
@@ -210,8 +212,8 @@ def _ranked(data, scores, reference, disputed, known) -> pd.DataFrame:
 def _pearson(a, b) -> float:
     a, b = (np.asarray(x, dtype=np.float64).ravel() for x in (a, b))
     a, b = a - a.mean(), b - b.mean()
-    below = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / below) if below > 0 else float("nan")
+    flat = min(a @ a, b @ b) <= len(a) * ROUNDING**2
+    return float("nan") if flat else float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
 def ranking_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFrame:

@@ -50,7 +50,8 @@ def test_a_rater_who_marks_nothing_has_soft_label_0():
 def test_one_rater_or_agreement_gives_0():
     labels = np.array([[[0, 1, 2], [2, 1, 0]]])
     assert (fusion.variance_map(labels, 3) == 0).all()
-    assert (fusion.variance_map(np.repeat(labels, 4, axis=0), 3) == 0).all()
+    for raters in (2, 3, 4, 7):
+        assert (fusion.variance_map(np.repeat(labels, raters, axis=0), 3) == 0).all()
     assert fusion.variance_map(np.zeros((2, 3, 3), int), 1).shape == (0, 3, 3)
 
 
