@@ -232,8 +232,10 @@ def multitask_summary(
         `leak_sentence`.
     """
     ap = difference[difference["measure"] == "average precision"]
-    better = int((ap["high"] < 0).sum())
-    worse = int((ap["low"] > 0).sum())
+    told = [
+        turn_of(row, above="worse", below="better", unclear="") for row in ap.to_dict("records")
+    ]
+    better, worse = told.count("better"), told.count("worse")
     ten = cost[cost["who"].str.endswith("dropout")]
     words = [sharing_sentence(sharing)]
     if len(ap):
