@@ -42,7 +42,7 @@ METHODS = {"TTD": "dropout", "TTA": "tta", "ensemble": "ensemble"}
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NOT_YET = "this book does not run it yet"
 #: Papers whose numbers stand beside a book's own in a chapter that not every book has.
-ELSEWHERE = {"roshanzamir2022": "in the chapter on multi-task networks, where the book has it"}
+ELSEWHERE = {"roshanzamir2022": "in the multi-task chapter, where there is one"}
 
 
 def printed_cell(name: str, system: str, condition: str) -> tuple[Cell, ...]:

@@ -133,3 +133,14 @@ def test_the_projects_networks_train(tiny, new_run):
         assert history.frame["train_loss"].iloc[1] < history.frame["train_loss"].iloc[0]
         again = models.load(new_run(name).folder / "model.safetensors")
         assert again.settings["name"] == "multitask_unet"
+
+
+def test_the_loss_suits_the_tasks():
+    one = training.loss_for(("segmentation",), dice_weight=0.4, ce_weight=1, variance_loss="l1")
+    assert one == {"loss": "dice_ce", "loss_options": {"dice_weight": 0.4, "ce_weight": 1.0}}
+    both = training.loss_for(("segmentation", "variance"), variance_loss="l1_cropped")
+    assert both["loss"] == "multitask"
+    assert both["loss_options"]["variance_loss"] == "l1_cropped"
+    training.Settings(**both)
+    with pytest.raises(SettingsError, match="variance_loss"):
+        training.Settings(**training.loss_for(("segmentation", "variance"), variance_loss="l3"))
