@@ -46,15 +46,17 @@ from paraspine.measures.leak import (
     sides_shared,
 )
 from paraspine.measures.multitask import (
-    beside_multitask,
     both_frame,
     joint_frame,
     joint_frame_of,
     network_sizes,
     plain_name,
+    sharing_table,
+)
+from paraspine.measures.multitask_tables import (
+    beside_multitask,
     pretty_multitask,
     pretty_tests,
-    sharing_table,
     task_tests,
 )
 from paraspine.measures.multitask_views import (
@@ -116,18 +118,12 @@ from paraspine.measures.published import (
     pretty_beside,
 )
 from paraspine.measures.ranking import (
-    compared_ways,
-    cost_table,
     crowd_frame,
-    members_for,
     pretty_ranking,
     prevalence_of,
     rank_frame,
     ranking_difference,
     ranking_table,
-    scores_of,
-    scores_on,
-    some_of,
 )
 from paraspine.measures.raters import blank_table, fusion_table, groups, rater_styles
 from paraspine.measures.recovery import (
@@ -139,6 +135,14 @@ from paraspine.measures.recovery import (
     recovery_sentence,
     recovery_table,
     truth_views,
+)
+from paraspine.measures.scores import (
+    compared_ways,
+    cost_table,
+    members_for,
+    scores_of,
+    scores_on,
+    some_of,
 )
 from paraspine.measures.sentences import (
     agreement_sentence,

@@ -10,7 +10,7 @@ import pandas as pd
 from paraspine import text
 from paraspine.measures.comparisons import comparison_sentence
 from paraspine.measures.display import estimate
-from paraspine.measures.ranking import VARIANCE
+from paraspine.measures.scores import VARIANCE
 from paraspine.measures.verdicts import FEWEST
 
 __all__ = [

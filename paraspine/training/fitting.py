@@ -17,7 +17,8 @@ from paraspine.arrays import RunError, SettingsError
 from paraspine.training import checkpoint
 from paraspine.training.data import Data, Images, Maps, Targets, check
 from paraspine.training.hardware import choose_device, choose_precision, conditions, switches
-from paraspine.training.loop import Loop, Place, Setting
+from paraspine.training.loop import Loop
+from paraspine.training.place import Place, Setting
 from paraspine.training.settings import Settings
 
 __all__ = ["History", "fit"]
