@@ -22,6 +22,7 @@ from paraspine.execute.parameters import (
 )
 from paraspine.execute.session import is_fresh
 from paraspine.execute.sources import project_root
+from paraspine.manifest.splits import SIDES
 
 __all__ = ["Job", "Plan", "make_plan"]
 
@@ -168,7 +169,7 @@ def make_plan(
     """
     root = Path(root or project_root())
     values = load_profile(root / "profiles" / f"{profile}.yaml")
-    raters, cohort, own = _cohort(root / manifest)
+    raters, subjects, cohort, own = _cohort(root / manifest)
     values |= own | {name: read_words(value) for name, value in changes.items()}
     _check_grid(values, profile)
     default = (root / manifest).resolve() == (root / "data_manifest.csv").resolve()
@@ -181,6 +182,12 @@ def make_plan(
         )
     why_not = _no_multitask(raters, values["models"])
     notes += [why_not] if why_not else []
+    if not why_not and values.get("leak_models") and 0 < subjects < len(SIDES):
+        values["leak_models"] = []
+        notes.append(
+            f"{subjects} of the {len(SIDES)} subjects that a split by subject takes: what one by "
+            "slice flatters is left out."
+        )
     common = values | {"profile": workspace, "manifest_path": manifest}
     jobs = list(_jobs(root, workspace, common, multitask=not why_not))
     _refuse_unknown(root, values, profile, jobs)
@@ -191,8 +198,8 @@ def _no_multitask(raters: int, models: list[str]) -> str:
     """Why a book has no chapter on multi-task networks; empty if it has one."""
     if raters < 2:
         return (
-            "One rater: with nobody to differ from there is no variance between raters to learn, "
-            "so the chapter on multi-task networks is left out."
+            "One rater an image: with nobody to differ from there is no variance between raters to "
+            "learn, so the chapter on multi-task networks is left out."
         )
     if not set(models) & set(MULTITASK):
         return (
@@ -300,10 +307,11 @@ def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) 
         )
 
 
-def _cohort(path: Path) -> tuple[int, str, dict]:
+def _cohort(path: Path) -> tuple[int, int, str, dict]:
+    """Most raters of an image, subjects (0: the manifest has no row), name, own parameters."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
+            header, *rows = list(csv.reader(file)) or [[]]
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read as a manifest ({error}).") from error
     sidecar = path.with_suffix(".json")
@@ -312,7 +320,11 @@ def _cohort(path: Path) -> tuple[int, str, dict]:
         name, own = str(block.get("name", "")), dict(block.get("parameters", {}))
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, ValueError):
         name, own = "", {}  # `paraspine check` reports what is wrong with the sidecar
-    return sum(c.startswith("rater_") for c in header), name or path.parent.name, own
+    raters = [i for i, column in enumerate(header) if column.startswith("rater_")]
+    most = max((sum(bool(r[i].strip()) for i in raters if i < len(r)) for r in rows), default=None)
+    place = header.index("subject") if "subject" in header else 0
+    subjects = len({row[place] for row in rows if place < len(row)})
+    return len(raters) if most is None else most, subjects, name or path.parent.name, own
 
 
 def _slug(name: str) -> str:

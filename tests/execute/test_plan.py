@@ -223,6 +223,32 @@ def test_a_book_without_multitask_networks_says_so(checkout):
     assert study == {"together": [], "alone": [], "leak": []}
 
 
+def filled(folder, where, *rows):
+    """A manifest with rows of subject, image and two raters, which name no real file."""
+    name = manifest(folder, where)
+    with (folder / name).open("a") as file:
+        file.writelines(f"{row}\n" for row in rows)
+    return name
+
+
+def test_a_cohort_whose_raters_share_no_image_has_no_multitask_chapter(checkout):
+    rows = [f"s{i},{i},{'x,' if i % 2 else ',x'}" for i in range(6)]
+    plan = make_plan("quick", filled(checkout, "apart.csv", *rows), root=checkout)
+    assert "multitask" not in [job.name for job in plan]
+    assert any(note.startswith("One rater an image:") for note in plan.notes)
+    plan = make_plan("quick", filled(checkout, "both.csv", *rows, "s7,7,x,x"), root=checkout)
+    assert "multitask" in [job.name for job in plan]
+    assert plan.notes == ()
+
+
+def test_too_few_subjects_for_both_splits(checkout):
+    rows = [f"s{i % 2},{i},x,x" for i in range(6)]
+    plan = make_plan("quick", filled(checkout, "two.csv", *rows), root=checkout, split_by="slice")
+    jobs = {job.name: job for job in plan}
+    assert jobs["multitask"].parameters["leak_models"] == []
+    assert plan.notes[0].startswith("2 of the 3 subjects that a split by subject takes")
+
+
 def test_settings_of_the_multitask_study_cannot_be_given_for_all(checkout):
     message = "mirror, dice_weight cannot be given for all trainings; give multitask_mirror"
     with pytest.raises(SettingsError, match=message):
@@ -260,7 +286,7 @@ def test_one_rater_needs_one_training_only(checkout):
     assert [job.name for job in plan if job.notebook == "03_train"] == ["train-unet-majority-seed0"]
     note, other = plan.notes
     assert note.startswith("One rater: every way of fusing raters gives the same labels")
-    assert other.startswith("One rater: with nobody to differ from there is no variance")
+    assert other.startswith("One rater an image: with nobody to differ from there is no variance")
     assert other.endswith("the chapter on multi-task networks is left out.")
     assert {j.name: j for j in plan}["interrater"].parameters["fusions"] == ["majority"]
     assert make_plan("quick", alone, root=checkout, fusions=["majority"]).notes == (other,)
