@@ -102,6 +102,8 @@ def test_a_rater_who_marked_nothing_and_one_structure(data):
 
 
 def test_refusals_of_the_steps(data, wanted):
+    with pytest.raises(SettingsError, match="that two or more rated, got 6 without"):
+        measures.steps_of(data, np.full_like(wanted, np.nan))
     steps, raters = measures.steps_of(data, wanted)
     with pytest.raises(SettingsError, match="at least one structure"):
         figures.variance_steps([], raters, **OWN)

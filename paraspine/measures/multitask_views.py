@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit
 
 from paraspine import fusion
+from paraspine.arrays import SettingsError
 from paraspine.figures import Compared, Steps
 from paraspine.measures.cohort import orders, spread
 from paraspine.measures.multitask import plain_name
@@ -36,8 +37,18 @@ def steps_of(data, wanted) -> tuple[list[Steps], list[str]]:
     -------
     tuple
         A `figures.Steps` for each structure that a rater marked, and the names of those who rated.
+
+    Raises
+    ------
+    SettingsError
+        If no slice was rated by two.
     """
     total = np.asarray(wanted).mean(axis=(1, 2, 3))
+    if np.isnan(total).all():
+        raise SettingsError(
+            f"raters: expected a test slice that two or more rated, got {len(total)} without; "
+            "another split_seed may bring some to the test set."
+        )
     item = int(np.nanargmax(total))
     rated = data.rated[item]
     found = []

@@ -136,6 +136,8 @@ class Maps:
         ``C``.
     name : str
         How messages call them.
+    needed : bool
+        Whether an image at least must have one.
 
     Attributes
     ----------
@@ -148,10 +150,10 @@ class Maps:
     ------
     ShapeError, ImageError
         If they do not fit the images, are negative, infinite or unknown in parts of an image, or
-        no image has one.
+        are needed and no image has one.
     """
 
-    def __init__(self, maps, images: Images, num_classes: int, name: str):
+    def __init__(self, maps, images: Images, num_classes: int, name: str, needed: bool = True):
         tensor = _tensor(maps)
         wanted = (len(images), num_classes - 1, *images.spatial)
         if not tensor.is_floating_point() or tuple(tensor.shape) != wanted:
@@ -164,7 +166,7 @@ class Maps:
         if not bool((unknown.all(1) | self.known).all()):
             place = int((unknown.any(1) & ~unknown.all(1)).nonzero()[0])
             raise ImageError(f"{name} variance: image {place} is NaN in parts; all of it, or none.")
-        if not bool(self.known.any()):
+        if needed and not bool(self.known.any()):
             raise ImageError(
                 f"{name} variance: not known in any image, so there is nothing to learn from; it "
                 "takes images that two or more raters rated."

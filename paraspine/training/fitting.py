@@ -39,7 +39,7 @@ class History:
         foreground classes of the mean over images; NaN where no class occurs or there is no
         validation), ``learning_rate`` (of the epoch's last iteration), ``seconds``; and where the
         loss compares variance maps ``validation_variance_mse`` (mean over the images whose map is
-        known).
+        known; NaN without one).
     best_epoch : int
         Whose weights were kept.
     stopped : str
@@ -120,8 +120,8 @@ def fit(
     if "variance" in tasks:
         maps["train"] = Maps(data.train_variance, train, data.num_classes, "train")
         if validation is not None:
-            given_maps = data.validation_variance
-            maps["validation"] = Maps(given_maps, validation, data.num_classes, "validation")
+            known = data.validation_variance
+            maps["validation"] = Maps(known, validation, data.num_classes, "validation", False)
     fingerprint = checkpoint.fingerprint(model, data, settings, targets, validation_targets)
     if run.path(SUMMARY).is_file():
         return _finished(model.to(device), fingerprint, run)

@@ -46,6 +46,10 @@ def test_images_with_an_unknown_map_train_the_segmentation(tiny, new_run):
     data.validation_variance[0] = np.nan
     _, history = fit(tiny, new_run("some"), data)
     assert np.isfinite(history.frame.to_numpy(dtype=float)).all()
+    data.validation_variance[:] = np.nan  # nothing to measure, but enough to learn from
+    _, history = fit(tiny, new_run("unmeasured"), data)
+    assert history.frame["validation_variance_mse"].isna().all()
+    assert history.frame["validation_loss"].notna().all()
     data.train_variance[:] = np.nan
     with pytest.raises(ImageError, match="train variance: not known in any image"):
         fit(tiny, new_run("none"), data)
