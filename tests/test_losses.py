@@ -188,13 +188,63 @@ def test_normalised_relu_by_hand():
 
 def test_multitask_by_hand():
     variances = torch.tensor([[[0.01, 0.02]]])
-    predicted = torch.tensor([[[0.7, 1.0]]])
+    predicted = torch.tensor([[[0.01, 1 / 70]]])
     drawn = 0.4 * losses.dice(LOGITS, TARGET) + 0.6 * losses.cross_entropy(LOGITS, TARGET)
-    # 70 V = (0.7, 1.4): squared errors 0 and 0.16, absolute errors 0 and 0.4
+    # 70 v = (0.7, 1.0), 70 V = (0.7, 1.4): squared errors 0 and 0.16, absolute errors 0 and 0.4
     value = losses.multitask((LOGITS, predicted), (TARGET, variances))
     torch.testing.assert_close(value, 0.4 * drawn + 0.6 * torch.tensor(0.08))
     value = losses.multitask((LOGITS, predicted), (TARGET, variances), variance_loss="l1")
     torch.testing.assert_close(value, 0.4 * drawn + 0.6 * torch.tensor(0.2))
+
+
+def test_every_image_of_the_batch_enters_the_variance_loss(batch):
+    logits, hard, _ = batch
+    variances = torch.rand(logits[:, 1:].shape, generator=torch.Generator().manual_seed(0))
+    for name in ("mse", "l1", "l1_cropped"):
+        for image in range(len(logits)):
+            predicted = variances.clone()
+            predicted[image] += 0.01
+            options = {"variance_loss": name, "segmentation_weight": 0.0}
+            assert losses.multitask((logits, variances), (hard, variances), **options) == 0
+            assert losses.multitask((logits, predicted), (hard, variances), **options) > 0
+
+
+def test_images_whose_variance_is_unknown_count_in_the_segmentation_alone(batch):
+    logits, hard, _ = batch
+    variances = torch.rand(logits[:, 1:].shape, generator=torch.Generator().manual_seed(0))
+    predicted = (variances + 0.02).requires_grad_()
+    drawn = losses.dice_ce(logits, hard, dice_weight=0.4, ce_weight=0.6)
+    variances[1:] = torch.nan
+    value = losses.multitask((logits, predicted), (hard, variances))
+    torch.testing.assert_close(value, 0.4 * drawn + 0.6 * torch.tensor((70 * 0.02) ** 2))
+    value.backward()
+    assert torch.isfinite(predicted.grad).all()
+    assert (predicted.grad[1:] == 0).all()
+    variances[:] = torch.nan
+    value = losses.multitask((logits, predicted), (hard, variances))
+    torch.testing.assert_close(value, 0.4 * drawn)
+
+
+def test_cropped_l1_by_hand():
+    # One class varies in a corner, so its box is 11 x 12 pixels; the other nowhere, so all counts.
+    variances = torch.zeros(2, 2, 20, 30)
+    variances[0, 0, 0, 0:2] = 0.1
+    predicted = variances.clone()
+    predicted[0, 0, 10, 11] = 0.066  # the box's far corner
+    predicted[0, 0, 11, 0] = predicted[0, 0, 0, 12] = 5.0  # just outside of it
+    predicted[0, 1, 19, 29] = 0.06
+    logits, labels = torch.zeros(2, 3, 20, 30), torch.zeros(2, 20, 30, dtype=torch.int64)
+    options = {"segmentation_weight": 0.0, "variance_weight": 1.0, "variance_scale": 2.0}
+    value = losses.multitask(
+        (logits, predicted), (labels, variances), variance_loss="l1_cropped", **options
+    )
+    # (0.066 / 132 + 0.06 / 600 of the first image, 0 of the second) / 2, times 2
+    torch.testing.assert_close(value, torch.tensor(0.0005 + 0.0001))
+
+
+def test_what_a_loss_compares():
+    assert losses.compares("multitask") == ("segmentation", "variance")
+    assert losses.compares("dice_ce") == ("segmentation",)
 
 
 @given(
@@ -251,3 +301,7 @@ def test_refusals(batch):
     with pytest.raises(ShapeError, match="variance maps"):
         losses.multitask((logits, logits[:, 1:]), (hard, logits))
     losses.build("multitask", include_background=False)
+    with pytest.raises(SettingsError, match="variance_loss: expected one of mse, l1, l1_cropped"):
+        losses.build("multitask", variance_loss="huber")
+    with pytest.raises(SettingsError, match="variance_loss: expected one of mse"):
+        losses.multitask((logits, logits[:, 1:]), (hard, logits[:, 1:]), variance_loss="l2")

@@ -161,7 +161,9 @@ def test_the_phantoms_images_come_back_and_every_chapter_is_there(project, phant
     found = chapters(project, "quick")
     assert set(found) >= {"01_cohort", "02_raters", "05_interrater", "06_calibration"}
     assert set(found) >= {"11_truth", "12_noise", "14_phantom"}
-    assert sum(name.startswith("03_train") for name in found) == 6  # 2 networks, 3 seeds
+    # 2 networks, 3 seeds; 2 networks with two tasks, one of them on a split by slice too
+    assert sum(name.startswith("03_train") for name in found) == 9
+    assert "multi-task U-Net" in found["07_multitask"]
     assert sum(name.startswith("04_sample") for name in found) == 8  # 2 networks, 4 ways
     assert phantom_book.joinpath("index.html").is_file()
 
@@ -248,9 +250,10 @@ def test_four_radiologists_and_two_ways_to_read_a_blank(project, shared_data, tm
     page = "your-data-lidc.md"
     page_code(project, page)
     commands = page_blocks(project, page, "sh")
-    said = type_in(project, commands.pop("lidc-run"), fusions="[majority,random]")
+    short = {"leak_models": "[]"}  # the phantom's book has that part
+    said = type_in(project, commands.pop("lidc-run"), fusions="[majority,random]", **short)
     assert "No problems." in said
-    said = type_in(project, commands.pop("lidc-empty-run"))
+    said = type_in(project, commands.pop("lidc-empty-run"), **short)
     assert not commands  # every block of commands was run
     assert "GT entropy" in said
     assert re.search("differs from|overlap in all|are not compared", said)
@@ -260,6 +263,8 @@ def test_four_radiologists_and_two_ways_to_read_a_blank(project, shared_data, tm
     assert "the question does not arise" in empty["02_raters"]
     assert "LIDC-IDRI-0181, one patient" in blank["05_interrater"]
     assert "synthetic" not in blank["05_interrater"]
+    for words in ("two raters or more and so a variance map", "known for the phantom alone"):
+        assert words in blank["07_multitask"]
     html = project / "book" / "_build" / "quick-lidc-0181" / "html"
     report = browser_check(html, tmp_path)
     assert not report.problems, "\n".join(report.problems)
@@ -282,6 +287,10 @@ def test_a_single_rater_leaves_out_what_cannot_be_measured(project, shared_data,
     assert sum(name.startswith("03_train") for name in found) == 1  # random = majority
     assert "one rater only" in found["02_raters"].lower()
     assert "one rater only" in found["05_interrater"].lower()
+    assert "07_multitask" not in found
+    assert "multi-task networks is left out" in words_of(
+        project / "book" / "_build" / "quick-myosegmentum" / "html" / "provenance.html"
+    )
     assert "stand on more than one side" in found["01_cohort"]
     assert not any(re.search(r"\bnan\b", text, re.I) for text in found.values())
     html = project / "book" / "_build" / "quick-myosegmentum" / "html"

@@ -5,7 +5,7 @@ executes one under papermill and skips it where a fresh result stands already; `
 inside a notebook whose upstream run is missing. `load_profile` reads ``profiles/*.yaml``.
 """
 
-from paraspine.execute.conditions import conditions
+from paraspine.execute.conditions import conditions, multitask_study
 from paraspine.execute.holding import hold
 from paraspine.execute.parameters import (
     check_parameters,
@@ -36,6 +36,7 @@ __all__ = [
     "is_generated",
     "load_profile",
     "make_plan",
+    "multitask_study",
     "need",
     "need_each",
     "parse_assignment",

@@ -6,20 +6,15 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from paraspine.arrays import SettingsError
-from paraspine.execute.conditions import conditions
-from paraspine.execute.parameters import (
-    check_parameters,
-    declared_parameters,
-    load_profile,
-    read_words,
-)
-from paraspine.execute.session import is_fresh, is_generated
+from paraspine.execute.chapters import OPTIONAL, chapters
+from paraspine.execute.job import Job
+from paraspine.execute.parameters import declared_parameters, load_profile, read_words
+from paraspine.execute.session import is_fresh
 from paraspine.execute.sources import project_root
 from paraspine.execute.workspace import read_header, refuse_taken, workspace_name
 
@@ -27,49 +22,15 @@ __all__ = ["Job", "Plan", "make_plan"]
 
 #: Lists of a profile, and the parameter of one job that each value becomes.
 GRID = {"models": "model", "fusions": "fusion", "seeds": "seed", "methods": "method"}
-#: Notebooks that ask what only simulated raters and images can answer.
-SIMULATED = ("11_truth", "12_noise", "14_phantom")
 #: Parameters that the plan gives each job itself.
 OWN = (
     *GRID.values(),
     *("members", "profile", "manifest_path", "run_folder", "train_runs", "sample_runs"),
     "interrater_run",
 )
-
-
-@dataclass(frozen=True)
-class Job:
-    """One notebook run.
-
-    Attributes
-    ----------
-    name : str
-        Unique within the plan, for example ``"train-unet-random-seed0"``.
-    notebook : str
-        Name without ``.ipynb``.
-    folder : str
-        Run folder, relative to the top folder.
-    parameters : dict
-        What differs from the notebook's defaults.
-    after : tuple of str
-        Names of the jobs that must be done before.
-    trains : bool
-        Whether the job wants the GPU where there is one.
-    """
-
-    name: str
-    notebook: str
-    folder: str
-    parameters: dict
-    after: tuple[str, ...] = ()
-    trains: bool = False
-
-    def arguments(self) -> list[str]:
-        """The words after ``paraspine run`` that execute this job."""
-        words = [f"notebooks/{self.notebook}.ipynb"]
-        for key, value in (self.parameters | {"run_folder": self.folder}).items():
-            words += ["-p", f"{key}={json.dumps(value)}"]
-        return words
+#: Settings of a training that only those of the multi-task study may have otherwise; they are given
+#: with this beginning.
+APART = ("dice_weight", "ce_weight", "variance_loss", "mirror", "smoothing")
 
 
 @dataclass(frozen=True)
@@ -168,75 +129,16 @@ def make_plan(
     """
     root = Path(root or project_root())
     values = load_profile(root / "profiles" / f"{profile}.yaml")
-    raters, cohort, own = read_header(root / manifest)
-    values |= own | {name: read_words(value) for name, value in changes.items()}
+    about = read_header(root / manifest)
+    values |= about.own | {name: read_words(value) for name, value in changes.items()}
     _check_grid(values, profile)
     default = (root / manifest).resolve() == (root / "data_manifest.csv").resolve()
-    workspace = profile if default else workspace_name(profile, cohort)
-    refuse_taken(root, workspace, manifest, cohort)
-    notes = []
-    if raters < 2 and values["fusions"] != ["majority"]:
-        values["fusions"] = ["majority"]
-        notes.append(
-            "One rater: every way of fusing raters gives the same labels, so only 'majority' runs."
-        )
-    simulated = _is_simulated(root / manifest)
-    if not simulated:
-        notes.append(
-            f"{', '.join(SIMULATED)}: left out, because what raters in general would say is known, "
-            "and the noise of an image can be set, only where both are simulated (the synthetic "
-            "phantom's slices)."
-        )
+    workspace = profile if default else workspace_name(profile, about.name)
+    refuse_taken(root, workspace, manifest, about.name)
     common = values | {"profile": workspace, "manifest_path": manifest}
-    jobs = list(_jobs(root, workspace, common, simulated))
+    jobs, notes = chapters(root, workspace, common, about)
     _refuse_unknown(root, values, profile, jobs)
-    return Plan(workspace, manifest, cohort, tuple(jobs), tuple(notes))
-
-
-def _jobs(root: Path, workspace: str, values: Mapping, simulated: bool) -> Iterator[Job]:
-    def job(name, notebook, after=(), trains=False, **own):
-        source = root / "notebooks" / f"{notebook}.ipynb"
-        declared = declared_parameters(source)
-        given = {k: v for k, v in (values | own).items() if k in declared}
-        folder = f"runs/{workspace}/{notebook.split('_', 1)[1]}/{name.split('-', 1)[-1]}"
-        return Job(name, notebook, folder, check_parameters(source, given), tuple(after), trains)
-
-    yield job("cohort", "01_cohort")
-    yield job("raters", "02_raters", after=["cohort"])
-    wanted = conditions(
-        values["models"],
-        values["fusions"],
-        values["seeds"],
-        values["methods"],
-        values.get("ensemble_seeds", ()),
-    )
-    trainings: dict[str, dict] = {}
-    samples = []
-    for chosen in wanted:
-        for seed in chosen["members"] or [chosen["seed"]]:
-            training = {"model": chosen["model"], "fusion": chosen["fusion"], "seed": seed}
-            trainings.setdefault(_key(**training), training)
-    for key, training in trainings.items():
-        yield job(f"train-{key}", "03_train", ["cohort"], trains=True, **training)
-    for chosen in wanted:
-        model, fusion = chosen["model"], chosen["fusion"]
-        seeds = chosen["members"] or [chosen["seed"]]
-        needed = [f"train-{_key(model, fusion, seed)}" for seed in seeds]
-        name = f"sample-{_key(model, fusion, chosen['seed'])}-{chosen['method']}"
-        samples.append(name)
-        yield job(name, "04_sample", needed, trains=True, **chosen)
-    yield job("interrater", "05_interrater", samples)
-    yield job("calibration", "06_calibration", samples)
-    if simulated:
-        yield job("truth", "11_truth", [f"train-{key}" for key in trainings])
-        first, one = next(iter(trainings.items()))
-        yield job("noise", "12_noise", [f"train-{first}"], **one)
-        yield job("phantom", "14_phantom", ["cohort"])
-    yield job("published", "13_published", ["interrater"])
-
-
-def _key(model: str, fusion: str, seed: int) -> str:
-    return f"{model}-{fusion.replace(':', '-')}-seed{seed}"
+    return Plan(workspace, manifest, about.name, tuple(jobs), tuple(notes))
 
 
 def _check_grid(values: Mapping, profile: str) -> None:
@@ -246,6 +148,11 @@ def _check_grid(values: Mapping, profile: str) -> None:
         raise SettingsError(
             f"{where}: {', '.join(taken)} cannot be given, every job gets its own; give the lists "
             f"{', '.join(GRID)} for what shall be run."
+        )
+    if taken := [name for name in values if name in APART]:
+        raise SettingsError(
+            f"{where}: {', '.join(taken)} cannot be given for all trainings; give multitask_"
+            f"{taken[0]} for those of the multi-task study."
         )
     for name, single in GRID.items():
         given = values.get(name)
@@ -257,7 +164,7 @@ def _check_grid(values: Mapping, profile: str) -> None:
 
 
 def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) -> None:
-    notebooks = {*(job.notebook for job in jobs), *SIMULATED}
+    notebooks = {*(job.notebook for job in jobs), *OPTIONAL}
     known = set(GRID).union(
         *(declared_parameters(root / "notebooks" / f"{n}.ipynb") for n in notebooks)
     )
@@ -269,13 +176,3 @@ def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) 
             f"profile '{profile}': no notebook declares {', '.join(words)}; "
             f"known: {', '.join(may)}."
         )
-
-
-def _is_simulated(path: Path) -> bool:
-    """Whether a cohort is one of slices that the phantom draws."""
-    if not is_generated(path):
-        return False
-    generator = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["generator"]
-    if not isinstance(generator, dict):
-        return False
-    return generator.get("name") == "phantom" and generator.get("kind", "slices") == "slices"

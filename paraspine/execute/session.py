@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,16 +91,42 @@ class Session:
             cleaned=self.path(".cache/preprocess"),
         )
 
-    def sides(self, data: slices.Slices) -> np.ndarray:
-        """Side of each slice: ``"train"``, ``"validation"`` or ``"test"``."""
+    def sides(self, data: slices.Slices, split_by: str | None = None) -> np.ndarray:
+        """Side of each slice: ``"train"``, ``"validation"`` or ``"test"``.
+
+        Parameters
+        ----------
+        data : slices.Slices
+            The slices.
+        split_by : str, optional
+            Instead of the parameter of that name. By ``"slice"`` the sides have the same shares of
+            every level, where levels are known (roshanzamir2022).
+        """
         wanted = self.parameters
         train, validation = wanted["train_fraction"], wanted["validation_fraction"]
         table = data.table
-        if wanted["split_by"] == "slice":  # places in a volume repeat over volumes
-            table = table.assign(slice=np.arange(len(table)))
         fractions = (train, validation, 1 - train - validation)
-        sides = manifest.split(table, fractions, by=wanted["split_by"], seed=wanted["split_seed"])
+        by = wanted["split_by"] if split_by is None else split_by
+        if by == "slice":  # places in a volume repeat over volumes
+            table = table.assign(slice=np.arange(len(table)))
+        own = {"stratify": ("level",)} if by == "slice" and "level" in table else {}
+        sides = manifest.split(table, fractions, by=by, seed=wanted["split_seed"], **own)
         return sides.to_numpy()
+
+    def variances(self, data: slices.Slices, tasks: Sequence[str]) -> np.ndarray | None:
+        """Variance maps of the slices' raters where a network has that task, else None; cached."""
+        if "variance" not in tasks:
+            return None
+        return slices.variances(data, cache=self.path(".cache/variance"))
+
+    def crowd(self, data: slices.Slices, raters: int) -> slices.Slices | None:
+        """Slices of a phantom rated by many others (`slices.crowd`); None of any other cohort."""
+        path = self.path(self.parameters["manifest_path"])
+        if not is_generated(path):
+            return None
+        settings = phantom.settings_of(path)
+        known = settings.get("kind", "slices") == "slices"
+        return slices.crowd(data, settings, raters) if known else None
 
     def upstream(self, folder: Path | str) -> runs.Run:
         """Open a run that this one builds on; refuse one that is incomplete, damaged or stale."""

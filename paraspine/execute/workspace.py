@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from paraspine.arrays import ManifestError, SettingsError
 
-__all__ = ["read_header", "refuse_taken", "workspace_name"]
+__all__ = ["Header", "read_header", "refuse_taken", "workspace_name"]
 
 
 def workspace_name(profile: str, cohort: str) -> str:
@@ -33,8 +34,39 @@ def refuse_taken(root: Path, workspace: str, manifest: str, cohort: str) -> None
         )
 
 
-def read_header(path: Path) -> tuple[int, str, dict]:
-    """How many raters a manifest has, what its cohort is called, and its own parameters.
+@dataclass(frozen=True)
+class Header:
+    """What a manifest and its sidecar say of a cohort before anything is checked.
+
+    Attributes
+    ----------
+    name : str
+        What the cohort is called.
+    raters : tuple of str
+        Names, in the order of the columns.
+    raters_of_an_image : int
+        Most raters of one image; the number of raters where the manifest has no row.
+    subjects : int
+        Different subjects; 0 where the manifest has no row.
+    centers : tuple of str
+        The centre of each image; empty without such a column.
+    own : dict
+        The cohort's own parameters.
+    simulated : bool
+        Whether it is one of slices that the phantom draws.
+    """
+
+    name: str
+    raters: tuple[str, ...]
+    raters_of_an_image: int
+    subjects: int
+    centers: tuple[str, ...]
+    own: dict
+    simulated: bool
+
+
+def read_header(path: Path) -> Header:
+    """Read what a plan depends on of a manifest and its sidecar.
 
     Raises
     ------
@@ -56,13 +88,34 @@ def read_header(path: Path) -> tuple[int, str, dict]:
         )
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError) as error:
+            reader = csv.DictReader(file, restval="")
+            header, rows = list(reader.fieldnames or []), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(f"{path}: cannot be read as a manifest ({error}).") from error
-    sidecar = path.with_suffix(".json")
+    columns = [c for c in header if c.startswith("rater_")]
+    counts = [sum(bool(row[c].strip()) for c in columns) for row in rows]
+    block = _sidecar(path.with_suffix(".json"))
+    return Header(
+        name=str(block.get("name", "")) or path.parent.name,
+        raters=tuple(c.removeprefix("rater_") for c in columns),
+        raters_of_an_image=max(counts, default=len(columns)),
+        subjects=len({row.get("subject", "") for row in rows}),
+        centers=tuple(row["center"] for row in rows) if "center" in header else (),
+        own=block.get("parameters", {}),
+        simulated=_draws_slices(block.get("generator")),
+    )
+
+
+def _sidecar(path: Path) -> dict:
+    """The sidecar's block; empty where it is none: `paraspine check` reports what is wrong."""
     try:
-        block = json.loads(sidecar.read_text(encoding="utf-8")) if sidecar.is_file() else {}
-        name, own = str(block.get("name", "")), dict(block.get("parameters", {}))
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, ValueError):
-        name, own = "", {}  # `paraspine check` reports what is wrong with the sidecar
-    return sum(c.startswith("rater_") for c in header), name or path.parent.name, own
+        block = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return block | {"parameters": dict(block.get("parameters", {}))}
+    except (ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _draws_slices(generator) -> bool:
+    if not isinstance(generator, dict):
+        return False
+    return generator.get("name") == "phantom" and generator.get("kind", "slices") == "slices"

@@ -11,12 +11,15 @@ from .candidates import entropy_panels, reliability_panels
 from .entropies import entropy_histogram, entropy_scatter
 from .images import View, cohort_slices, slice_explorer, uncertainty_panels
 from .multiples import small_multiples
+from .multitask import Compared, Steps, prediction_grid, variance_steps
 from .overview import split_overview, training_curves
 from .scores import score_violins, validation_losses
 from .style import PALETTE
 
 __all__ = [
     "PALETTE",
+    "Compared",
+    "Steps",
     "View",
     "accuracy_retention",
     "agreement_by_level",
@@ -28,6 +31,7 @@ __all__ = [
     "intervals",
     "pairwise_dice",
     "precision_recall",
+    "prediction_grid",
     "reliability_diagram",
     "reliability_panels",
     "score_violins",
@@ -37,4 +41,5 @@ __all__ = [
     "training_curves",
     "uncertainty_panels",
     "validation_losses",
+    "variance_steps",
 ]

@@ -97,5 +97,6 @@ def variance_map(labels, num_classes: int, spacing=None) -> np.ndarray:
         )
         near = labels[(slice(None), *box)] == c
         soft = np.stack([expit(signed_distance(mask, spacing)) for mask in near])
-        result[(c - 1, *box)] = soft.var(axis=0)
+        same = (soft == soft[:1]).all(axis=0)  # whose mean, and so variance, may be off by rounding
+        result[(c - 1, *box)] = np.where(same, 0, soft.var(axis=0))
     return result

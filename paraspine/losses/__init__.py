@@ -8,12 +8,13 @@ same bits each time.
 """
 
 from paraspine.losses.overlap import cross_entropy, dice, dice_ce, dice_focal
-from paraspine.losses.registry import build, multitask
+from paraspine.losses.registry import build, compares, multitask
 from paraspine.losses.wing import adaptive_wing, normalised_relu
 
 __all__ = [
     "adaptive_wing",
     "build",
+    "compares",
     "cross_entropy",
     "dice",
     "dice_ce",

@@ -20,6 +20,7 @@ __all__ = [
     "IDENTITY",
     "error_arrays",
     "error_detectors",
+    "identified",
     "pairwise_frame",
     "prediction_frame",
     "rater_frame",
@@ -65,7 +66,7 @@ def rater_frame(data) -> pd.DataFrame:
         for name, values in zip(data.classes.foreground, dice.T, strict=True):
             known = values[~np.isnan(values)]
             found.append((item, name, "pairwise_dice", known.mean() if known.size else np.nan))
-    return _identified(data, found)
+    return identified(data, found)
 
 
 def pairwise_frame(data) -> pd.DataFrame:
@@ -78,7 +79,7 @@ def pairwise_frame(data) -> pd.DataFrame:
             for name, value in zip(data.classes.foreground, values, strict=True):
                 found.append((item, name, "dice", value))
                 pairs.append(f"{data.raters[a]} and {data.raters[b]}")
-    return _identified(data, found).assign(pair=pairs)
+    return identified(data, found).assign(pair=pairs)
 
 
 def prediction_frame(data, moments) -> pd.DataFrame:
@@ -126,7 +127,7 @@ def prediction_frame(data, moments) -> pd.DataFrame:
         soft = fusion.soft_labels(labels, classes.num_classes)
         brier = metrics.brier(mean[:, seen], soft[:, seen])
         found += [(item, c, "brier", v) for c, v in zip(classes.names, brier, strict=True)]
-    return _identified(data, found)
+    return identified(data, found)
 
 
 def reliability_frame(data, moments, bins: int = 10) -> pd.DataFrame:
@@ -291,7 +292,8 @@ def _identity(data) -> pd.DataFrame:
     return table[[c for c in IDENTITY if c in table]].reset_index(drop=True)
 
 
-def _identified(data, found: list[tuple]) -> pd.DataFrame:
+def identified(data, found: list[tuple]) -> pd.DataFrame:
+    """A tidy frame of (place of the image, class, measure, value)."""
     frame = pd.DataFrame(found, columns=["item", "class", "measure", "value"])
     identity = _identity(data).loc[frame.pop("item")].reset_index(drop=True)
     return pd.concat([identity, frame.astype({"value": float})], axis=1)

@@ -41,6 +41,8 @@ METHODS = {"TTD": "dropout", "TTA": "tta", "ensemble": "ensemble"}
 #: Digits of a power of ten.
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NOT_YET = "this book does not run it yet"
+#: Papers whose numbers stand beside a book's own in a chapter that not every book has.
+ELSEWHERE = {"roshanzamir2022": "in the multi-task chapter, where there is one"}
 
 
 def printed_cell(name: str, system: str, condition: str) -> tuple[Cell, ...]:
@@ -154,7 +156,11 @@ def as_published(source: str) -> pd.DataFrame:
     order = list(dict.fromkeys(shown[keys].itertuples(index=False, name=None)))
     columns = list(dict.fromkeys(shown["condition"]))
     wide = shown.set_index([*keys, "condition"])["cell"].unstack("condition").fillna("")
-    return wide.loc[order, columns].rename_axis(columns=None).assign(**{"this run": NOT_YET})
+    return (
+        wide.loc[order, columns]
+        .rename_axis(columns=None)
+        .assign(**{"this run": ELSEWHERE.get(source, NOT_YET)})
+    )
 
 
 def inconsistency_table() -> pd.DataFrame:

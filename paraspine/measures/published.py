@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -17,7 +19,15 @@ from paraspine.measures.printed import (
 )
 from paraspine.published.tables import SCALES
 
-__all__ = ["TABLES", "beside_published", "beside_sentence", "beside_tables", "pretty_beside"]
+__all__ = [
+    "TABLES",
+    "beside_published",
+    "beside_sentence",
+    "beside_tables",
+    "place_of",
+    "pretty_beside",
+    "structure_named",
+]
 
 TABLES = ("Table 1", "Table 2", "Table 3", "Table 4", "Table 5")
 
@@ -88,21 +98,21 @@ def beside_published(found: Evidence, name: str) -> pd.DataFrame:
             }
         )
     table = pd.DataFrame(lines)
-    return table.assign(place=[_place(r) for r in table.itertuples()])
+    return table.assign(place=[place_of(r) for r in table.itertuples()])
 
 
 def _status(found: Evidence, name: str, target: str, cells) -> str:
     """Why this run has no such cell."""
-    if name in ("Table 1", "Table 4") and _structure(found, target) is None:
+    if name in ("Table 1", "Table 4") and structure_named(found.structures(), target) is None:
         return f"this cohort has no {target}"
     missing = missing_words(found, cells)
     return f"not run: {missing}" if missing else ""
 
 
-def _structure(found: Evidence, target: str) -> str | None:
+def structure_named(structures: Iterable[str], target: str) -> str | None:
     """A cohort's name for a structure; the order of words and their case make no difference."""
     wanted = sorted(target.lower().split())
-    return next((s for s in found.structures() if sorted(s.lower().split()) == wanted), None)
+    return next((s for s in structures if sorted(s.lower().split()) == wanted), None)
 
 
 def _measured(found: Evidence, name: str, target: str, cells) -> tuple[statistics.Estimate, float]:
@@ -111,7 +121,7 @@ def _measured(found: Evidence, name: str, target: str, cells) -> tuple[statistic
             r = replicates(found, "correlation", [cells])[0]
             return estimate_of(r**2), np.nan
         return estimate_of(replicates(found, target, [cells])[0]), np.nan
-    only = _structure(found, target) if target != "all" else None
+    only = structure_named(found.structures(), target) if target != "all" else None
     value = estimate_of(replicates(found, QUANTITY[name], [cells], only=only)[0])
     if name != "Table 4":
         return value, np.nan
@@ -120,7 +130,7 @@ def _measured(found: Evidence, name: str, target: str, cells) -> tuple[statistic
     return value, float(np.mean(spread))
 
 
-def _place(row) -> str:
+def place_of(row) -> str:
     """Where the published value stands to this run's interval."""
     if not (np.isfinite(row.low) and np.isfinite(row.high)):
         return ""

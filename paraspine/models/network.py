@@ -32,9 +32,13 @@ class Network(nn.Module):
         What makes logits into probabilities.
     decoder : Decoder
         Where the dropout layers are.
+    tasks : tuple of str
+        Names of what `outputs` gives: "segmentation", which is what calling the network computes,
+        and for multi-task networks more.
     """
 
     activation = "softmax"
+    tasks: tuple[str, ...] = ("segmentation",)
 
     def __init__(self, settings: dict, divisor: int):
         super().__init__()
@@ -64,6 +68,14 @@ class Network(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Compute logits ``(B, C, H, W)`` of images ``(B, in_channels, H, W)``."""
         return self.decode(self.encode(images))
+
+    def outputs(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Compute what each of the `tasks` asks of images, in one pass."""
+        return {"segmentation": self(images)}
+
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """Return the modules that each task has for itself; the others are shared by all."""
+        return {"segmentation": [self.decoder]}
 
     def check_images(self, images: torch.Tensor) -> None:
         """Raise `ModelError` unless the images fit the network."""

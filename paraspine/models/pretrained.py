@@ -167,7 +167,7 @@ def _adapt(name: str, tensor: torch.Tensor, own: torch.Tensor) -> torch.Tensor |
     """Return the tensor in the network's shape, or None where there is no good way."""
     if tensor.ndim != own.ndim:
         return None
-    if name == "transformer.positions" and tensor.shape[:2] == own.shape[:2]:
+    if name.endswith("transformer.positions") and tensor.shape[:2] == own.shape[:2]:
         return F.interpolate(tensor.float(), size=own.shape[2:], mode="bicubic")
     first = name in ("encoder.conv1.weight", "encoder.root.weight", "encoder.0.0.conv.weight")
     if first and own.shape[1] == 1 and tensor.shape[::2] == own.shape[::2]:

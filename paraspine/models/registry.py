@@ -10,14 +10,25 @@ import torch
 from torch import nn
 
 from paraspine.arrays import SettingsError
+from paraspine.models.multitask import MultiTaskTransUNet, MultiTaskUNet
 from paraspine.models.network import Network
 from paraspine.models.pretrained import load_pretrained
 from paraspine.models.transunet import TransUNet
 from paraspine.models.unet import UNet
 
-__all__ = ["build", "known_options", "names", "options", "parameter_count"]
+__all__ = [
+    "build",
+    "known_options",
+    "names",
+    "options",
+    "parameter_count",
+    "parameter_counts",
+    "tasks",
+]
 
-NETWORKS: dict[str, type[Network]] = {"unet": UNet, "transunet": TransUNet}
+NETWORKS: dict[str, type[Network]] = {
+    network.name: network for network in (UNet, TransUNet, MultiTaskUNet, MultiTaskTransUNet)
+}
 
 
 def names() -> tuple[str, ...]:
@@ -33,10 +44,25 @@ def options(name: str) -> dict[str, object]:
     SettingsError
         If there is no such network.
     """
+    parameters = inspect.signature(_network(name).__init__).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def tasks(name: str) -> tuple[str, ...]:
+    """Return the names of what a network computes: "segmentation", and perhaps "variance".
+
+    Raises
+    ------
+    SettingsError
+        If there is no such network.
+    """
+    return _network(name).tasks
+
+
+def _network(name: str) -> type[Network]:
     if name not in NETWORKS:
         raise SettingsError(f"model: expected one of {', '.join(NETWORKS)}, got {name!r}.")
-    parameters = inspect.signature(NETWORKS[name].__init__).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return NETWORKS[name]
 
 
 def known_options(name: str, **settings) -> dict[str, object]:
@@ -113,3 +139,18 @@ def build(
 def parameter_count(model: nn.Module, *, trainable: bool = False) -> int:
     """Count the parameters of a network; those that training changes only, if asked."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable)
+
+
+def parameter_counts(model: Network) -> dict[str, int]:
+    """Count the parameters that the tasks of a network share, and those of each task alone.
+
+    Returns
+    -------
+    dict of str to int
+        ``"shared"`` and the names of ``model.tasks``; they sum to `parameter_count`.
+    """
+    own = {
+        task: sum(parameter_count(module) for module in modules)
+        for task, modules in model.parts().items()
+    }
+    return {"shared": parameter_count(model) - sum(own.values()), **own}

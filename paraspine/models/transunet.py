@@ -58,6 +58,8 @@ class TransUNet(Network):
         If an option is of the wrong type or out of range.
     """
 
+    name = "transunet"
+
     def __init__(
         self,
         in_channels: int,
@@ -92,7 +94,7 @@ class TransUNet(Network):
             raise SettingsError(f"image_size: expected a multiple of 16, got {image_size}.")
         rate = check_rate("dropout", dropout)
         settings = {
-            "name": "transunet",
+            "name": self.name,
             "in_channels": check_count("in_channels", in_channels),
             "num_classes": check_count("num_classes", num_classes, at_least=2),
             "encoder": check_choice("encoder", encoder, tuple(ENCODERS)),
@@ -110,17 +112,33 @@ class TransUNet(Network):
         super().__init__(settings, divisor=16)
         self.encoder = ENCODERS[encoder](in_channels, width, norm)
         initialise(self.encoder)
-        self.transformer = VisionTransformer(
+        self.transformer = self.new_transformer()
+        self.decoder = self.new_decoder(num_classes)
+
+    def new_transformer(self) -> VisionTransformer:
+        """Build a transformer on the encoder's deepest features."""
+        own = self.settings
+        return VisionTransformer(
             self.encoder.out_channels,
-            hidden,
-            settings["layers"],
-            heads,
-            settings["mlp"],
-            (image_size // 16, image_size // 16),
-            settings["transformer_dropout"],
+            own["hidden"],
+            own["layers"],
+            own["heads"],
+            own["mlp"],
+            (own["image_size"] // 16, own["image_size"] // 16),
+            own["transformer_dropout"],
         )
-        self.decoder = up_sampler(
-            hidden, 8 * width, widths, self.encoder.skip_channels, num_classes, norm, rate
+
+    def new_decoder(self, out_channels: int) -> Decoder:
+        """Build an up-sampler of the transformer's features."""
+        own = self.settings
+        return up_sampler(
+            own["hidden"],
+            8 * own["width"],
+            own["decoder_widths"],
+            self.encoder.skip_channels,
+            out_channels,
+            own["norm"],
+            own["dropout"],
         )
 
     def features(self, images: torch.Tensor) -> Features:
@@ -128,13 +146,17 @@ class TransUNet(Network):
         deep, *skips = self.encoder(images)
         return self.transformer(deep), *skips
 
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """Return the modules that each task has for itself: a transformer and an up-sampler."""
+        return {"segmentation": [self.transformer, self.decoder]}
+
 
 def up_sampler(
     hidden: int,
     entry: int,
     widths: Sequence[int],
     skips: Sequence[int],
-    num_classes: int,
+    out_channels: int,
     norm: str,
     dropout: float,
 ) -> Decoder:
@@ -148,7 +170,7 @@ def up_sampler(
         Channels of the levels.
     skips : sequence of int
         Channels of the skips from deep to shallow; the levels that are left go without.
-    num_classes : int
+    out_channels : int
         Channels that come out.
     norm, dropout
         Of the blocks; the entry block has no dropout.
@@ -166,7 +188,7 @@ def up_sampler(
         for before, skip, after in zip([entry, *widths], skips, widths, strict=False)
     ]
     decoder = Decoder(
-        ConvBlock(hidden, entry, norm), levels, nn.Conv2d(widths[-1], num_classes, 3, padding=1)
+        ConvBlock(hidden, entry, norm), levels, nn.Conv2d(widths[-1], out_channels, 3, padding=1)
     )
     initialise(decoder.entry)
     initialise(decoder.levels)

@@ -13,7 +13,7 @@ from paraspine.models.blocks import ConvBlock, Decoder, Level, initialise
 from paraspine.models.network import Features, Network
 from paraspine.models.options import check_count, check_counts, check_rate
 
-__all__ = ["UNet"]
+__all__ = ["UNet", "expanding_path"]
 
 
 class UNet(Network):
@@ -42,6 +42,8 @@ class UNet(Network):
         If an option is of the wrong type or out of range.
     """
 
+    name = "unet"
+
     def __init__(
         self,
         in_channels: int,
@@ -60,7 +62,7 @@ class UNet(Network):
         widths = check_counts("widths", widths, at_least=2)
         rate = check_rate("dropout", dropout)
         settings = {
-            "name": "unet",
+            "name": self.name,
             "in_channels": check_count("in_channels", in_channels),
             "num_classes": check_count("num_classes", num_classes, at_least=2),
             "widths": widths,
@@ -72,12 +74,7 @@ class UNet(Network):
             nn.Sequential(ConvBlock(before, after, norm), ConvBlock(after, after, norm))
             for before, after in zip([in_channels, *widths], widths, strict=False)
         )
-        levels = [
-            Level(nn.ConvTranspose2d(deep, width, 2, stride=2), width, width, width, norm, rate)
-            for deep, width in zip(widths[:0:-1], widths[-2::-1], strict=True)
-        ]
-        self.decoder = Decoder(nn.Identity(), levels, nn.Conv2d(widths[0], num_classes, 1))
-        # The head keeps PyTorch's own start, smaller than one for ReLU.
+        self.decoder = expanding_path(widths, num_classes, norm, rate)
         initialise(self.encoder)
         initialise(self.decoder.levels)
 
@@ -89,3 +86,25 @@ class UNet(Network):
             values = blocks(F.max_pool2d(values, 2))
             found.insert(0, values)
         return tuple(found)
+
+
+def expanding_path(widths: Sequence[int], out_channels: int, norm: str, dropout: float) -> Decoder:
+    """Build U-Net's decoder: transposed convolutions up, the skips joined, two blocks a level.
+
+    The head keeps PyTorch's own start, smaller than one for ReLU; the levels are for the caller
+    to `initialise`.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels of the encoder's levels, shallow to deep.
+    out_channels : int
+        Channels that come out.
+    norm, dropout
+        Of the blocks.
+    """
+    levels = [
+        Level(nn.ConvTranspose2d(deep, width, 2, stride=2), width, width, width, norm, dropout)
+        for deep, width in zip(widths[:0:-1], widths[-2::-1], strict=True)
+    ]
+    return Decoder(nn.Identity(), levels, nn.Conv2d(widths[0], out_channels, 1))

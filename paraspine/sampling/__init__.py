@@ -2,11 +2,23 @@
 
 Every method returns `SampleMoments`: the mean probabilities, the mean entropy of the samples and
 how many samples saw each pixel. Samples are not kept, so memory does not grow with their number.
+`joint` gives a multi-task network's other output beside them.
 """
 
 from paraspine.sampling.choice import sample
+from paraspine.sampling.joint import Joint, joint, timed
 from paraspine.sampling.methods import augmented, ensemble, single
 from paraspine.sampling.moments import SampleMoments
 from paraspine.sampling.stochastic import dropout
 
-__all__ = ["SampleMoments", "augmented", "dropout", "ensemble", "sample", "single"]
+__all__ = [
+    "Joint",
+    "SampleMoments",
+    "augmented",
+    "dropout",
+    "ensemble",
+    "joint",
+    "sample",
+    "single",
+    "timed",
+]

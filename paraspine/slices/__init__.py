@@ -8,7 +8,7 @@ such in `Slices.rated`; its label map there is empty and means nothing.
 from paraspine.slices.data import Slices
 from paraspine.slices.grid import common_grid
 from paraspine.slices.loading import load
-from paraspine.slices.simulated import redrawn
+from paraspine.slices.simulated import crowd, redrawn
 from paraspine.slices.targets import (
     FUSIONS,
     Targets,
@@ -19,12 +19,14 @@ from paraspine.slices.targets import (
     tie_rates,
     vote,
 )
+from paraspine.slices.variances import variances
 
 __all__ = [
     "FUSIONS",
     "Slices",
     "Targets",
     "common_grid",
+    "crowd",
     "label_sets",
     "load",
     "rater_counts",
@@ -32,5 +34,6 @@ __all__ = [
     "soft",
     "targets",
     "tie_rates",
+    "variances",
     "vote",
 ]

@@ -12,7 +12,11 @@ from paraspine.arrays import SettingsError
 from paraspine.slices.data import Slices
 from paraspine.slices.grid import resampled
 
-__all__ = ["redrawn"]
+__all__ = ["crowd", "redrawn"]
+
+#: A phantom's raters have letters up to so many, and numbers beyond: others, then, than those of a
+#: cohort with fewer.
+LETTERS = 26
 
 
 def redrawn(
@@ -68,3 +72,48 @@ def redrawn(
             labels[item, r] = own.array[0] if case.rated[r] else 0
         rated[item] = case.rated
     return replace(data, images=images, labels=labels, rated=rated)
+
+
+def crowd(data: Slices, settings: Mapping, raters: int = 30) -> Slices:
+    """Have slices of a phantom cohort rated by many who took no part in it.
+
+    Their styles and hands are drawn as those of the cohort's raters were, so what they disagree on
+    is the disagreement of raters in general, of which the cohort's few are a sample.
+
+    Parameters
+    ----------
+    data : Slices
+        Slices of the cohort, on the grid that the result has too (centred on the image).
+    settings : mapping
+        The cohort's, as `phantom.settings_of` gives them.
+    raters : int
+        How many, at least 27.
+
+    Returns
+    -------
+    Slices
+        The same rows and images with the labels of the others.
+
+    Raises
+    ------
+    SettingsError
+        With fewer raters, a cohort that has as many itself, or one of volumes.
+    """
+    if settings.get("kind", "slices") != "slices":
+        raise SettingsError("kind: expected a phantom of slices; volumes are not drawn one by one.")
+    whole = isinstance(raters, (int, np.integer)) and not isinstance(raters, bool)
+    if not whole or raters <= LETTERS or len(data.raters) > LETTERS:
+        raise SettingsError(
+            f"raters: expected more than {LETTERS}, and a cohort with no more than that, so that "
+            f"none of them is one of the cohort's; got {raters!r} and {len(data.raters)}."
+        )
+    own = {**settings, "raters": int(raters), "single_rater": 0.0}
+    labels = np.zeros((len(data), raters, *data.size), dtype=np.uint8)
+    for item, row in enumerate(data.table.to_dict("records")):
+        case = phantom.simulate(int(str(row["subject"]).removeprefix("sub-")), row["level"], **own)
+        for r, drawn in enumerate(case.labels):
+            there = case.volume(drawn), data.size, data.spacing, None, data.classes.num_classes
+            labels[item, r] = resampled(*there).array[0]
+    rated = np.ones((len(data), raters), dtype=bool)
+    names = tuple(f"{r + 1:03d}" for r in range(raters))
+    return replace(data, labels=labels, rated=rated, raters=names)

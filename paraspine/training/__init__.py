@@ -8,6 +8,6 @@ run again on the way.
 from paraspine.training.data import Data
 from paraspine.training.fitting import History, fit
 from paraspine.training.schedule import learning_rate, momentum
-from paraspine.training.settings import Settings
+from paraspine.training.settings import Settings, loss_for
 
-__all__ = ["Data", "History", "Settings", "fit", "learning_rate", "momentum"]
+__all__ = ["Data", "History", "Settings", "fit", "learning_rate", "loss_for", "momentum"]

@@ -51,6 +51,9 @@ def fingerprint(
     if validation is not None:
         found["validation images"] = digest(data.validation_images)
         found["validation targets"] = digest(validation.raw(0))
+    for side in ("train", "validation"):
+        if (maps := getattr(data, f"{side}_variance")) is not None:
+            found[f"{side} variance"] = digest(maps)
     found["network"] = hashlib.sha256(str(model).encode()).hexdigest()[:16]
     found["initial weights"] = _state_digest(model)
     return json.loads(json.dumps(found))

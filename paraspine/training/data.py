@@ -12,7 +12,7 @@ import torch
 from paraspine.arrays import ImageError, LabelError, ProbabilityError, SettingsError, ShapeError
 from paraspine.augmentation import Augmentation, check_mirror
 
-__all__ = ["Data", "Images", "Targets", "check", "digest"]
+__all__ = ["Data", "Images", "Maps", "Targets", "check", "digest"]
 
 
 @dataclass
@@ -38,6 +38,9 @@ class Data:
         Which class each becomes in a mirrored image; needed if the augmentation mirrors.
     spacing : (float, float)
         Pixel spacing (rows, columns); only its ratio matters, for rotations.
+    train_variance, validation_variance : array or tensor, ``(N, C - 1, *spatial)``, optional
+        Variance maps of the raters, as `paraspine.fusion.variance_map` gives them, for networks and
+        losses that have that task too; NaN in all of an image where it is not known.
     """
 
     train_images: np.ndarray | torch.Tensor
@@ -47,15 +50,27 @@ class Data:
     num_classes: int
     mirror: Sequence[int] | None = None
     spacing: Sequence[float] = (1.0, 1.0)
+    train_variance: np.ndarray | torch.Tensor | None = None
+    validation_variance: np.ndarray | torch.Tensor | None = None
 
 
-def check(data: Data, augmentation: Augmentation | None) -> None:
-    """Raise an error if the parts of the data do not fit together or the augmentation."""
+def check(
+    data: Data, augmentation: Augmentation | None, tasks: Sequence[str] = ("segmentation",)
+) -> None:
+    """Raise an error if the parts of the data do not fit together, the augmentation or the loss."""
     classes = data.num_classes
     if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
         raise SettingsError(f"num_classes: expected at least 2 with background, got {classes!r}.")
     if (data.validation_images is None) != (data.validation_targets is None):
         raise SettingsError("validation: expected images and targets, or neither; got one of them.")
+    if "variance" in tasks:
+        for side in ("train", "validation"):
+            images, maps = getattr(data, f"{side}_images"), getattr(data, f"{side}_variance")
+            if (images is None) != (maps is None):
+                raise SettingsError(
+                    f"{side} variance: the loss compares variance maps, so expected one for each "
+                    f"of the {side} images; got {'none' if maps is None else 'no such images'}."
+                )
     if augmentation is not None:
         check_mirror(augmentation, data.mirror, classes)
         if np.ndim(data.train_images) > 4:
@@ -106,6 +121,71 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.tensor)
+
+
+class Maps:
+    """Variance maps of all images on the device.
+
+    Parameters
+    ----------
+    maps : array or tensor, ``(N, C - 1, *spatial)``
+        As in `Data`.
+    images : Images
+        Those that they belong to.
+    num_classes : int
+        ``C``.
+    name : str
+        How messages call them.
+    needed : bool
+        Whether an image at least must have one.
+
+    Attributes
+    ----------
+    tensor : torch.Tensor, ``(N, C - 1, *spatial)``, float32
+        0 where it is not known.
+    known : torch.Tensor of bool, ``(N,)``
+        Whether an image has one.
+
+    Raises
+    ------
+    ShapeError, ImageError
+        If they do not fit the images, are negative, infinite or unknown in parts of an image, or
+        are needed and no image has one.
+    """
+
+    def __init__(self, maps, images: Images, num_classes: int, name: str, needed: bool = True):
+        tensor = _tensor(maps)
+        wanted = (len(images), num_classes - 1, *images.spatial)
+        if not tensor.is_floating_point() or tuple(tensor.shape) != wanted:
+            raise ShapeError(
+                f"{name} variance: expected one map per foreground class, {wanted} (floats), got "
+                f"{tensor.dtype} {tuple(tensor.shape)}."
+            )
+        unknown = tensor.flatten(1).isnan()
+        self.known = ~unknown.any(1)
+        if not bool((unknown.all(1) | self.known).all()):
+            place = int((unknown.any(1) & ~unknown.all(1)).nonzero()[0])
+            raise ImageError(f"{name} variance: image {place} is NaN in parts; all of it, or none.")
+        if needed and not bool(self.known.any()):
+            raise ImageError(
+                f"{name} variance: not known in any image, so there is nothing to learn from; it "
+                "takes images that two or more raters rated."
+            )
+        tensor = torch.where(tensor.isnan(), 0.0, tensor.float())
+        if not bool(((tensor >= 0) & tensor.isfinite()).all()):
+            raise ImageError(f"{name} variance: expected finite numbers of at least 0.")
+        self.tensor = tensor.to(images.tensor.device)
+        self.known = self.known.to(images.tensor.device)
+
+    def __getitem__(self, chosen) -> torch.Tensor:
+        """Maps of some images, NaN where not known."""
+        return self.mark(self.tensor[chosen], chosen)
+
+    def mark(self, maps: torch.Tensor, chosen) -> torch.Tensor:
+        """Set the maps of those images that have none to NaN."""
+        known = self.known[chosen]
+        known = known.view(-1, *(1 for _ in maps.shape[1:]))
+        return torch.where(known, maps, torch.nan)
 
 
 class Targets:

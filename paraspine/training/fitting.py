@@ -12,12 +12,13 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from paraspine import runs
+from paraspine import losses, runs
 from paraspine.arrays import RunError, SettingsError
 from paraspine.training import checkpoint
-from paraspine.training.data import Data, Images, Targets, check
+from paraspine.training.data import Data, Images, Maps, Targets, check
 from paraspine.training.hardware import choose_device, choose_precision, conditions, switches
-from paraspine.training.loop import Loop, Place, Setting
+from paraspine.training.loop import Loop
+from paraspine.training.place import Place, Setting
 from paraspine.training.settings import Settings
 
 __all__ = ["History", "fit"]
@@ -36,7 +37,9 @@ class History:
         One row per epoch: ``epoch`` (from 1), ``step`` (iterations done), ``train_loss`` (mean
         over images, while learning), ``validation_loss``, ``validation_dice`` (mean over
         foreground classes of the mean over images; NaN where no class occurs or there is no
-        validation), ``learning_rate`` (of the epoch's last iteration), ``seconds``.
+        validation), ``learning_rate`` (of the epoch's last iteration), ``seconds``; and where the
+        loss compares variance maps ``validation_variance_mse`` (mean over the images whose map is
+        known; NaN without one).
     best_epoch : int
         Whose weights were kept.
     stopped : str
@@ -68,8 +71,10 @@ def fit(
     Parameters
     ----------
     model : torch.nn.Module
-        Images ``(B, channels, *spatial)`` to logits ``(B, C, *spatial)``, freshly initialised. It
-        ends on the training device, in evaluation mode, with the best weights.
+        Images ``(B, channels, *spatial)`` to logits ``(B, C, *spatial)``, freshly initialised. For
+        a loss that compares more than those, it has a method ``outputs(images)`` that gives all by
+        name (`paraspine.losses.compares`). It ends on the training device, in evaluation mode, with
+        the best weights.
     data : Data
         Images and targets.
     settings : Settings
@@ -94,10 +99,17 @@ def fit(
     """
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
-    check(data, settings.augmentation)
+    tasks = losses.compares(settings.loss)
+    if len(tasks) > 1 and not set(tasks) <= set(getattr(model, "tasks", ())):
+        raise SettingsError(
+            f"loss: {settings.loss!r} compares {' and '.join(tasks)}, expected a network with both "
+            f"(its `tasks`), got {getattr(model, 'tasks', ('segmentation',))}."
+        )
+    check(data, settings.augmentation, tasks)
     train = Images(data.train_images, device, "train")
     targets = Targets(data.train_targets, train, data.num_classes, "train")
-    validation = validation_targets = None
+    maps, validation = {}, None
+    validation_targets = None
     if data.validation_images is not None:
         validation = Images(data.validation_images, device, "validation")
         validation_targets = Targets(
@@ -105,6 +117,11 @@ def fit(
         )
     elif settings.patience is not None:
         raise SettingsError("patience: early stopping needs validation images; set patience=None.")
+    if "variance" in tasks:
+        maps["train"] = Maps(data.train_variance, train, data.num_classes, "train")
+        if validation is not None:
+            known = data.validation_variance
+            maps["validation"] = Maps(known, validation, data.num_classes, "validation", False)
     fingerprint = checkpoint.fingerprint(model, data, settings, targets, validation_targets)
     if run.path(SUMMARY).is_file():
         return _finished(model.to(device), fingerprint, run)
@@ -123,6 +140,8 @@ def fit(
             train_targets=targets,
             validation=validation,
             validation_targets=validation_targets,
+            maps=maps,
+            tasks=tasks,
             device=device,
             precision=precision,
             fingerprint=fingerprint,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -15,52 +15,16 @@ from tqdm import tqdm
 from paraspine import augmentation, losses, runs
 from paraspine.arrays import ModelError, ShapeError
 from paraspine.training import checkpoint
-from paraspine.training.data import Data, Images, Targets
 from paraspine.training.hardware import autocast
+from paraspine.training.place import Place, Setting
 from paraspine.training.schedule import learning_rate, momentum
 from paraspine.training.settings import Settings
 from paraspine.training.validation import validate
 
-__all__ = ["Loop", "Place", "Setting"]
+__all__ = ["Loop"]
 
 #: Losses left on a GPU before they are fetched and checked: each fetch waits for the GPU.
 PENDING = 20
-
-
-@dataclass
-class Place:
-    """Where a training stands; plain values only, so that it can lie in a checkpoint."""
-
-    epoch: int = 0
-    batch: int = 0  # of the epoch's batches, how many are done
-    step: int = 0
-    order: list[int] = field(default_factory=list)  # of the epoch's images; empty between epochs
-    losses: list[float] = field(default_factory=list)  # of the epoch's batches
-    rows: list[dict] = field(default_factory=list)  # of the history
-    seconds: list[float] = field(default_factory=list)  # of each epoch
-    elapsed: float = 0.0  # seconds of this epoch in earlier processes
-    best_score: float = -math.inf
-    best_epoch: int = 0
-    reference: float = -math.inf  # score that patience compares with
-    waited: int = 0
-    stopped: str = ""
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a training is given, on its device."""
-
-    settings: Settings
-    data: Data
-    train: Images
-    train_targets: Targets
-    validation: Images | None
-    validation_targets: Targets | None
-    device: torch.device
-    precision: str
-    fingerprint: dict
-    conditions: dict
 
 
 def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
@@ -188,8 +152,9 @@ class Loop:
         mean = math.fsum(n * v for n, v in zip(sizes, place.losses, strict=True)) / sum(sizes)
         measured = self._validate()
         rate = learning_rate(self.settings, place.step - 1, self.steps)
-        self._close(mean, *measured, rate)
-        bar.set_postfix(epoch=place.epoch, loss=f"{mean:.4f}", dice=f"{measured[1]:.3f}")
+        self._close(mean, measured, rate)
+        dice = measured["validation_dice"]
+        bar.set_postfix(epoch=place.epoch, loss=f"{mean:.4f}", dice=f"{dice:.3f}")
         if place.stopped or self._due():
             self._save()
 
@@ -199,8 +164,9 @@ class Loop:
     def _step(self, chosen: torch.Tensor, targets: torch.Tensor) -> None:
         given, settings = self.given, self.settings
         images, target = given.train.tensor[chosen], targets[chosen]
+        maps = given.maps["train"][chosen] if given.maps else None
         if settings.augmentation is not None:
-            images, target = self._augmented(images, target)
+            images, target, maps = self._augmented(images, target, maps, chosen)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(settings, self.place.step, self.steps)
             moving = momentum(settings, self.place.step, self.steps)
@@ -209,7 +175,7 @@ class Loop:
             else:
                 group["momentum"] = moving
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss(self._network(images), target)
+        loss = self.compare(self._network(images), target, maps)
         loss.backward()
         if settings.clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
@@ -218,7 +184,13 @@ class Loop:
         if given.device.type == "cpu" or len(self.pending) >= PENDING:
             self._fetch()
 
-    def _augmented(self, images, target):
+    def compare(self, outputs: dict, target: torch.Tensor, maps: torch.Tensor | None):
+        """Loss of a batch: of the logits, or of all outputs that the loss compares."""
+        if maps is None:
+            return self.loss(outputs["segmentation"], target)
+        return self.loss(tuple(outputs[task] for task in self.given.tasks), (target, maps))
+
+    def _augmented(self, images, target, maps, chosen):
         given, swap = self.given, self.given.data.mirror
         drawn = augmentation.draw(
             self.settings.augmentation,
@@ -228,18 +200,27 @@ class Loop:
             spacing=given.data.spacing,
         )
         move = augmentation.apply_soft if target.is_floating_point() else augmentation.apply_labels
+        if maps is not None:
+            known = given.maps["train"]
+            moved = augmentation.apply_maps(drawn, known.tensor[chosen], mirror_classes=swap)
+            maps = known.mark(moved, chosen)
         return (
             augmentation.apply(drawn, images, fill=self.settings.fill),
             move(drawn, target, mirror_classes=swap),
+            maps,
         )
 
-    def _network(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits of a batch, in the training's precision and memory order."""
+    def _network(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the network says of a batch, in the training's precision and memory order."""
+        given = self.given
         if self.settings.channels_last and images.ndim == 4:
             images = images.contiguous(memory_format=torch.channels_last)
         try:
-            with autocast(self.given.device, self.given.precision):
-                logits = self.model(images)
+            with autocast(given.device, given.precision):
+                if len(given.tasks) > 1:
+                    outputs = self.model.outputs(images)
+                else:
+                    outputs = {"segmentation": self.model(images)}
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
@@ -247,11 +228,12 @@ class Loop:
                 f"a batch of {len(images)} image(s) leaves a normalisation layer a single value "
                 "per channel; use a batch_size of at least 2, more images, or larger ones."
             ) from error
-        wanted = (len(images), self.given.data.num_classes, *images.shape[2:])
+        logits = outputs["segmentation"]
+        wanted = (len(images), given.data.num_classes, *images.shape[2:])
         if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != wanted:
             found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits)
             raise ShapeError(f"network: expected logits of shape {wanted}, got {found}.")
-        return logits
+        return outputs
 
     def _fetch(self) -> None:
         """Take the losses from the device and refuse what is no number."""
@@ -273,23 +255,24 @@ class Loop:
             'rate, clip the gradient (clip=1.0), or compute in precision="float32".'
         )
 
-    def _validate(self) -> tuple[float, float]:
+    def _validate(self) -> dict[str, float]:
         given = self.given
         if given.validation is None:
-            return math.nan, math.nan
+            return {"validation_loss": math.nan, "validation_dice": math.nan}
         found = validate(
             self.model,
             given.validation.tensor,
             given.validation_targets(self.place.epoch),
-            self.loss,
+            self.compare,
             self.settings.batch_size,
             self._network,
+            given.maps.get("validation"),
         )
-        if not math.isfinite(found[0]):
-            self._refuse("validation", found[0], self.place.step)
+        if not math.isfinite(found["validation_loss"]):
+            self._refuse("validation", found["validation_loss"], self.place.step)
         return found
 
-    def _close(self, train_loss: float, loss: float, dice: float, rate: float) -> None:
+    def _close(self, train_loss: float, measured: dict[str, float], rate: float) -> None:
         """Enter an epoch into the history, keep the best weights, decide whether to go on."""
         place, settings = self.place, self.settings
         place.epoch += 1
@@ -298,11 +281,11 @@ class Loop:
                 "epoch": place.epoch,
                 "step": place.step,
                 "train_loss": train_loss,
-                "validation_loss": loss,
-                "validation_dice": dice,
+                **measured,
                 "learning_rate": rate,
             }
         )
+        loss, dice = measured["validation_loss"], measured["validation_dice"]
         score = -loss if settings.monitor == "loss" else dice
         if score > place.best_score:
             place.best_score, place.best_epoch = score, place.epoch

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 
 from paraspine import losses
 from paraspine.arrays import SettingsError
 from paraspine.augmentation import Augmentation
 
-__all__ = ["CIRCUMSTANCES", "Settings"]
+__all__ = ["CIRCUMSTANCES", "Settings", "loss_for"]
 
 #: Settings that may change between a run and its resumption: they do not touch the result.
 CIRCUMSTANCES = ("checkpoint_every", "checkpoint_seconds", "threads", "device", "precision")
@@ -169,3 +169,35 @@ class Settings:
         if self.augmentation is not None:
             flat["augmentation"] = asdict(self.augmentation)
         return flat
+
+
+def loss_for(
+    tasks: Sequence[str],
+    *,
+    dice_weight: float = 1.0,
+    ce_weight: float = 1.0,
+    variance_loss: str = "mse",
+) -> dict:
+    """Choose the settings of the loss that suits a network's tasks.
+
+    Parameters
+    ----------
+    tasks : sequence of str
+        What the network computes: "segmentation", and perhaps "variance".
+    dice_weight, ce_weight : float
+        Of the segmentation's two losses.
+    variance_loss : str
+        As in `paraspine.losses.multitask`; plays no part for a single task.
+
+    Returns
+    -------
+    dict
+        ``loss`` and ``loss_options`` of `Settings`.
+    """
+    options = {"dice_weight": float(dice_weight), "ce_weight": float(ce_weight)}
+    if "variance" in tasks:
+        return {
+            "loss": "multitask",
+            "loss_options": options | {"variance_loss": variance_loss},
+        }
+    return {"loss": "dice_ce", "loss_options": options}

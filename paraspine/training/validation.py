@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from paraspine.training.data import Maps
+
 __all__ = ["mean_dice", "overlaps", "validate"]
 
 
@@ -63,7 +65,8 @@ def validate(
     loss: Callable,
     batch_size: int,
     network: Callable,
-) -> tuple[float, float]:
+    maps: Maps | None = None,
+) -> dict[str, float]:
     """Mean loss over images and mean Dice, in evaluation mode.
 
     Parameters
@@ -73,19 +76,36 @@ def validate(
     images, targets : torch.Tensor
         On the device.
     loss : callable
-        Of (logits, target).
+        Of (outputs, target, variance maps or None).
     batch_size : int
         Losses that sum over the batch are those of these batches, in order.
     network : callable
-        Runs the model on a batch of images with the training's precision.
+        Runs the model on a batch of images with the training's precision; its outputs by name.
+    maps : Maps, optional
+        Variance maps, where the loss compares them.
+
+    Returns
+    -------
+    dict of str to float
+        ``validation_loss``, ``validation_dice`` and, with maps, ``validation_variance_mse``: mean
+        over the images whose map is known, classes and voxels.
     """
     training = model.training
     model.eval()
-    sums, counts = [], []
+    sums, counts, errors = [], [], []
     for first in range(0, len(images), batch_size):
         chosen = slice(first, first + batch_size)
-        logits, target = network(images[chosen]), targets[chosen]
-        sums.append(loss(logits, target).double() * len(logits))
-        counts.append(overlaps(logits, target))
+        outputs, target = network(images[chosen]), targets[chosen]
+        wanted = None if maps is None else maps[chosen]
+        sums.append(loss(outputs, target, wanted).double() * len(target))
+        counts.append(overlaps(outputs["segmentation"], target))
+        if wanted is not None:
+            errors.append((outputs["variance"].double() - wanted).square().flatten(1).mean(1))
     model.train(training)
-    return float(torch.stack(sums).sum()) / len(images), mean_dice(torch.cat(counts).cpu())
+    found = {
+        "validation_loss": float(torch.stack(sums).sum()) / len(images),
+        "validation_dice": mean_dice(torch.cat(counts).cpu()),
+    }
+    if errors:
+        found["validation_variance_mse"] = float(torch.cat(errors).nanmean())
+    return found

@@ -489,3 +489,28 @@ def test_soft_labels_may_be_made_before_or_after():
     of_each = [apply_labels(moved, torch.from_numpy(one)[None])[0].numpy() for one in labels]
     after = fusion.soft_labels(np.stack(of_each), 3)
     assert np.abs(then - after).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    "move", [{"mirror": True}, {"translation": (4 / 72, -3 / 72)}, {"rotation": math.pi / 2}]
+)
+def test_variance_maps_are_the_same_where_pixels_meet_pixels(move):
+    """Without interpolation there is nothing in which before and after could differ."""
+    labels, swap = raters_blobs(), (0, 2, 1)
+    drawn = fixed(len(labels), **move)
+    moved = apply_labels(drawn, torch.from_numpy(labels), mirror_classes=swap)
+    after = fusion.variance_map(moved.numpy(), 3)
+    maps = torch.from_numpy(fusion.variance_map(labels, 3))[None]
+    before = apply_maps(drawn[:1], maps, mirror_classes=swap)[0].numpy()
+    assert after.max() > 0.05
+    assert before == pytest.approx(after, abs=1e-5)
+    assert np.abs(maps[0].numpy() - after).mean() > 1e-3
+
+
+def test_noise_and_blur_leave_labels_and_maps_alone():
+    drawn = fixed(1, noise=0.3, smoothing=2.0)
+    labels, maps = torch.from_numpy(raters_blobs()[:1]), torch.rand(1, 2, 72, 72)
+    assert torch.equal(apply_labels(drawn, labels), labels)
+    assert torch.equal(apply_maps(drawn, maps), maps)
+    image = torch.rand(1, 1, 72, 72)
+    assert not torch.equal(apply(drawn, image), image)

@@ -85,6 +85,8 @@ def needed(code):
         if f'execute.need(session, "{path.stem}"' in code or f'session, "{path.stem}",' in code:
             found |= set(declared_parameters(path))
             found |= needed("\n".join(source_of(c) for c in cells_of(path)[1:]))
+    if "execute.multitask_study(session.parameters)" in code:
+        found |= {f"multitask_{name}" for name in found} | {"models", "methods", "leak_models"}
     return found
 
 

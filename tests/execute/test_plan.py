@@ -21,6 +21,7 @@ from paraspine.execute import (
     fingerprint,
     load_profile,
     make_plan,
+    multitask_study,
     parse_assignment,
     summary,
     write_summary,
@@ -101,7 +102,7 @@ def test_every_combination_is_trained_and_every_way_sampled(checkout):
     names = [job.name for job in plan]
     keys = [f"unet-{fusion}-seed{seed}" for fusion in ("majority", "random") for seed in (0, 3)]
     sampled = [f"sample-{key}-{way}" for key in keys for way in ("single", "dropout")]
-    assert [n for n in names if n.startswith("train-")] == [f"train-{key}" for key in keys]
+    assert [n for n in names if n.startswith("train-unet")] == [f"train-{key}" for key in keys]
     assert [n for n in names if n.startswith("sample-")] == sampled
     assert len(set(names)) == len(names)
     assert len({job.folder for job in plan}) == len(names)
@@ -112,7 +113,8 @@ def test_every_combination_is_trained_and_every_way_sampled(checkout):
     assert jobs["interrater"].after == tuple(sampled) == jobs["calibration"].after
     for place, job in enumerate(plan):
         assert set(job.after) <= set(names[:place]), job.name
-    assert [job.name for job in plan if job.trains] == [n for n in names if "-" in n]
+    trains = [n for n in names if "-" in n or n == "multitask"]
+    assert [job.name for job in plan if job.trains] == trains
 
     chosen = jobs["sample-unet-random-seed3-single"].parameters
     assert {k: chosen[k] for k in ("model", "fusion", "seed", "method", "profile")} == {
@@ -134,7 +136,7 @@ def test_an_ensembles_members_are_trained_once_and_sampled_together(checkout):
     }
     jobs = {job.name: job for job in make_plan("quick", root=checkout, **changes)}
     trained = [f"train-unet-random-seed{s}" for s in (0, 4, 5)]
-    assert [name for name in jobs if name.startswith("train")] == trained
+    assert [name for name in jobs if name.startswith("train-unet-random")] == trained
     ensemble = jobs["sample-unet-random-seed0-ensemble"]
     assert ensemble.after == tuple(trained)
     assert ensemble.parameters["members"] == [0, 4, 5]
@@ -166,6 +168,97 @@ def test_samples_and_trainings_share_every_parameter_of_the_training(checkout):
     study = jobs["interrater"]
     shared = set(sampled) & set(study)
     assert {k: sampled[k] for k in shared} == {k: study[k] for k in shared}
+
+
+def test_the_multitask_study_shares_the_trainings_whose_settings_agree(checkout):
+    changes = {"methods": ["single", "ensemble"], "ensemble_seeds": [0, 1]}
+    jobs = {job.name: job for job in make_plan("quick", root=checkout, **changes)}
+    apart = [name for name in jobs if name.startswith("train-multitask")]
+    first = "train-multitask_unet-majority-seed0"
+    assert apart == [first, f"{first}-by-slice"]
+    assert jobs["multitask"].after == (
+        apart[0], "train-unet-majority-seed0", "train-unet-majority-seed1", apart[1],
+    )  # fmt: skip
+    assert jobs[apart[0]].parameters["split_by"] == "subject"
+    assert jobs[apart[1]].parameters["split_by"] == "slice"
+    assert len([name for name in jobs if name.startswith("train-")]) == 5
+    for job in jobs["multitask"].after:
+        assert list(jobs).index(job) < list(jobs).index("multitask")
+
+
+def test_multitask_settings_of_their_own_need_trainings_of_their_own(checkout):
+    changes = {"multitask_epochs": 5, "multitask_mirror": 0.5, "multitask_variance_loss": "l1"}
+    jobs = {job.name: job for job in make_plan("quick", root=checkout, **changes)}
+    alone, both = "train-unet-majority-seed0-multitask", "train-multitask_unet-majority-seed0"
+    assert alone in jobs["multitask"].after
+    assert jobs["multitask"].parameters["multitask_epochs"] == 5
+    for name in (alone, both):
+        assert jobs[name].parameters["epochs"] == 5
+        assert jobs[name].parameters["mirror"] == 0.5
+    assert jobs[both].parameters["variance_loss"] == "l1"
+    assert "variance_loss" not in jobs[alone].parameters
+    other = jobs["train-unet-majority-seed0"].parameters
+    assert other["epochs"] == load_profile(checkout / "profiles" / "quick.yaml")["epochs"]
+    assert "mirror" not in other
+    assert len({job.folder for job in jobs.values()}) == len(jobs)
+
+
+def test_the_notebook_asks_for_what_the_plan_trains(checkout):
+    """07 finds each of its networks among the plan's trainings."""
+    changes = {"multitask_epochs": 5, "models": ["unet", "transunet"]}
+    plan = make_plan("quick", root=checkout, **changes)
+    jobs = {job.name: job for job in plan}
+    own = values_of(checkout, jobs["multitask"])
+    trained = [values_of(checkout, job) for job in plan if job.notebook == "03_train"]
+    declared = declared_parameters(checkout / "notebooks" / "03_train.ipynb")
+    study = multitask_study(own)
+    assert {part: len(choices) for part, choices in study.items()} == {
+        "together": 2, "alone": 2, "leak": 2,
+    }  # fmt: skip
+    for choice in itertools.chain(*study.values()):
+        shared = {k: v for k, v in own.items() if k in declared}
+        assert declared | shared | choice in trained
+
+
+def test_a_book_without_multitask_networks_says_so(checkout):
+    plan = make_plan("quick", root=checkout, models=["unet"], leak_models=[])
+    assert not [job.name for job in plan if "by-slice" in job.name]
+    study = multitask_study(
+        {"models": ["other"], "seeds": [0], "methods": ["single"], "ensemble_seeds": []}
+    )
+    assert study == {"together": [], "alone": [], "leak": []}
+
+
+def filled(folder, where, *rows):
+    """A manifest with rows of subject, image and two raters, which name no real file."""
+    name = manifest(folder, where)
+    with (folder / name).open("a") as file:
+        file.writelines(f"{row}\n" for row in rows)
+    return name
+
+
+def test_a_cohort_whose_raters_share_no_image_has_no_multitask_chapter(checkout):
+    rows = [f"s{i},{i},{'x,' if i % 2 else ',x'}" for i in range(6)]
+    plan = make_plan("quick", filled(checkout, "apart.csv", *rows), root=checkout)
+    assert "multitask" not in [job.name for job in plan]
+    assert any(note.startswith("One rater an image:") for note in plan.notes)
+    plan = make_plan("quick", filled(checkout, "both.csv", *rows, "s7,7,x,x"), root=checkout)
+    assert "multitask" in [job.name for job in plan]
+    assert plan.notes == (LEFT_OUT,)
+
+
+def test_too_few_subjects_for_both_splits(checkout):
+    rows = [f"s{i % 2},{i},x,x" for i in range(6)]
+    plan = make_plan("quick", filled(checkout, "two.csv", *rows), root=checkout, split_by="slice")
+    jobs = {job.name: job for job in plan}
+    assert jobs["multitask"].parameters["leak_models"] == []
+    assert plan.notes[1].startswith("2 of the 3 subjects that a split by subject takes")
+
+
+def test_settings_of_the_multitask_study_cannot_be_given_for_all(checkout):
+    message = "mirror, dice_weight cannot be given for all trainings; give multitask_mirror"
+    with pytest.raises(SettingsError, match=message):
+        make_plan("quick", root=checkout, mirror=0.5, dice_weight=2.0)
 
 
 def test_a_job_can_be_typed(checkout):
@@ -214,11 +307,13 @@ def test_one_rater_needs_one_training_only(checkout):
     alone = manifest(checkout, "alone/m.csv", raters="a")
     plan = make_plan("quick", alone, root=checkout)
     assert [job.name for job in plan if job.notebook == "03_train"] == ["train-unet-majority-seed0"]
-    note, patients = plan.notes
+    note, patients, other = plan.notes
     assert note.startswith("One rater: every way of fusing raters gives the same labels")
     assert patients == LEFT_OUT
+    assert other.startswith("One rater an image: with nobody to differ from there is no variance")
+    assert other.endswith("the chapter on multi-task networks is left out.")
     assert {j.name: j for j in plan}["interrater"].parameters["fusions"] == ["majority"]
-    assert make_plan("quick", alone, root=checkout, fusions=["majority"]).notes == (LEFT_OUT,)
+    assert make_plan("quick", alone, root=checkout, fusions=["majority"]).notes == (LEFT_OUT, other)
     assert make_plan("quick", root=checkout).notes == (LEFT_OUT,)
 
 

@@ -3,6 +3,7 @@
 import importlib
 import json
 import shutil
+import types
 
 import numpy as np
 import pandas as pd
@@ -269,6 +270,38 @@ def test_slices_and_sides_follow_the_parameters(mini):
     assert sorted(session.sides(data)) == ["test", "train"]
     assert "slice" in data.table
     assert (data.table["slice"] == 0).all()  # untouched by the split
+
+
+def test_a_split_by_slice_gives_every_level_its_share(mini):
+    session = begin("01_numbers", declared_parameters(mini.notebook("01_numbers")))
+    session.parameters |= {
+        "split_by": "subject", "train_fraction": 0.5, "validation_fraction": 0.25, "split_seed": 1,
+    }  # fmt: skip
+    table = pd.DataFrame(
+        {"subject": np.repeat(list("abcdefgh"), 3), "level": ["L3", "L4", "S1"] * 8, "slice": 0}
+    )
+    data = types.SimpleNamespace(table=table)
+    sides = session.sides(data, "slice")
+    for level in ("L3", "L4", "S1"):
+        own = sides[(table["level"] == level).to_numpy()]
+        assert [int((own == side).sum()) for side in ("train", "validation", "test")] == [4, 2, 2]
+    by_subject = session.sides(data)
+    assert (by_subject == session.sides(data, "subject")).all()
+    assert not (by_subject == sides).all()
+    bare = types.SimpleNamespace(table=table.drop(columns="level"))
+    assert sorted(session.sides(bare, "slice")) == sorted(sides)
+
+
+def test_variance_maps_where_a_network_has_that_task_and_in_the_cache(mini):
+    session = begin("01_numbers", declared_parameters(mini.notebook("01_numbers")))
+    session.parameters |= {"max_size": 16, "denoise": False, "bias_correction": False}
+    data = session.slices(session.cohort())
+    assert session.variances(data, ["segmentation"]) is None
+    found = session.variances(data, ["segmentation", "variance"])
+    np.testing.assert_array_equal(found, slices.variances(data))
+    entries = list((mini.root / ".cache" / "variance").rglob("*.npz"))
+    assert len(entries) == len(np.unique((data.rated.sum(axis=1) > 1).nonzero()[0]))
+    assert session.crowd(data, 30) is None  # of real raters there are no more
 
 
 def test_generated_manifests_are_told_by_their_sidecar(mini):

@@ -50,7 +50,8 @@ def test_a_rater_who_marks_nothing_has_soft_label_0():
 def test_one_rater_or_agreement_gives_0():
     labels = np.array([[[0, 1, 2], [2, 1, 0]]])
     assert (fusion.variance_map(labels, 3) == 0).all()
-    assert (fusion.variance_map(np.repeat(labels, 4, axis=0), 3) == 0).all()
+    for raters in (2, 3, 4, 7):
+        assert (fusion.variance_map(np.repeat(labels, raters, axis=0), 3) == 0).all()
     assert fusion.variance_map(np.zeros((2, 3, 3), int), 1).shape == (0, 3, 3)
 
 
@@ -111,3 +112,59 @@ def test_properties(labels):
     assert fusion.variance_map(labels[::-1], 3) == pytest.approx(variance, abs=1e-7)
     turned = fusion.variance_map(np.rot90(labels, axes=(1, 2)), 3)
     assert turned == pytest.approx(np.rot90(variance, axes=(1, 2)), abs=1e-7)
+
+
+def slow_variance(labels, num_classes, steps):
+    """The definition, voxel by voxel: distance to the nearest voxel of the other side."""
+    places = list(np.ndindex(*labels.shape[1:]))
+
+    def soft(mask, here):
+        others = [p for p in places if mask[p] != mask[here]]
+        if not others:
+            return 1.0 if mask[here] else 0.0
+        away = min(
+            np.sqrt(sum((s * (a - b)) ** 2 for s, a, b in zip(steps, here, p, strict=True)))
+            for p in others
+        )
+        return sigmoid(away if mask[here] else -away)
+
+    found = np.zeros((num_classes - 1, *labels.shape[1:]))
+    for c in range(1, num_classes):
+        for here in places:
+            said = [soft(rater == c, here) for rater in labels]
+            mean = sum(said) / len(said)
+            found[(c - 1, *here)] = sum((x - mean) ** 2 for x in said) / len(said)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing"), [((3, 7, 6), None), ((4, 3, 4, 5), None), ((2, 3, 5, 4), (4.0, 0.5, 0.8))]
+)
+def test_against_the_definition_voxel_by_voxel(shape, spacing):
+    labels = np.random.default_rng(4).integers(0, 3, shape).astype(np.uint8)
+    labels[0][labels[0] == 2] = 0  # an empty mask
+    labels[1][:] = 1  # one that fills the image, and another empty one
+    steps = spacing or (1.0,) * (len(shape) - 1)
+    found = fusion.variance_map(labels, 4, spacing)  # nobody marks class 3
+    assert found == pytest.approx(slow_variance(labels, 4, steps), abs=1e-7)
+    assert (found[2] == 0).all()
+
+
+def test_a_volume_by_hand():
+    # Two raters mark one voxel each, one above the other, 2 mm apart; voxels are 1 mm wide.
+    labels = np.zeros((2, 2, 1, 3), np.uint8)
+    labels[0, 0, 0, 1] = labels[1, 1, 0, 1] = 1
+    inside = sigmoid(1.0)  # 1 mm to the neighbour in the plane
+    above, beside = sigmoid(-2.0), sigmoid(-1.0)  # of the other's voxel, of one beside one's own
+    far = sigmoid(-np.sqrt(5))  # 2 mm up, 1 mm aside
+    half = [(x - y) ** 2 / 4 for x, y in ((beside, far), (inside, above), (beside, far))]
+    found = fusion.variance_map(labels, 2, (2.0, 1.0, 1.0))
+    assert found.shape == (1, 2, 1, 3)
+    assert found[0] == pytest.approx(np.array([[half], [half]]), abs=1e-7)
+
+
+def test_classes_and_raters_do_not_touch_each_other():
+    labels = np.random.default_rng(5).integers(0, 4, (4, 12, 11)).astype(np.uint8)
+    whole = fusion.variance_map(labels, 4)
+    for c in (1, 2, 3):
+        assert (fusion.variance_map((labels == c).astype(np.uint8), 2)[0] == whole[c - 1]).all()

@@ -66,3 +66,27 @@ def test_what_is_no_knob_is_refused(loaded):
         slices.redrawn(data, settings, noise=-1.0)
     with pytest.raises(SettingsError, match="volumes"):
         slices.redrawn(data, settings | {"kind": "volumes"})
+
+
+def test_a_crowd_rates_the_same_slices_and_knows_none_of_the_cohorts_raters(loaded):
+    data, settings = loaded
+    crowd = slices.crowd(data, settings, 28)
+    assert crowd.labels.shape == (2, 28, 48, 48)
+    assert crowd.raters[0] == "001"
+    assert crowd.rated.all()
+    assert crowd.images is data.images
+    for own in data.labels[0]:
+        assert not any((other == own).all() for other in crowd.labels[0])
+    # The same anatomy: their vote and the cohort's are nearly the same.
+    votes = [(labels > 0).mean(axis=0) > 0.5 for labels in (crowd.labels[0], data.labels[0])]
+    assert (votes[0] == votes[1]).mean() > 0.97
+    np.testing.assert_array_equal(slices.crowd(data, settings, 28).labels, crowd.labels)
+
+
+def test_a_crowd_of_few_or_in_volumes_is_refused(loaded):
+    data, settings = loaded
+    for raters in (26, 2.5, True):
+        with pytest.raises(SettingsError, match="raters: expected more than 26"):
+            slices.crowd(data, settings, raters)
+    with pytest.raises(SettingsError, match="volumes"):
+        slices.crowd(data, settings | {"kind": "volumes"})

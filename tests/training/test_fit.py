@@ -286,7 +286,8 @@ def scripted(monkeypatch, values, dice=None):
     """Give the validation losses instead of measuring them."""
     from paraspine.training import loop
 
-    left = iter(list(zip(values, dice or [0.5] * len(values), strict=True)))
+    pairs = zip(values, dice or [0.5] * len(values), strict=True)
+    left = iter([{"validation_loss": loss, "validation_dice": d} for loss, d in pairs])
     monkeypatch.setattr(loop, "validate", lambda *a, **k: next(left))
 
 

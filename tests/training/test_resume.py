@@ -78,11 +78,20 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_interrupted_after_every_iteration(tmp_path, tiny, new_run, monkeypatch, optimizer):
+@pytest.mark.parametrize(
+    ("optimizer", "loss"), [("sgd", "dice_ce"), ("adamw", "dice_ce"), ("adamw", "multitask")]
+)
+def test_interrupted_after_every_iteration(tmp_path, tiny, new_run, monkeypatch, optimizer, loss):
     options = {"optimizer": optimizer, "checkpoint_every": 1, "epochs": 3, "precision": "auto"}
-    settings = tiny.settings(**options)
-    whole = training.fit(tiny.network(), tiny.data(), settings, new_run("whole"))
+    settings = tiny.settings(**options, loss=loss)
+    both = loss == "multitask"
+
+    def parts():
+        kind = tiny.TwoTasks if both else tiny.Network
+        return tiny.network(kind=kind), tiny.data(variance=both)
+
+    whole = training.fit(*parts(), settings, new_run("whole"))
+    assert ("validation_variance_mse" in whole.frame) == both
     run = runs.start(tmp_path / "stopped", {})
     kind = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[optimizer]
     step, seen = kind.step, []
@@ -98,7 +107,7 @@ def test_interrupted_after_every_iteration(tmp_path, tiny, new_run, monkeypatch,
     while True:
         seen.clear()
         try:
-            history = training.fit(tiny.network(), tiny.data(), settings, run)
+            history = training.fit(*parts(), settings, run)
             break
         except Killed:
             interruptions += 1

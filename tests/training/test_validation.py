@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import f1_score
 
+from paraspine.training.data import Images, Maps
 from paraspine.training.validation import mean_dice, overlaps, validate
 
 
@@ -51,10 +52,41 @@ def test_loss_is_a_mean_over_images_whatever_the_batches():
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(5, 1, 4, 4, generator=generator)
     targets = torch.randint(0, 3, (5, 4, 4), generator=generator)
-    loss = torch.nn.functional.cross_entropy
-    found = [validate(model, images, targets, loss, size, model) for size in (1, 2, 5)]
+    cross_entropy = torch.nn.functional.cross_entropy
+
+    def loss(outputs, target, maps):
+        assert maps is None
+        return cross_entropy(outputs["segmentation"], target)
+
+    def network(images):
+        return {"segmentation": model(images)}
+
+    found = [validate(model, images, targets, loss, size, network) for size in (1, 2, 5)]
     assert model.training
-    expected = loss(model.eval()(images), targets)
-    for value, dice in found:
-        assert value == pytest.approx(float(expected.detach()), rel=1e-5)
-        assert dice == found[0][1]
+    expected = cross_entropy(model.eval()(images), targets)
+    for measured in found:
+        assert list(measured) == ["validation_loss", "validation_dice"]
+        assert measured["validation_loss"] == pytest.approx(float(expected.detach()), rel=1e-5)
+        assert measured["validation_dice"] == found[0]["validation_dice"]
+
+
+def test_error_of_variance_maps_is_a_mean_over_images_with_a_known_map():
+    images = torch.zeros(3, 1, 2, 2)
+    wanted = torch.zeros(3, 2, 2, 2)
+    wanted[0, 0] = 0.1
+    wanted[1] = torch.nan
+    maps = Maps(wanted, Images(images, torch.device("cpu"), "validation"), 3, "validation")
+    assert maps.known.tolist() == [True, False, True]
+
+    def network(images):
+        shape = (len(images), 3, 2, 2)
+        return {"segmentation": torch.ones(shape), "variance": torch.full((shape[0], 2, 2, 2), 0.2)}
+
+    def loss(outputs, target, maps):
+        return torch.zeros(())
+
+    targets = torch.zeros(3, 2, 2, dtype=torch.int64)
+    for size in (1, 2, 3):
+        found = validate(torch.nn.Identity(), images, targets, loss, size, network, maps)
+        # first image (0.1^2 + 0.2^2) / 2, last one 0.2^2
+        assert found["validation_variance_mse"] == pytest.approx((0.025 + 0.04) / 2)

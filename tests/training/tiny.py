@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from paraspine import runs, training
+from paraspine import fusion, runs, training
 from paraspine.augmentation import Augmentation
 
 
@@ -36,10 +36,25 @@ class Network(nn.Module):
         return self.head(torch.cat([self.up(self.down(images)).relu(), images], dim=1))
 
 
-def network(seed=0, **options):
+class TwoTasks(Network):
+    """The same with a head for variance maps."""
+
+    tasks = ("segmentation", "variance")
+
+    def __init__(self, classes=3, width=6, **options):
+        super().__init__(classes, width, **options)
+        self.spread = nn.Conv2d(width + 1, classes - 1, 1)
+
+    def outputs(self, images):
+        shared = torch.cat([self.up(self.down(images)).relu(), images], dim=1)
+        spread = nn.functional.softplus(self.spread(shared).float()) / 70
+        return {"segmentation": self.head(shared), "variance": spread}
+
+
+def network(seed=0, kind=Network, **options):
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        return Network(**options)
+        return kind(**options)
 
 
 def problem(images=10, size=16, seed=0, raters=3):
@@ -66,9 +81,10 @@ def random_rater(labels, seed=0):
     return targets
 
 
-def data(mirror=(0, 2, 1), **options):
+def data(mirror=(0, 2, 1), variance=False, **options):
     images, labels = problem(**options)
     cut = len(images) * 7 // 10
+    maps = np.stack([fusion.variance_map(raters, 3) for raters in labels]) if variance else None
     return training.Data(
         train_images=images[:cut],
         train_targets=random_rater(labels[:cut]),
@@ -76,6 +92,8 @@ def data(mirror=(0, 2, 1), **options):
         validation_targets=labels[cut:, 0],
         num_classes=3,
         mirror=mirror,
+        train_variance=maps[:cut] if variance else None,
+        validation_variance=maps[cut:] if variance else None,
     )
 
 
