@@ -117,7 +117,8 @@ def test_every_figure_says_its_source_and_loads_nothing(drawn):
 
 
 def test_every_function_is_drawn_here(drawn):
-    functions = {n for n in figures.__all__ if n.islower()}
+    elsewhere = {"prediction_grid", "variance_steps"}  # tests/test_multitask_figures.py
+    functions = {n for n in figures.__all__ if n.islower()} - elsewhere
     assert len(drawn) >= len(functions)
 
 

@@ -322,7 +322,7 @@ def test_what_only_simulated_raters_can_answer_runs_on_the_phantoms_slices(check
     plan = make_plan("quick", mine, root=checkout, fusions=["random", "majority"], methods=["tta"])
     jobs = {job.name: job for job in plan}
     assert plan.notes == ()
-    trained = tuple(name for name in jobs if name.startswith("train-"))
+    trained = tuple(name for name in jobs if name.startswith("train-unet-"))
     assert len(trained) == 2
     assert jobs["truth"].after == trained
     assert (
