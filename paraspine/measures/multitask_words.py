@@ -148,7 +148,7 @@ def sharing_sentence(table: pd.DataFrame) -> str:
         words.append(
             f"{row['network']}, {text.number(row['together'], 3)} with both tasks and "
             f"{text.number(row['alone'], 3)} alone, a difference of "
-            f"{text.interval(estimate(row), 3)}: {turn}"
+            f"{text.interval(estimate(row), 4)}: {turn}"
         )
     if not words:
         return "There is no single-task network to compare with."
@@ -260,7 +260,7 @@ def headline_sharing(table: pd.DataFrame) -> str:
     own = table[table["class"] == "all"].to_dict("records")
     if not own:
         return "not compared"
-    return text.listing(f"{text.interval(estimate(r), 3)} ({r['network']})" for r in own)
+    return text.listing(f"{text.interval(estimate(r), 4)} ({r['network']})" for r in own)
 
 
 def headline_worth(table: pd.DataFrame) -> str:
