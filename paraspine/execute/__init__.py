@@ -5,6 +5,7 @@ executes one under papermill and skips it where a fresh result stands already; `
 inside a notebook whose upstream run is missing. `load_profile` reads ``profiles/*.yaml``.
 """
 
+from paraspine.execute.candidates import fusion_trainings
 from paraspine.execute.conditions import conditions
 from paraspine.execute.parameters import (
     check_parameters,
@@ -30,6 +31,7 @@ __all__ = [
     "conditions",
     "declared_parameters",
     "fingerprint",
+    "fusion_trainings",
     "is_fresh",
     "is_generated",
     "load_profile",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paraspine.arrays import ManifestError, SettingsError
+from paraspine.execute.candidates import fusion_trainings
 from paraspine.execute.conditions import conditions
 from paraspine.execute.parameters import (
     check_parameters,
@@ -165,24 +166,29 @@ def make_plan(
     """
     root = Path(root or project_root())
     values = load_profile(root / "profiles" / f"{profile}.yaml")
-    raters, cohort, own = _cohort(root / manifest)
+    raters, centers, cohort, own = _cohort(root / manifest)
     values |= own | {name: read_words(value) for name, value in changes.items()}
     _check_grid(values, profile)
     default = (root / manifest).resolve() == (root / "data_manifest.csv").resolve()
     workspace = profile if default else f"{profile}-{_slug(cohort)}"
     notes = []
-    if raters < 2 and values["fusions"] != ["majority"]:
+    if len(raters) < 2 and values["fusions"] != ["majority"]:
         values["fusions"] = ["majority"]
         notes.append(
             "One rater: every way of fusing raters gives the same labels, so only 'majority' runs."
         )
+    fused = fusion_trainings(values, raters, centers) if len(raters) > 1 else []
+    if len(raters) < 2:
+        notes.append("One rater: there is nothing to fuse, so the label-fusion study is left out.")
+    elif not fused:
+        notes.append("fusion_splits is 0, so the label-fusion study is left out.")
     common = values | {"profile": workspace, "manifest_path": manifest}
-    jobs = list(_jobs(root, workspace, common))
+    jobs = list(_jobs(root, workspace, common, fused))
     _refuse_unknown(root, values, profile, jobs)
     return Plan(workspace, manifest, cohort, tuple(jobs), tuple(notes))
 
 
-def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
+def _jobs(root: Path, workspace: str, values: Mapping, fused: list[dict]) -> Iterator[Job]:
     def job(name, notebook, after=(), trains=False, **own):
         source = root / "notebooks" / f"{notebook}.ipynb"
         declared = declared_parameters(source)
@@ -217,6 +223,17 @@ def _jobs(root: Path, workspace: str, values: Mapping) -> Iterator[Job]:
     yield job("interrater", "05_interrater", samples)
     yield job("calibration", "06_calibration", samples)
     yield job("published", "13_published", ["interrater"])
+    names = [f"train-fusion-{_fused_key(training)}" for training in fused]
+    for name, training in zip(names, fused, strict=True):
+        yield job(name, "03_train", ["cohort"], trains=True, **training)
+    if fused:
+        yield job("label_fusion", "08_label_fusion", names, trains=True)
+
+
+def _fused_key(training: Mapping) -> str:
+    """Name of a training of the label-fusion study."""
+    words = (training["loss"], training["fusion"], "split", training["split_seed"])
+    return _slug("-".join(map(str, words)))
 
 
 def _key(model: str, fusion: str, seed: int) -> str:
@@ -241,7 +258,7 @@ def _check_grid(values: Mapping, profile: str) -> None:
 
 
 def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) -> None:
-    notebooks = {job.notebook for job in jobs}
+    notebooks = {job.notebook for job in jobs} | {"08_label_fusion"}  # left out of some plans
     known = set().union(
         *(declared_parameters(root / "notebooks" / f"{n}.ipynb") for n in notebooks)
     )
@@ -252,10 +269,13 @@ def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) 
         )
 
 
-def _cohort(path: Path) -> tuple[int, str, dict]:
+def _cohort(path: Path) -> tuple[list[str], list[str], str, dict]:
+    """Raters, centres, name and own parameters of a cohort, without reading an image."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
+            reader = csv.DictReader(file)
+            header = list(reader.fieldnames or [])
+            centers = [row["center"] or "" for row in reader] if "center" in header else []
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read as a manifest ({error}).") from error
     sidecar = path.with_suffix(".json")
@@ -264,7 +284,8 @@ def _cohort(path: Path) -> tuple[int, str, dict]:
         name, own = str(block.get("name", "")), dict(block.get("parameters", {}))
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, ValueError):
         name, own = "", {}  # `paraspine check` reports what is wrong with the sidecar
-    return sum(c.startswith("rater_") for c in header), name or path.parent.name, own
+    raters = [c.removeprefix("rater_") for c in header if c.startswith("rater_")]
+    return raters, centers, name or path.parent.name, own
 
 
 def _slug(name: str) -> str:

@@ -19,7 +19,7 @@ from paraspine.training.data import Data, Images, Targets
 from paraspine.training.hardware import autocast
 from paraspine.training.schedule import learning_rate, momentum
 from paraspine.training.settings import Settings
-from paraspine.training.validation import validate
+from paraspine.training.validation import activation_of, validate
 
 __all__ = ["Loop", "Place", "Setting"]
 
@@ -67,6 +67,8 @@ def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     common = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, "fused": True}
     if settings.optimizer == "sgd":
         return torch.optim.SGD(model.parameters(), momentum=settings.momentum, **common)
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), **common)
     return torch.optim.AdamW(model.parameters(), **common)
 
 
@@ -92,6 +94,7 @@ class Loop:
     def __init__(self, model: nn.Module, given: Setting, run: runs.Run, found: dict | None):
         self.model, self.given, self.run = model, given, run
         self.settings = settings = given.settings
+        self.activation = activation_of(model, settings)
         self.loss = losses.build(settings.loss, **settings.loss_options)
         self.optimizer = _optimizer(model, settings)
         self.batches = math.ceil(len(given.train) / settings.batch_size)
@@ -284,6 +287,7 @@ class Loop:
             self.loss,
             self.settings.batch_size,
             self._network,
+            self.activation,
         )
         if not math.isfinite(found[0]):
             self._refuse("validation", found[0], self.place.step)

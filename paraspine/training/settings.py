@@ -16,7 +16,7 @@ __all__ = ["CIRCUMSTANCES", "Settings"]
 CIRCUMSTANCES = ("checkpoint_every", "checkpoint_seconds", "threads", "device", "precision")
 
 _CHOICES = {
-    "optimizer": ("sgd", "adamw"),
+    "optimizer": ("sgd", "adam", "adamw"),
     "schedule": ("polynomial", "onecycle", "cosine", "constant"),
     "monitor": ("loss", "dice"),
     "precision": ("auto", "float32", "tf32", "bf16"),
@@ -34,12 +34,14 @@ class Settings:
     batch_size : int
         At most. An epoch's images are spread evenly over ``ceil(N / batch_size)`` batches, whose
         sizes differ by one at most, so that no small batch is left for the end.
-    optimizer : "sgd" or "adamw"
-        SGD with Nesterov-free `momentum`, or AdamW (decoupled weight decay).
+    optimizer : "sgd", "adam" or "adamw"
+        SGD with Nesterov-free `momentum`, Adam (weight decay as a penalty, as in SGD), or AdamW
+        (decoupled weight decay).
     learning_rate : float
         At the start; the highest of the one-cycle schedule.
     momentum : float
-        Of SGD; the one-cycle schedule moves it (and AdamW's first beta) between 0.95 and 0.85.
+        Of SGD; the one-cycle schedule moves it (and the first beta of Adam and AdamW) between 0.95
+        and 0.85.
     weight_decay : float
         Of all parameters.
     schedule : "polynomial", "onecycle", "cosine" or "constant"

@@ -3,21 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["mean_dice", "overlaps", "validate"]
+from paraspine import losses
+from paraspine.arrays import SettingsError
+from paraspine.training.settings import Settings
+
+__all__ = ["activation_of", "mean_dice", "overlaps", "validate"]
+
+#: Activations of losses that are not softmax unless their options say so.
+DEFAULTS = {"adaptive_wing": "normalised_relu"}
 
 
-def overlaps(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def activation_of(model: nn.Module, settings: Settings) -> Callable | None:
+    """What makes probabilities of a network's logits; None for softmax.
+
+    Raises
+    ------
+    SettingsError
+        If the loss takes another activation than the network's own.
+    """
+    own = getattr(model, "activation", "softmax")
+    taken = settings.loss_options.get("activation", DEFAULTS.get(settings.loss, "softmax"))
+    if isinstance(own, str) and taken not in (own, "none"):
+        raise SettingsError(
+            f"loss_options: the loss {settings.loss} takes the activation {taken!r} and the "
+            f"network has {own!r}; give both the same."
+        )
+    if callable(own):
+        return own
+    return None if own == "softmax" else partial(losses.probabilities, activation=own)
+
+
+def overlaps(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Count what Dice needs, per image and foreground class.
 
     Parameters
     ----------
-    logits : torch.Tensor, ``(B, C, *spatial)``
-        The class of the largest counts as predicted.
+    scores : torch.Tensor, ``(B, C, *spatial)``
+        Probabilities, or logits of a softmax; the class of the largest counts as predicted.
     target : torch.Tensor
         Class numbers ``(B, *spatial)``, or soft labels ``(B, C, *spatial)`` of which the class of
         the largest counts.
@@ -27,10 +55,10 @@ def overlaps(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     torch.Tensor of int64, ``(B, C - 1, 2)``
         Voxels in both, and the sum of voxels in each.
     """
-    predicted = logits.argmax(1)
+    predicted = scores.argmax(1)
     reference = target.argmax(1) if target.is_floating_point() else target
     counts = []
-    for number in range(1, logits.shape[1]):
+    for number in range(1, scores.shape[1]):
         p, g = (predicted == number).flatten(1), (reference == number).flatten(1)
         counts.append(torch.stack([(p & g).sum(1), p.sum(1) + g.sum(1)], dim=1))
     return torch.stack(counts, dim=1)
@@ -63,6 +91,7 @@ def validate(
     loss: Callable,
     batch_size: int,
     network: Callable,
+    activation: Callable | None = None,
 ) -> tuple[float, float]:
     """Mean loss over images and mean Dice, in evaluation mode.
 
@@ -78,6 +107,8 @@ def validate(
         Losses that sum over the batch are those of these batches, in order.
     network : callable
         Runs the model on a batch of images with the training's precision.
+    activation : callable, optional
+        What makes probabilities of logits, where it can change which class is the largest.
     """
     training = model.training
     model.eval()
@@ -86,6 +117,7 @@ def validate(
         chosen = slice(first, first + batch_size)
         logits, target = network(images[chosen]), targets[chosen]
         sums.append(loss(logits, target).double() * len(logits))
-        counts.append(overlaps(logits, target))
+        scores = logits if activation is None else activation(logits)
+        counts.append(overlaps(scores, target))
     model.train(training)
     return float(torch.stack(sums).sum()) / len(images), mean_dice(torch.cat(counts).cpu())
