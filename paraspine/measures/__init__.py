@@ -5,6 +5,11 @@ subjects; `sentences` puts each result into words that the numbers decide.
 """
 
 from paraspine.measures.calibration import calibration_table, reliability_curves
+from paraspine.measures.candidates import (
+    candidate_display,
+    candidate_sentence,
+    candidate_table,
+)
 from paraspine.measures.cohort import (
     cohort_sentence,
     cohort_summary,
@@ -22,6 +27,7 @@ from paraspine.measures.comparisons import (
     partition_table,
     sources_of_uncertainty,
 )
+from paraspine.measures.composite import COMPOSITE, composite_score, entropy_errors
 from paraspine.measures.detection import (
     detection_curves,
     detection_table,
@@ -38,6 +44,13 @@ from paraspine.measures.frames import (
     reliability_frame,
     rows,
     uncertainties,
+)
+from paraspine.measures.left_out import (
+    LEFT_OUT,
+    left_out_frame,
+    left_out_scores,
+    left_out_sentence,
+    left_out_table,
 )
 from paraspine.measures.noise import (
     noise_correlations,
@@ -144,6 +157,8 @@ from paraspine.measures.worth import (
 )
 
 __all__ = [
+    "COMPOSITE",
+    "LEFT_OUT",
     "THEORY",
     "RATERS",
     "Evidence",
@@ -160,6 +175,9 @@ __all__ = [
     "by_subject",
     "calibration_sentence",
     "calibration_table",
+    "candidate_display",
+    "candidate_sentence",
+    "candidate_table",
     "claims_sentence",
     "claims_summary",
     "claims_table",
@@ -169,6 +187,7 @@ __all__ = [
     "comparison_display",
     "comparison_sentence",
     "comparison_table",
+    "composite_score",
     "condition_name",
     "conditions",
     "correlation_sentence",
@@ -179,6 +198,7 @@ __all__ = [
     "detection_table",
     "detectors",
     "difference_between",
+    "entropy_errors",
     "entropy_shares",
     "equivalent_raters",
     "equivalent_sentence",
@@ -208,6 +228,10 @@ __all__ = [
     "join_parameters",
     "known_truth",
     "labelled",
+    "left_out_frame",
+    "left_out_scores",
+    "left_out_sentence",
+    "left_out_table",
     "map_limits",
     "mean_of",
     "name_of",

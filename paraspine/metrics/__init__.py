@@ -5,7 +5,8 @@ background out, but `brier` has it first. NaN means undefined: leave it out of m
 Everything runs on NumPy and SciPy and takes what `numpy.asarray` takes.
 """
 
-from .agreement import generalised_energy_distance, matched_iou, pairwise_dice, rater_pairs
+from .agreement import generalised_energy_distance, hungarian_iou, pairwise_dice, rater_pairs
+from .binarise import ThresholdSearch, binarise, search_threshold
 from .calibration import Calibration, expected_calibration_error, reliability
 from .diagram import (
     CalibrationError,
@@ -33,6 +34,7 @@ from .overlap import (
 from .resampling import resample_detection
 from .soft import brier, entropy_error, image_value
 from .surface import average_surface_distance, hausdorff, surface_dice, surface_distances
+from .temperature import Temperature, apply_temperature, fit_temperature
 from .thresholds import Thresholds
 
 __all__ = [
@@ -41,11 +43,15 @@ __all__ = [
     "CalibrationError",
     "ErrorDetection",
     "Reliability",
+    "Temperature",
+    "ThresholdSearch",
     "Thresholds",
     "absolute_volume_difference",
+    "apply_temperature",
     "average_precision",
     "average_reliability",
     "average_surface_distance",
+    "binarise",
     "brier",
     "calibration_error",
     "confusion",
@@ -54,11 +60,12 @@ __all__ = [
     "dice",
     "entropy_error",
     "expected_calibration_error",
+    "fit_temperature",
     "generalised_energy_distance",
     "hausdorff",
+    "hungarian_iou",
     "image_value",
     "iou",
-    "matched_iou",
     "overlap_measures",
     "pairwise_dice",
     "pool_reliability",
@@ -68,6 +75,7 @@ __all__ = [
     "relative_volume_difference",
     "reliability",
     "resample_detection",
+    "search_threshold",
     "surface_dice",
     "surface_distances",
     "true_negative_rate",

@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from ..arrays import ShapeError, check_labels
 from .overlap import confusion, overlap_measures
 
-__all__ = ["generalised_energy_distance", "matched_iou", "pairwise_dice", "rater_pairs"]
+__all__ = ["generalised_energy_distance", "hungarian_iou", "pairwise_dice", "rater_pairs"]
 
 
 def rater_pairs(raters: int) -> tuple[tuple[int, int], ...]:
@@ -80,7 +80,7 @@ def generalised_energy_distance(samples, labels, num_classes: int) -> float:
     return float(2 * across - within - raters)
 
 
-def matched_iou(samples, labels, num_classes: int) -> float:
+def hungarian_iou(samples, labels, num_classes: int) -> float:
     """Mean IoU of samples and raters after the best one-to-one matching (Hungarian method).
 
     Each set is repeated up to the least common multiple of their sizes, so that all count alike

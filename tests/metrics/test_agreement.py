@@ -89,20 +89,20 @@ def test_energy_distance_properties(samples, labels):
 def test_matched_iou_is_the_best_of_all_matchings(samples, labels):
     table = np.array([[1 - distance(a, b) for b in labels] for a in samples])
     best = max(np.mean(table[range(3), order]) for order in permutations(range(3)))
-    assert metrics.matched_iou(samples, labels, 3) == pytest.approx(best)
-    assert metrics.matched_iou(labels, labels[::-1], 3) == pytest.approx(1)
+    assert metrics.hungarian_iou(samples, labels, 3) == pytest.approx(best)
+    assert metrics.hungarian_iou(labels, labels[::-1], 3) == pytest.approx(1)
 
 
 def test_matched_iou_of_unequal_sets():
     full, empty = np.ones(4, int), np.zeros(4, int)
-    assert metrics.matched_iou([full, empty], [full, full, empty, empty], 2) == 1
-    assert metrics.matched_iou([full], [full, empty], 2) == pytest.approx(0.5)
+    assert metrics.hungarian_iou([full, empty], [full, full, empty, empty], 2) == 1
+    assert metrics.hungarian_iou([full], [full, empty], 2) == pytest.approx(0.5)
 
 
 def test_messages():
     with pytest.raises(ShapeError, match="samples and labels: expected the same image size"):
         metrics.generalised_energy_distance(np.zeros((2, 3), int), np.zeros((2, 4), int), 2)
     with pytest.raises(LabelError, match="samples: expected classes 0 to 1"):
-        metrics.matched_iou(np.full((2, 3), 2), np.zeros((2, 3), int), 2)
+        metrics.hungarian_iou(np.full((2, 3), 2), np.zeros((2, 3), int), 2)
     with pytest.raises(ShapeError, match="leading rater axis"):
         metrics.pairwise_dice(np.zeros(3, int), 2)

@@ -1,0 +1,183 @@
+"""Candidates against a baseline: Wilcoxon tests as published, by subject beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from paraspine import statistics, text
+from paraspine.arrays import SettingsError
+from paraspine.measures.composite import things
+from paraspine.measures.display import estimate
+from paraspine.measures.frames import rows
+
+__all__ = ["candidate_display", "candidate_sentence", "candidate_table"]
+
+_COLUMNS = [
+    "measure", "class", "who", "baseline", "n", "dropped", "infinite", "value", "value_baseline",
+    "mean", "low", "high", "median_difference", "p", "p_holm", "effect", "subjects",
+    "p_subject", "p_holm_subject", "effect_subject",
+]  # fmt: skip
+
+
+def candidate_table(
+    frame: pd.DataFrame,
+    measure: str | Sequence[str],
+    baseline: str,
+    *,
+    condition: str = "who",
+    pair: Sequence[str] | None = None,
+    resamples: int = 2000,
+) -> pd.DataFrame:
+    """Every candidate against one baseline: Wilcoxon signed-rank test (lemay2022, Tables 2 and 3).
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Tidy: identifying columns with ``subject``, `condition`, ``class``, ``measure``, ``value``.
+    measure : str or sequence of str
+        What is compared.
+    baseline : str
+        The candidate that the others are compared with.
+    condition : str
+        Column of the candidates.
+    pair : sequence of str, optional
+        Columns that say which rows of two candidates belong together; ``subject``, ``image``,
+        ``slice`` and ``split``, as far as the frame has them, if left out.
+    resamples : int
+        Bootstrap resamples of subjects.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per measure, class and candidate: ``measure``, ``class``, ``who``, ``baseline``;
+        ``n`` (images tested), ``dropped`` (left out as undefined in either), ``infinite`` (left
+        out as infinite in either); ``value`` and ``value_baseline`` (means over those images);
+        ``mean`` (difference to the baseline) with ``low`` and ``high`` by resampling subjects;
+        ``median_difference``; by image, as published, ``p``, ``p_holm``, ``effect`` (matched-pairs
+        rank-biserial correlation, -1 to 1); and by subject, whose images are averaged first as
+        they are not independent, ``subjects``, ``p_subject``, ``p_holm_subject``,
+        ``effect_subject``. Holm's adjustment is over the rows of a measure. Empty where there is
+        no candidate beside the baseline.
+
+    Raises
+    ------
+    SettingsError
+        If a column, a measure or the baseline is missing, or a row occurs twice.
+    """
+    keys = things(frame, condition, pair)
+    tables = []
+    for name in [measure] if isinstance(measure, str) else measure:
+        chosen = rows(frame, name)
+        if chosen.empty:
+            raise SettingsError(
+                f"measure: the frame has no {name!r}; there are "
+                f"{', '.join(sorted(set(frame['measure'])))}."
+            )
+        if chosen[condition].nunique() > 1 or baseline not in set(chosen[condition]):
+            tables.append(_tests(chosen, condition, keys, baseline, resamples))
+    if not tables:
+        return pd.DataFrame(columns=_COLUMNS)
+    return pd.concat(tables, ignore_index=True)[_COLUMNS]
+
+
+def _tests(chosen, condition, keys, baseline, resamples) -> pd.DataFrame:
+    values = chosen["value"].to_numpy(dtype=float)
+    infinite = np.isinf(values)
+    finite = chosen.assign(value=np.where(infinite, np.nan, values))
+    given = {"by": "class", "reference": baseline}
+    image, subject = (
+        statistics.paired_test(
+            finite, "value", condition, keys, "wilcoxon", average=average, **given
+        )
+        for average in (None, "subject")
+    )
+    drawn = statistics.difference_table(
+        finite, "value", condition, keys, resamples=resamples, **given
+    )
+    table = image.assign(low=drawn["low"], high=drawn["high"], measure=chosen["measure"].iloc[0])
+    for name in ("p", "p_holm", "effect"):
+        table[f"{name}_subject"] = subject[name]
+    table["subjects"] = subject["n"]
+    lost = chosen.assign(value=infinite).set_index([*keys, "class", condition])["value"]
+    lost = lost.unstack(condition, fill_value=False)
+    structure = lost.index.get_level_values("class")
+    table["infinite"] = [
+        int(lost.loc[structure == row["class"], [row["a"], row["b"]]].any(axis=1).sum())
+        for _, row in table.iterrows()
+    ]
+    table["dropped"] -= table["infinite"]
+    names = {"a": "who", "b": "baseline", "difference": "mean"}
+    return table.rename(columns=names | {"mean_a": "value", "mean_b": "value_baseline"})
+
+
+def candidate_display(
+    table: pd.DataFrame, *, source: str, digits: int = 3, scale: float = 1.0
+) -> pd.DataFrame:
+    """`candidate_table` for reading.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `candidate_table`.
+    source : str
+        Words about the data; they stand in the table's corner.
+    digits : int
+        Digits after the point.
+    scale : float
+        Factor on the values, such as 100 for percent.
+    """
+    shown = pd.DataFrame(index=table.index)
+    for name in ("measure", "class", "who"):
+        shown[name] = table[name]
+    shown["measure"] = shown["measure"].astype(str).str.replace("_", " ")
+    for name, head in (("value_baseline", "baseline"), ("value", "candidate")):
+        shown[head] = [text.number(scale * v, digits) for v in table[name].to_numpy(dtype=float)]
+    scaled = table[["mean", "low", "high"]].astype(float) * scale
+    shown["difference"] = [text.interval(estimate(row), digits) for _, row in scaled.iterrows()]
+    for suffix, words in (("", "by image"), ("_subject", "by subject")):
+        shown[f"p (Holm), {words}"] = [text.p_value(p) for p in table[f"p_holm{suffix}"]]
+        effects = table[f"effect{suffix}"].to_numpy(dtype=float)
+        shown[f"effect, {words}"] = [text.number(v) for v in effects]
+    return shown.set_index(["measure", "class", "who"]).rename_axis(columns=source)
+
+
+def candidate_sentence(table: pd.DataFrame, what: str | None = None) -> str:
+    """Which candidates differ from the baseline after adjustment, by image and by subject.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `candidate_table`.
+    what : str, optional
+        Words for the measure; its name if left out. With several measures each has its sentence.
+    """
+    if table.empty:
+        return "There is no candidate beside the baseline, so there is nothing to compare."
+    sentences = []
+    for measure, part in table.groupby("measure", sort=False):
+        name = what or str(measure).replace("_", " ")
+        several = part["class"].nunique() > 1
+        ways = []
+        for suffix, words in (
+            ("", "By image, as published"),
+            ("_subject", "By subject, as images of a subject are not independent"),
+        ):
+            p, effect = part[f"p_holm{suffix}"], part[f"effect{suffix}"]
+            labels = part["who"] + (" for " + part["class"] if several else "")
+            groups = {
+                "higher for": labels[(p < 0.05) & (effect > 0)],
+                "lower for": labels[(p < 0.05) & (effect < 0)],
+                "not told apart for": labels[~(p < 0.05) & p.notna()],
+                "not to be tested for": labels[p.isna()],
+            }
+            found = [f"{how} {text.listing(them)}" for how, them in groups.items() if len(them)]
+            ways.append(f"{words}: {'; '.join(found)}")
+        sentences.append(
+            f"{name} against {part['baseline'].iloc[0]}, Wilcoxon signed-rank test, adjusted p "
+            f"below 0.05. {'. '.join(ways)}"
+        )
+    joined = ". ".join(s[0].upper() + s[1:] for s in sentences)
+    return f"{joined}."
