@@ -236,7 +236,7 @@ def test_known_options_are_those_of_the_loss():
     assert losses.known_options("adaptive_wing", **given) == {"activation": "normalised_relu"}
     plain = {"activation": "softmax", "include_background": False}
     assert losses.known_options("dice_ce", **plain) == {"include_background": False}
-    with pytest.raises(SettingsError, match="dice_ce is defined for softmax.* take one of dice"):
+    with pytest.raises(SettingsError, match=r"dice_ce is defined for softmax.* take one of dice"):
         losses.known_options("dice_ce", **given)
     with pytest.raises(SettingsError, match="no loss has the option 'gama'"):
         losses.known_options("dice", gama=1)

@@ -1,7 +1,8 @@
 r"""Training losses for hard and for soft targets, all computed in float32.
 
 Notation: ``p`` are probabilities (softmax of the logits over classes, unless an activation is
-given), ``g`` the target: one-hot of a label map, or a soft label. ``w_c`` are class weights, 1 unless given.
+given), ``g`` the target: one-hot of a label map, or a soft label. ``w_c`` are class weights, 1
+unless given.
 
 Every loss is a dense sum over classes, without scatter operations, so that on a GPU it gives the
 same bits each time.

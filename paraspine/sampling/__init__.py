@@ -7,6 +7,15 @@ how many samples saw each pixel. Samples are not kept, so memory does not grow w
 from paraspine.sampling.choice import sample
 from paraspine.sampling.methods import augmented, ensemble, single
 from paraspine.sampling.moments import SampleMoments
+from paraspine.sampling.segmentations import segmentations
 from paraspine.sampling.stochastic import dropout
 
-__all__ = ["SampleMoments", "augmented", "dropout", "ensemble", "sample", "single"]
+__all__ = [
+    "SampleMoments",
+    "augmented",
+    "dropout",
+    "ensemble",
+    "sample",
+    "segmentations",
+    "single",
+]
