@@ -55,8 +55,8 @@ def fusion_trainings(
     ----------
     values : mapping
         ``fusion_splits`` (how many; 0: none), ``fusion_by_center`` (hold out one centre at a time,
-        in turn, where there are several), and ``fusion_<parameter of 03_train>`` for how they are trained.
-        Other entries play no part.
+        in turn, where there are several), and ``fusion_<parameter of 03_train>`` for how they are
+        trained. Other entries play no part.
     raters : sequence of str
         Of the cohort, two or more.
     centers : sequence of str

@@ -61,6 +61,7 @@ from paraspine.measures.label_fusion_calibration import (
     fusion_calibration_sentence,
     fusion_diagrams,
     fusion_thresholds,
+    pretty_scaling,
     scaled_predictions,
     scaling_sentence,
     scaling_table,
@@ -73,6 +74,8 @@ from paraspine.measures.label_fusion_claims import (
     fusion_claims_sentence,
     headline_fusion,
     learned_sentence,
+    marks,
+    pair_sentence,
 )
 from paraspine.measures.label_fusion_tables import (
     against,
@@ -83,6 +86,15 @@ from paraspine.measures.label_fusion_tables import (
     fusion_left_out,
     pretty_favour,
     published_calibration,
+)
+from paraspine.measures.label_fusion_views import (
+    first_curves,
+    fusion_entropies,
+    fusion_limits,
+    fusion_setup_sentence,
+    fusion_views,
+    loss_words,
+    threshold_sentence,
 )
 from paraspine.measures.left_out import (
     LEFT_OUT,
@@ -361,4 +373,14 @@ __all__ = [
     "scaling_sentence",
     "scaling_table",
     "temperatures",
+    "first_curves",
+    "fusion_entropies",
+    "fusion_limits",
+    "fusion_setup_sentence",
+    "fusion_views",
+    "loss_words",
+    "threshold_sentence",
+    "marks",
+    "pair_sentence",
+    "pretty_scaling",
 ]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from paraspine import fusion, maps, metrics
 from paraspine.arrays import SettingsError
+from paraspine.measures.composite import entropy_errors
 from paraspine.measures.frames import IDENTITY, reliability_frame
 
 __all__ = [
@@ -207,9 +208,11 @@ def fusion_frame(
         the soft label, background too) and the hard measures ``dice``, ``precision``, ``recall``,
         ``absolute_volume_difference``, ``relative_volume_difference`` (NaN instead of infinite
         where the reference is empty); for class ``"all"`` ``entropy`` and ``gt_entropy`` (nats,
-        means over voxels; the second NaN with fewer than two raters), and with sampled
+        means over voxels; the second NaN with fewer than two raters), their difference as
+        `entropy_errors` gives it, and with sampled
         segmentations ``energy_distance`` and ``matched_iou`` (NaN with fewer than two raters).
     """
+    repeated = list(repeated)
     parts = []
     for one in repeated:
         entropies = [
@@ -227,7 +230,9 @@ def fusion_frame(
                     for rest in _image(one, item, labels, found, threshold, entropies[item])
                 ]
                 parts.append(_identified(one, who, lines))
-    return pd.concat(parts, ignore_index=True)
+    frame = pd.concat(parts, ignore_index=True)
+    voxels = int(np.prod(repeated[0].test.size))
+    return pd.concat([frame, entropy_errors(frame, voxels=voxels)], ignore_index=True)
 
 
 def _rated(data) -> list[np.ndarray]:

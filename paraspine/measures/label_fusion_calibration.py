@@ -17,6 +17,7 @@ __all__ = [
     "fusion_calibration_sentence",
     "fusion_diagrams",
     "fusion_thresholds",
+    "pretty_scaling",
     "scaled_predictions",
     "scaling_sentence",
     "scaling_table",
@@ -252,6 +253,30 @@ def scaling_table(
                 }
             )
     return pd.DataFrame(lines)
+
+
+def pretty_scaling(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """`scaling_table` for reading."""
+    lines = []
+    for _, row in table.iterrows():
+        found = statistics.Estimate(
+            *(1e3 * row[k] for k in ("against", "against_low", "against_high"))
+        )
+        temperature = row["temperature"]
+        lines.append(
+            {
+                "fused by": row["fused"],
+                "candidate": row["who"],
+                "temperature": "none" if np.isnan(temperature) else text.number(temperature, 2),
+                "ECE (95 % interval)": text.interval(estimate(row), 4),
+                "Brier score, × 10⁻³": text.number(1e3 * row["brier"], 2),
+                "Brier score minus SoftSeg's, × 10⁻³": "–"
+                if np.isnan(found.value)
+                else text.interval(found, 2),
+            }
+        )
+    shown = pd.DataFrame(lines)
+    return shown.set_index(["fused by", "candidate"]).rename_axis(columns=source)
 
 
 def structure_means(frame: pd.DataFrame, measure: str, reference: str = "") -> pd.DataFrame:

@@ -18,6 +18,8 @@ __all__ = [
     "fusion_claims_sentence",
     "headline_fusion",
     "learned_sentence",
+    "marks",
+    "pair_sentence",
 ]
 
 RANDOM = SOFTSEG[2]
@@ -127,6 +129,60 @@ def headline_fusion(table: pd.DataFrame) -> str:
         LOWEST: "SoftSeg-random lowest Brier score",
     }
     return "; ".join(f"{names[claim]}: {summary[claim]}" for claim in names)
+
+
+def marks(table: pd.DataFrame) -> dict[str, str]:
+    """``"**"`` for each candidate that differs from the baseline, adjusted p below 0.05 by image.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `candidate_table` of one measure without classes.
+    """
+    return {row["who"]: "**" for _, row in table.iterrows() if row["p_holm"] < 0.05}
+
+
+def pair_sentence(
+    frame: pd.DataFrame,
+    calibration: pd.DataFrame,
+    one: str,
+    other: str,
+    *,
+    resamples: int = 2000,
+) -> str:
+    """Two candidates by Brier score, entropy error and calibration error.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        `fusion_frame`.
+    calibration : pandas.DataFrame
+        `fusion_calibration`.
+    one, other : str
+        Candidates.
+    resamples : int
+        Bootstrap resamples of subjects.
+    """
+    errors = frame[frame["measure"] == "entropy_error"]
+    keys = ["subject", "image", "slice", "split", "who"]
+    words = []
+    for name, table, digits in (
+        ("Brier score", structure_means(frame, "brier"), 2),
+        ("entropy error", errors.set_index(keys)["value"].unstack("who"), 2),
+    ):
+        subjects = table.index.get_level_values("subject").to_numpy()
+        found = statistics.difference_interval(
+            1e3 * table[one].to_numpy(), 1e3 * table[other].to_numpy(), subjects, resamples
+        )
+        verdict = text.verdict(
+            found, above="a higher", below="a lower", unclear="no clearly different"
+        )
+        words.append(f"{verdict} {name} (difference {text.interval(found, digits)} × 10⁻³)")
+    errors = calibration.set_index("who")["mean"]
+    return (
+        f"{one} has {text.listing(words)} than the {other}; the calibration errors are "
+        f"{text.number(errors[one], 4)} and {text.number(errors[other], 4)}."
+    )
 
 
 def distance_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFrame:

@@ -48,8 +48,10 @@ NOT_PUBLISHED = "not published"
 
 
 def against(frame: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Rows that do not depend on the reference, and those taken against this one."""
-    return frame[frame["reference"].isin(["", reference])]
+    """Rows of structures that do not depend on the reference, and those against this one."""
+    structures = set(frame.loc[frame["measure"] == "dice", "class"])
+    kept = frame["reference"].isin(["", reference]) & frame["class"].isin([*structures, "all"])
+    return frame[kept]
 
 
 def fusion_beside(
@@ -61,7 +63,7 @@ def fusion_beside(
     only: Iterable[str] | None = None,
     resamples: int = 2000,
 ) -> pd.DataFrame:
-    """This run's candidates beside the published ones, for reading.
+    """Candidates of this run beside the published ones, for reading.
 
     Parameters
     ----------

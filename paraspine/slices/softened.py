@@ -125,5 +125,6 @@ class SoftTargets:
 
     def __call__(self, epoch: int = 0) -> np.ndarray:
         """Return the targets of an epoch: the same array where they never change."""
-        if self.fusion != "random":
-            return self._values[np.arange(len(self._values)), self._drawn.raters(epoch)]
+        if self._fixed is not None:
+            return self._fixed
+        return self._values[np.arange(len(self._values)), self._drawn.raters(epoch)]
