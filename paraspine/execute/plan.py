@@ -178,10 +178,8 @@ def make_plan(
             "One rater: every way of fusing raters gives the same labels, so only 'majority' runs."
         )
     fused = fusion_trainings(values, raters, centers) if len(raters) > 1 else []
-    if len(raters) < 2:
+    if len(raters) < 2 and values["fusion_splits"]:
         notes.append("One rater: there is nothing to fuse, so the label-fusion study is left out.")
-    elif not fused:
-        notes.append("fusion_splits is 0, so the label-fusion study is left out.")
     common = values | {"profile": workspace, "manifest_path": manifest}
     jobs = list(_jobs(root, workspace, common, fused))
     _refuse_unknown(root, values, profile, jobs)
