@@ -47,7 +47,9 @@ from paraspine.measures.frames import (
 )
 from paraspine.measures.label_fusion import (
     BASELINE,
+    CONVENTIONAL,
     ENSEMBLE,
+    SOFTSEG,
     Predicted,
     Repetition,
     candidate_of,
@@ -383,4 +385,6 @@ __all__ = [
     "marks",
     "pair_sentence",
     "pretty_scaling",
+    "CONVENTIONAL",
+    "SOFTSEG",
 ]
