@@ -12,8 +12,10 @@ from typing import Annotated
 import typer
 
 from paraspine import __version__
+from paraspine.cli.adapters import from_bids, from_msseg, from_scgm
 from paraspine.cli.notebooks import book, run, summary
 from paraspine.cli.plainly import plainly
+from paraspine.cli.show import show_cohort, show_problems
 
 app = typer.Typer(
     name="paraspine",
@@ -22,8 +24,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-_SHOWN = 30  # problems in the table unless all are asked for
 
 
 def _version(asked: bool) -> None:
@@ -73,34 +73,9 @@ def check(
     except ManifestError as error:
         if not error.problems:
             raise
-        _show_problems(manifest, error.problems, everything)
+        show_problems(manifest, error.problems, everything)
         raise typer.Exit(1) from None
-    _show_cohort(cohort, files)
-
-
-@app.command("from-bids")
-@plainly
-def from_bids(
-    folder: Annotated[Path, typer.Argument(help="Top folder of the BIDS data set.")],
-    output: Annotated[
-        Path | None,
-        typer.Argument(help="The manifest to write; data_manifest.csv in FOLDER if left out."),
-    ] = None,
-    derivatives: Annotated[
-        list[str] | None, typer.Option(help="A derivative to take; repeatable. All if left out.")
-    ] = None,
-    suffix: Annotated[str, typer.Option(help="The images' suffix.")] = "T2w",
-) -> None:
-    """Write a manifest for a BIDS data set with raters' label maps among its derivatives."""
-    from paraspine import manifest as room
-
-    path = room.from_bids(folder, output, derivatives or None, suffix=suffix)
-    cohort = room.read(path, check_files=False)
-    typer.echo(f"Wrote {path} and {path.with_suffix('.json').name}.")
-    _show_cohort(cohort, files=False)
-    typer.echo(
-        f"Look at the class names in {path.with_suffix('.json').name}, then: paraspine check {path}"
-    )
+    show_cohort(cohort, files)
 
 
 @app.command()
@@ -174,68 +149,7 @@ def _knobs(given: list[str]) -> dict:
     return knobs
 
 
-def _console():
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
-
-
-def _show_problems(manifest: Path, problems, everything: bool) -> None:
-    """The problems as a table, one row each."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from paraspine.text import count
-
-    shown = problems if everything else problems[:_SHOWN]
-    console = _console()
-    title = Text(f"{manifest}: {count(len(problems), 'problem')}", style="bold")
-    table = Table(title=title, show_lines=True)
-    table.add_column("row", justify="right", no_wrap=True)
-    for name, share in (("column", 2), ("value", 4), ("problem", 5), ("what to do", 5)):
-        table.add_column(name, ratio=share, overflow="fold")
-    for p in shown:
-        cells = ("" if p.row is None else str(p.row), p.column or "", p.value or "")
-        table.add_row(*(Text(c) for c in (*cells, p.problem, p.remedy)))
-    console.print(table)
-    if len(shown) < len(problems):
-        rest = len(problems) - len(shown)
-        console.print(f"... and {rest} more; --all shows every problem.", markup=False)
-
-
-def _show_cohort(cohort, files: bool) -> None:
-    """What is in a good cohort."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from paraspine.text import count
-
-    rated = cohort.rated()
-    raters = ", ".join(f"{r} ({count(int(rated[r].sum()), 'image')})" for r in cohort.raters)
-    classes = ", ".join(f"{i} {n}" for i, n in enumerate(cohort.classes.names))
-    pairs = ", ".join(f"{a} / {b}" for a, b in cohort.classes.pairs) or "none"
-    words = {
-        "source": cohort.source + (" (synthetic)" if cohort.synthetic else ""),
-        "subjects": str(len(cohort.subjects)),
-        "images": str(len(cohort)),
-        "raters": raters or "none",
-        "classes": classes,
-        "mirror pairs": pairs,
-        "intensities": cohort.intensity["kind"],
-        "columns": ", ".join(map(str, cohort.table.columns)),
-    }
-    if not files:
-        words["files"] = "not opened"
-    table = Table(title=Text(str(cohort.path), style="bold"), show_header=False)
-    for name, text in words.items():
-        table.add_row(Text(name), Text(text))
-    console = _console()
-    console.print(table)
-    for note in cohort.notes:
-        console.print(Text(f"Note: {note}"))
-    console.print("No problems." if files else "No problems in the manifest's text.")
-
-
 for command in (run, book, summary):
     app.command()(command)
+for command in (from_bids, from_scgm, from_msseg):
+    app.command(command.__name__.replace("_", "-"))(command)

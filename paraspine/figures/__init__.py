@@ -7,10 +7,12 @@ drawn for a book page about 800 pixels wide, light or dark.
 
 from .agreement import agreement_by_level, dice_by_class, pairwise_dice
 from .calibration import accuracy_retention, intervals, precision_recall, reliability_diagram
+from .candidates import entropy_panels, reliability_panels
 from .entropies import entropy_histogram, entropy_scatter
 from .images import View, cohort_slices, slice_explorer, uncertainty_panels
 from .multiples import small_multiples
 from .overview import split_overview, training_curves
+from .scores import score_violins, validation_losses
 from .style import PALETTE
 
 __all__ = [
@@ -21,14 +23,18 @@ __all__ = [
     "cohort_slices",
     "dice_by_class",
     "entropy_histogram",
+    "entropy_panels",
     "entropy_scatter",
     "intervals",
     "pairwise_dice",
     "precision_recall",
     "reliability_diagram",
+    "reliability_panels",
+    "score_violins",
     "slice_explorer",
     "small_multiples",
     "split_overview",
     "training_curves",
     "uncertainty_panels",
+    "validation_losses",
 ]

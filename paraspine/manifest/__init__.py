@@ -8,6 +8,7 @@ The JSON file of the same name beside it names the classes and what the intensit
 """
 
 from paraspine.manifest.bids import from_bids
+from paraspine.manifest.challenges import from_msseg, from_scgm
 from paraspine.manifest.cohort import Cohort, problems, read
 from paraspine.manifest.problem import Problem
 from paraspine.manifest.splits import SIDES, check_split, folds, split, strata
@@ -19,6 +20,8 @@ __all__ = [
     "check_split",
     "folds",
     "from_bids",
+    "from_msseg",
+    "from_scgm",
     "problems",
     "read",
     "split",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -15,6 +14,7 @@ from paraspine import volumes
 from paraspine.anatomy import ClassTable
 from paraspine.arrays import ManifestError, SettingsError
 from paraspine.manifest.problem import Problem, error
+from paraspine.manifest.writing import destination, row, save
 
 __all__ = ["from_bids"]
 
@@ -56,20 +56,8 @@ def from_bids(folder, output=None, derivatives=None, *, suffix: str = "T2w") -> 
         If the folder is missing or the manifest would lie where it cannot reach the images.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise SettingsError(f"{folder}: there is no such folder; name the BIDS data set.")
-    output = Path(output) if output is not None else folder / "data_manifest.csv"
-    if output.is_dir():
-        output = output / "data_manifest.csv"
-    if output.suffix.lower() != ".csv":
-        raise SettingsError(f"{output}: expected a name that ends in .csv for the manifest.")
-    places = _derivatives(folder, derivatives)
-    for place in (folder, *places):
-        if not _absolute(place).is_relative_to(_absolute(output.parent)):
-            raise SettingsError(
-                f"{output}: paths in a manifest may not leave its folder, and {place} lies outside "
-                f"of it; write to {folder / output.name}, or to a folder that holds both."
-            )
+    places = _derivatives(folder, derivatives) if folder.is_dir() else []
+    output = destination(folder, output, "BIDS data set", places)
     images = _images(folder, suffix)
     labels, found = _labels(folder, places, images, suffix)
     if found:
@@ -80,23 +68,7 @@ def from_bids(folder, output=None, derivatives=None, *, suffix: str = "T2w") -> 
         _row(entities, path, {r: labels.get((i, r)) for r in raters}, people, columns, output)
         for i, (entities, path) in enumerate(images)
     ]
-    header = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, header, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    classes = _classes(places, list(labels.values()))
-    title = _title(folder)
-    sidecar = classes.to_json() | {
-        "name": title,
-        "source": title,
-        "synthetic": False,
-        "intensity": {"kind": "MR", "window": None},
-    }
-    volumes.write_bytes(
-        output.with_suffix(".json"), (json.dumps(sidecar, indent=2) + "\n").encode()
-    )
-    return volumes.write_bytes(output, text.getvalue().encode())
+    return save(output, rows, _classes(places, list(labels.values())), _title(folder))
 
 
 def _derivatives(folder: Path, names) -> list[Path]:
@@ -212,29 +184,13 @@ def _participants(folder: Path) -> tuple[dict[str, dict[str, str]], dict[str, st
 
 
 def _row(entities, path, labels, people, columns, output: Path) -> dict[str, str]:
-    root = _absolute(output.parent)
-
-    def relative(file: Path) -> str:
-        return _absolute(file).relative_to(root).as_posix()
-
-    row = {"subject": f"sub-{entities['sub']}"}
-    if "ses" in entities:
-        row["session"] = entities["ses"]
-    row["image"] = relative(path)
-    row |= {f"rater_{r}": relative(file) if file else "" for r, file in labels.items()}
+    more = {"session": entities["ses"]} if "ses" in entities else {}
     person = people.get(entities["sub"], {})
     for ours, theirs in columns.items():
         value = (person.get(theirs) or "").strip()
         value = value.rstrip("+") if ours == "age" else value  # BIDS hides ages above 89 as 89+
-        row[ours] = "" if value.lower() in ("n/a", "na") else value
-    there = path.is_file()  # annexed files may be links to what is not here yet
-    row["sha256_image"] = hashlib.sha256(path.read_bytes()).hexdigest() if there else ""
-    return row
-
-
-def _absolute(path: Path) -> Path:
-    """Without following links: in annexed data sets every file is one."""
-    return Path(os.path.abspath(path))
+        more[ours] = "" if value.lower() in ("n/a", "na") else value
+    return row(f"sub-{entities['sub']}", path, labels, output, **more)
 
 
 def _classes(places: list[Path], labels: list[Path]) -> ClassTable:

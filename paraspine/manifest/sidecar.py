@@ -84,10 +84,12 @@ def _intensity(block, fail) -> list[Problem]:
 
 
 def notes(metadata: dict) -> list[str]:
-    """What a good JSON file leaves unsaid."""
+    """What a good JSON file notes, and what it leaves unsaid."""
+    said = [metadata["note"]] if isinstance(metadata.get("note"), str) else []
     if metadata.get("intensity"):
-        return []
+        return said
     return [
+        *said,
         'The JSON file does not say what the intensities are ("intensity": {"kind": "MR"}); they '
-        "are taken as they come."
+        "are taken as they come.",
     ]

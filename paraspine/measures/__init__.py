@@ -35,6 +35,12 @@ from paraspine.measures.detection import (
     retention_curves,
 )
 from paraspine.measures.display import estimate, estimates, interval_frame, labelled, pretty
+from paraspine.measures.extents import (
+    extent_curves,
+    extent_frame,
+    extent_sentence,
+    extent_table,
+)
 from paraspine.measures.frames import (
     error_arrays,
     error_detectors,
@@ -156,6 +162,7 @@ from paraspine.measures.recovery import (
     recovery_table,
     truth_views,
 )
+from paraspine.measures.references import reference_sentence, reference_table
 from paraspine.measures.sentences import (
     agreement_sentence,
     blank_sentence,
@@ -261,6 +268,10 @@ __all__ = [
     "estimate_of",
     "estimates",
     "evidence",
+    "extent_curves",
+    "extent_frame",
+    "extent_sentence",
+    "extent_table",
     "fusion_sentence",
     "fusion_table",
     "group_sentence",
@@ -319,6 +330,8 @@ __all__ = [
     "recovery_curves",
     "recovery_sentence",
     "recovery_table",
+    "reference_sentence",
+    "reference_table",
     "reliability_curves",
     "reliability_frame",
     "retention_curves",

@@ -1,0 +1,288 @@
+"""Manifests from the two public challenges, on small files in their layout."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from paraspine import manifest, volumes
+from paraspine.arrays import ManifestError, SettingsError
+from paraspine.cli import app
+
+
+def put(path, seed, highest=None):
+    """A small volume; label maps hold 0 to `highest`, all of them somewhere."""
+    rng = np.random.default_rng(seed)
+    array = rng.integers(0, 900, (2, 6, 7)).astype(np.int16)
+    if highest is not None:
+        array = rng.integers(0, highest + 1, (2, 6, 7)).astype(np.uint8)
+        array[0, 0, : highest + 1] = np.arange(highest + 1)
+    return volumes.write(path, volumes.from_array(array, (5, 0.5, 0.5)))
+
+
+def page_commands(root, name):
+    """The words of each command of a block on the page about one's own data."""
+    text = (root / "book" / "your-data.md").read_text()
+    (block,) = re.findall(rf"```\{{code-block\}} sh\n:name: {name}\n(.*?)```", text, re.S)
+    return [line.split() for line in block.splitlines() if line.strip()]
+
+
+def run_page(root, name, folder, monkeypatch):
+    """Run the commands of a block as a reader would, but for building the book."""
+    monkeypatch.chdir(folder)
+    commands = page_commands(root, name)
+    assert commands[-1][:2] == ["make", "book"]
+    for words in commands[:-1]:
+        assert words[0] == ".venv/bin/paraspine"
+        result = CliRunner().invoke(app, words[1:])
+        assert result.exit_code == 0, result.output
+    made = commands[-1][2].removeprefix("MANIFEST=")
+    assert (folder / made).is_file()
+    return result.output, manifest.read(folder / made)
+
+
+# --- spinal cord grey matter -------------------------------------------------------------------
+
+
+@pytest.fixture
+def scgm(tmp_path):
+    """Two subjects of two sites by four raters, with the text files of the download."""
+    folder = tmp_path / "training-data-gm-sc-challenge"
+    for i, subject in enumerate(("site1-sc01", "site1-sc02", "site3-sc10")):
+        put(folder / f"{subject}-image.nii.gz", i)
+        (folder / f"{subject}-levels.txt").write_text("0, 3\n1, 4\n")
+        for rater in range(1, 5):
+            put(folder / f"{subject}-mask-r{rater}.nii.gz", 10 * i + rater + 50, 2)
+    return folder
+
+
+def test_scgm(scgm):
+    path = manifest.from_scgm(scgm)
+    cohort = manifest.read(path)  # opens every file and checks values and grids
+    assert path == scgm / "data_manifest.csv"
+    assert cohort.raters == ("1", "2", "3", "4")
+    assert cohort.subjects == ("site1-sc01", "site1-sc02", "site3-sc10")
+    assert cohort.table["center"].tolist() == ["site1", "site1", "site3"]
+    assert cohort.classes.names == ("background", "grey matter", "white matter")
+    assert cohort.label_path(2, "4").name == "site3-sc10-mask-r4.nii.gz"
+    assert cohort.table["sha256_image"].notna().all()
+    assert cohort.metadata["grid"] == {"size": [128, 128], "spacing": [0.25, 0.25]}
+    assert not cohort.synthetic
+    first = path.read_bytes()
+    assert manifest.from_scgm(scgm).read_bytes() == first
+
+
+def test_scgm_of_a_rater_who_is_missing_and_a_test_set_beside_it(scgm):
+    (scgm / "site1-sc02-mask-r3.nii.gz").unlink()
+    for i in range(11, 13):
+        put(scgm.parent / "test-data" / f"site2-sc{i}-image.nii.gz", i)
+    cohort = manifest.read(manifest.from_scgm(scgm.parent))
+    assert len(cohort) == 3
+    assert cohort.rated()["3"].tolist() == [True, False, True]
+    assert "2 images have no label map below this folder and no row here." in cohort.notes
+
+
+def test_scgm_text_in_place_of_a_mask(scgm):
+    text = scgm / "site1-sc01-mask-r2.txt"
+    text.write_text("0 0 1 2\n")
+    assert len(manifest.read(manifest.from_scgm(scgm))) == 3  # the NIfTI is what counts
+    (scgm / "site1-sc01-mask-r2.nii.gz").unlink()
+    with pytest.raises(ManifestError) as caught:
+        manifest.from_scgm(scgm)
+    [problem] = caught.value.problems
+    assert problem.value == "site1-sc01-mask-r2.txt"
+    assert "a text file holds no label map" in problem.problem
+    assert "site1-sc01-mask-r2.nii.gz" in problem.remedy
+
+
+def test_scgm_names_that_do_not_fit(scgm):
+    put(scgm / "site4-sc01-mask-r1.nii.gz", 1, 2)
+    put(scgm / "again" / "site1-sc01-image.nii.gz", 2)
+    put(scgm / "again" / "site1-sc01-mask-r1.nii", 3, 2)
+    with pytest.raises(ManifestError) as caught:
+        manifest.from_scgm(scgm)
+    text = "\n".join(map(str, caught.value.problems))
+    assert len(caught.value.problems) == 3
+    assert "site4-sc01-mask-r1.nii.gz: there is no image site4-sc01-image.nii.gz" in text
+    assert "site1-sc01-image.nii.gz: there is another site1-sc01-image, again/site1-sc01" in text
+    assert "there is another site1-sc01-mask-r1" in text
+
+
+def test_scgm_nothing_found(scgm, tmp_path):
+    with pytest.raises(SettingsError, match="no such folder"):
+        manifest.from_scgm(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ManifestError, match="no image site<N>-sc<NN>-image"):
+        manifest.from_scgm(tmp_path / "empty")
+    for mask in scgm.glob("*mask*"):
+        mask.unlink()
+    with pytest.raises(ManifestError, match="found 3 images but no label map"):
+        manifest.from_scgm(scgm)
+    with pytest.raises(SettingsError, match="may not leave its folder"):
+        manifest.from_scgm(scgm, tmp_path / "other" / "cohort.csv")
+
+
+# --- multiple sclerosis lesions ----------------------------------------------------------------
+
+IMAGES = ("FLAIR", "T1", "GADO", "T2", "DP")
+
+
+@pytest.fixture
+def msseg(tmp_path):
+    """Patients in centres, each with masks, raw and preprocessed images in folders."""
+    folder = tmp_path / "MSSEG"
+    seed = 0
+    for center, patient in (("01", "01"), ("01", "02"), ("07", "01")):
+        home = folder / "Training" / f"Center_{center}" / f"Patient_{patient}"
+        for name in IMAGES:
+            put(home / "Raw_Data" / f"{name}.nii.gz", seed := seed + 1)
+            put(home / "Preprocessed_Data" / f"{name}_preprocessed.nii.gz", seed := seed + 1)
+        put(home / "Masks" / "Brain_Mask.nii.gz", seed := seed + 1, 1)
+        put(home / "Masks" / "Consensus.nii.gz", seed := seed + 1, 1)
+        for rater in range(1, 8):
+            put(home / "Masks" / f"ManualSegmentation_{rater}.nii.gz", seed := seed + 1, 1)
+    return folder
+
+
+@pytest.fixture
+def older(tmp_path):
+    """All in a patient's folder; preprocessed images in a download of their own."""
+    folder = tmp_path / "older"
+    seed = 500
+    for patient in ("01016SACH", "08027SYBR"):
+        home = folder / "Unprocessed" / patient
+        for name in ("3DFLAIR", "3DT1", "3DT1GADO", "T2", "DP"):
+            put(home / f"{name}.nii.gz", seed := seed + 1)
+        for rater in range(1, 8):
+            put(home / f"ManualSegmentation_{rater}.nii.gz", seed := seed + 1, 1)
+        put(home / "Consensus.nii.gz", seed := seed + 1, 1)
+        for name in IMAGES:
+            place = folder / "Pre-processed" / patient / f"{name}_preprocessed.nii.gz"
+            put(place, seed := seed + 1)
+    return folder
+
+
+def test_msseg(msseg):
+    path = manifest.from_msseg(msseg)
+    cohort = manifest.read(path)
+    assert cohort.raters == tuple("1234567")
+    assert cohort.subjects == ("Center_01-Patient_01", "Patient_02", "Center_07-Patient_01")
+    assert cohort.table["center"].astype(str).tolist() == ["01", "01", "07"]
+    assert cohort.classes.names == ("background", "lesion")
+    assert cohort.table["image"][0] == (
+        "Training/Center_01/Patient_01/Preprocessed_Data/FLAIR_preprocessed.nii.gz"
+    )
+    assert cohort.label_path(0, "7").name == "ManualSegmentation_7.nii.gz"
+    assert cohort.name == "MSSEG-2016, preprocessed FLAIR"
+    assert json.loads(path.with_suffix(".json").read_text())["grid"] == {"spacing": [1.0, 1.0]}
+
+
+@pytest.mark.parametrize(
+    ("contrast", "images", "name"),
+    [
+        ("FLAIR", "raw", "Raw_Data/FLAIR.nii.gz"),
+        ("gado", "preprocessed", "Preprocessed_Data/GADO_preprocessed.nii.gz"),
+        ("DP", "raw", "Raw_Data/DP.nii.gz"),
+    ],
+)
+def test_msseg_another_image(msseg, contrast, images, name):
+    path = manifest.from_msseg(msseg, contrast=contrast, images=images)
+    assert pd.read_csv(path)["image"][0].endswith(f"Patient_01/{name}")
+
+
+@pytest.mark.parametrize(
+    ("contrast", "images", "name"),
+    [
+        ("FLAIR", "raw", "Unprocessed/01016SACH/3DFLAIR.nii.gz"),
+        ("GADO", "raw", "Unprocessed/01016SACH/3DT1GADO.nii.gz"),
+        ("T1", "raw", "Unprocessed/01016SACH/3DT1.nii.gz"),
+        ("FLAIR", "preprocessed", "Pre-processed/01016SACH/FLAIR_preprocessed.nii.gz"),
+    ],
+)
+def test_msseg_the_older_layout(older, contrast, images, name):
+    cohort = manifest.read(manifest.from_msseg(older, contrast=contrast, images=images))
+    assert cohort.table["image"][0] == name
+    assert cohort.subjects == ("01016SACH", "08027SYBR")
+    assert cohort.table["center"].astype(str).tolist() == ["01", "08"]
+    assert len(cohort.raters) == 7
+
+
+def test_msseg_one_patients_folder(older):
+    cohort = manifest.read(manifest.from_msseg(older / "Unprocessed/01016SACH", images="raw"))
+    assert cohort.subjects == ("01016SACH",)
+
+
+def test_msseg_patients_without_masks_are_left_out(msseg):
+    put(msseg / "Testing/Center_03/Patient_09/Preprocessed_Data/FLAIR_preprocessed.nii.gz", 900)
+    cohort = manifest.read(manifest.from_msseg(msseg))
+    assert len(cohort) == 3
+    assert "1 image has no label map below this folder and no row here." in cohort.notes
+
+
+def test_msseg_the_same_patient_number_in_training_and_testing(msseg):
+    home = msseg / "Testing/Center_01/Patient_01"
+    put(home / "Preprocessed_Data/FLAIR_preprocessed.nii.gz", 901)
+    put(home / "Masks/ManualSegmentation_1.nii.gz", 902, 1)
+    cohort = manifest.read(manifest.from_msseg(msseg))
+    assert "Testing-Center_01-Patient_01" in cohort.subjects
+    assert "Training-Center_01-Patient_01" in cohort.subjects
+
+
+def test_msseg_images_that_are_missing_or_double(older, msseg):
+    (older / "Unprocessed/01016SACH/3DFLAIR.nii.gz").unlink()
+    put(older / "Unprocessed/08027SYBR/FLAIR.nii.gz", 903)
+    with pytest.raises(ManifestError) as caught:
+        manifest.from_msseg(older, images="raw")
+    text = "\n".join(map(str, caught.value.problems))
+    assert "01016SACH: no raw FLAIR image. Unpack it" in text
+    assert "(--images preprocessed)" in text
+    assert "08027SYBR: several raw FLAIR images:" in text
+    masks = msseg / "Training/Center_01/Patient_01/Masks"
+    put(masks / "ManualSegmentation_1.nii", 904, 1)
+    with pytest.raises(ManifestError, match="there is another ManualSegmentation_1"):
+        manifest.from_msseg(msseg)
+
+
+def test_msseg_a_lesion_map_with_other_values_is_found_by_check(msseg):
+    put(msseg / "Training/Center_01/Patient_02/Masks/ManualSegmentation_3.nii.gz", 905, 3)
+    [problem] = manifest.problems(manifest.from_msseg(msseg))
+    assert problem.column == "rater_3"
+
+
+def test_msseg_nothing_found_and_unknown_options(msseg, tmp_path):
+    with pytest.raises(SettingsError, match="no such folder"):
+        manifest.from_msseg(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ManifestError, match="no label map ManualSegmentation_<number>"):
+        manifest.from_msseg(tmp_path / "empty")
+    with pytest.raises(SettingsError, match="FLAIR, T1, T2, GADO, DP"):
+        manifest.from_msseg(msseg, contrast="T1w")
+    with pytest.raises(SettingsError, match="'preprocessed' or 'raw'"):
+        manifest.from_msseg(msseg, images="both")
+
+
+# --- as the book has it ------------------------------------------------------------------------
+
+
+def test_the_books_commands_for_scgm(root, scgm, monkeypatch):
+    scgm.rename(scgm.parent / "scgm")
+    shown, cohort = run_page(root, "scgm-commands", scgm.parent, monkeypatch)
+    assert "No problems." in shown
+    assert len(cohort) == 3
+
+
+def test_the_books_commands_for_msseg(root, msseg, monkeypatch):
+    msseg.rename(msseg.parent / "msseg")
+    shown, cohort = run_page(root, "msseg-commands", msseg.parent, monkeypatch)
+    assert "No problems." in shown
+    assert len(cohort.raters) == 7
+
+
+def test_commands_end_in_words(tmp_path):
+    for command in ("from-scgm", "from-msseg"):
+        result = CliRunner().invoke(app, [command, str(tmp_path)])
+        assert result.exit_code == 1
+        assert result.output.startswith(f"Error: {tmp_path}: found no")
