@@ -26,6 +26,15 @@ SHORT = {
     "samples": 3,
     "fusions": "[majority]",
     "ensemble_seeds": "[1,2]",
+    "fusion_splits": 0,
+}
+#: The label-fusion study, small.
+FUSION = {
+    "fusion_splits": 1,
+    "fusion_epochs": 2,
+    "fusion_width": 4,
+    "fusion_depth": 2,
+    "fusion_max_size": 32,
 }
 
 
@@ -115,14 +124,18 @@ def phantom_book(project):
         check=True,
     )
     shutil.rmtree(project / "data")  # as after a clone: only the manifest is there
-    make_book(project, "data_manifest.csv")
+    make_book(project, "data_manifest.csv", **FUSION)
     return project / "book" / "_build" / "quick" / "html"
 
 
 def test_the_phantoms_images_come_back_and_every_chapter_is_there(project, phantom_book):
     found = chapters(project, "quick")
     assert set(found) >= {"01_cohort", "02_raters", "05_interrater", "06_calibration"}
-    assert sum(name.startswith("03_train") for name in found) == 6  # 2 networks, 3 seeds
+    assert "08_label_fusion" in found
+    fused = sum(name.startswith("03_train-fusion") for name in found)
+    assert fused == 9  # 6 candidates, 3 raters
+    trained = sum(name.startswith("03_train") for name in found)
+    assert trained - fused == 6  # 2 networks, 3 seeds
     assert sum(name.startswith("04_sample") for name in found) == 8  # 2 networks, 4 ways
     assert phantom_book.joinpath("index.html").is_file()
 
@@ -151,7 +164,7 @@ def test_the_book_in_a_browser(phantom_book, tmp_path):
 def test_a_second_call_runs_no_notebook(project, phantom_book):
     before = {p: p.stat().st_mtime_ns for p in (project / "runs").rglob("notebook.ipynb")}
     assert len(before) == len(chapters(project, "quick"))
-    done = make_book(project, "data_manifest.csv")
+    done = make_book(project, "data_manifest.csv", **FUSION)
     assert "paraspine run" not in done.stdout + done.stderr
     after = {p: p.stat().st_mtime_ns for p in (project / "runs").rglob("notebook.ipynb")}
     assert after == before
@@ -174,7 +187,11 @@ def test_a_stale_result_is_refused_by_the_book(project, phantom_book):
         image.write_bytes(content + b"\0")
         done = call(
             project,
-            *("paraspine", "book", *(w for k, v in SHORT.items() for w in ("-p", f"{k}={v}"))),
+            *(
+                "paraspine",
+                "book",
+                *(w for k, v in (SHORT | FUSION).items() for w in ("-p", f"{k}={v}")),
+            ),
             check=False,
         )
     finally:

@@ -87,12 +87,9 @@ from paraspine.measures.label_fusion_claims import (
 )
 from paraspine.measures.label_fusion_tables import (
     against,
-    favour_sentence,
-    favour_table,
     fusion_beside,
     fusion_beside_sentence,
     fusion_left_out,
-    pretty_favour,
     published_calibration,
 )
 from paraspine.measures.label_fusion_views import (
@@ -365,8 +362,6 @@ __all__ = [
     "candidate_of",
     "distance_sentence",
     "distance_table",
-    "favour_sentence",
-    "favour_table",
     "fusion_beside",
     "fusion_beside_sentence",
     "fusion_calibration",
@@ -381,7 +376,6 @@ __all__ = [
     "fusion_thresholds",
     "headline_fusion",
     "learned_sentence",
-    "pretty_favour",
     "published_calibration",
     "repetitions",
     "scaled_predictions",

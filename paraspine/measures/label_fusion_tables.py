@@ -1,4 +1,4 @@
-"""Tables 2 to 4 of lemay2022 for this run, and what a STAPLE reference does to them."""
+"""Tables 2 to 4 of lemay2022 for this run, and what leaving a rater out says of it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,15 @@ import pandas as pd
 
 from paraspine import published, statistics, text
 from paraspine.measures.display import estimate
-from paraspine.measures.label_fusion import (
-    ENSEMBLE,
-    REFERENCES,
-    Predicted,
-    Repetition,
-    segmented,
-)
-from paraspine.measures.label_fusion_calibration import structure_means
+from paraspine.measures.label_fusion import ENSEMBLE, Predicted, Repetition, segmented
 from paraspine.measures.left_out import left_out_frame
 from paraspine.measures.printed import digits_of, unit_words, with_sd
 
 __all__ = [
     "against",
-    "favour_sentence",
-    "favour_table",
     "fusion_beside",
     "fusion_beside_sentence",
     "fusion_left_out",
-    "pretty_favour",
     "published_calibration",
 ]
 
@@ -162,100 +152,6 @@ def fusion_beside_sentence(frame: pd.DataFrame, measure: str, tables: Iterable[s
         f"The {how} mean {word} here: {best}; published: {text.listing(theirs)}"
         f"{', the same' if same else ''}."
     )
-
-
-def favour_table(
-    frame: pd.DataFrame, measure: str = "dice", *, resamples: int = 2000
-) -> pd.DataFrame:
-    """How much better each candidate looks against STAPLE than against the majority vote.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        `fusion_frame`.
-    measure : str
-        A hard measure of which more is better.
-    resamples : int
-        Bootstrap resamples of subjects.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``who``; ``staple`` and ``majority`` (means over images and structures); ``mean`` (their
-        difference), ``low``, ``high``. The last rows, one for each framework, hold the favour: the
-        difference of the STAPLE-trained candidate minus the mean difference of the others, what
-        the choice of reference alone gives the STAPLE-trained one (``staple`` and ``majority``:
-        its lead over the others' mean against each reference).
-    """
-    both = [structure_means(frame, measure, reference) for reference in REFERENCES]
-    subjects = both[0].index.get_level_values("subject").to_numpy()
-    lines = []
-
-    def add(who: str, staple: pd.Series, majority: pd.Series) -> None:
-        known = staple.notna() & majority.notna()
-        found = statistics.difference_interval(
-            staple[known].to_numpy(), majority[known].to_numpy(), subjects[known], resamples
-        )
-        lines.append(
-            {
-                "who": who,
-                "staple": float(staple[known].mean()),
-                "majority": float(majority[known].mean()),
-                "mean": found.value,
-                "low": found.low,
-                "high": found.high,
-                "subjects": len(set(subjects[known])),
-            }
-        )
-
-    for who in both[0]:
-        add(who, *(values[who] for values in both))
-    for framework in ("conventional", "SoftSeg"):
-        names = [f"{framework} {word}" for word in ("STAPLE", "average", "random")]
-        if set(names) <= set(both[0]):
-            add(
-                f"favour, {framework}",
-                *(values[names[0]] - values[names[1:]].mean(axis=1) for values in both),
-            )
-    return pd.DataFrame(lines)
-
-
-def pretty_favour(table: pd.DataFrame, source: str) -> pd.DataFrame:
-    """`favour_table` for reading, in percent points of Dice."""
-    shown = pd.DataFrame(
-        {
-            "candidate": table["who"],
-            "against STAPLE, %": [text.number(100 * v, 2) for v in table["staple"]],
-            "against majority, %": [text.number(100 * v, 2) for v in table["majority"]],
-            "difference, % points": [
-                _cell(statistics.Estimate(*(100 * v for v in row)), 2)
-                for row in table[["mean", "low", "high"]].to_numpy(dtype=float)
-            ],
-        }
-    )
-    return shown.set_index("candidate").rename_axis(columns=source)
-
-
-def favour_sentence(table: pd.DataFrame) -> str:
-    """By how much a STAPLE reference favours STAPLE-trained networks."""
-    words = []
-    for _, row in table[table["who"].str.startswith("favour, ")].iterrows():
-        found = statistics.Estimate(*(100 * row[k] for k in ("mean", "low", "high")))
-        verdict = text.verdict(
-            found,
-            above="favours",
-            below="puts at a disadvantage",
-            unclear="neither favours nor puts at a disadvantage, as far as the interval tells,",
-        )
-        framework = row["who"].removeprefix("favour, ")
-        words.append(
-            f"A STAPLE reference instead of the majority vote {verdict} the {framework} network "
-            f"trained on STAPLE, by {text.interval(found, 2)} points of Dice against those trained "
-            f"on the average and on random raters: its lead is "
-            f"{text.number(100 * row['staple'], 2)} points against STAPLE and "
-            f"{text.number(100 * row['majority'], 2)} against the majority vote"
-        )
-    return ". ".join(words) + "."
 
 
 def fusion_left_out(

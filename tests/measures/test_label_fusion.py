@@ -254,29 +254,6 @@ def test_the_published_tables_beside_this_run_have_every_cell(made):
     assert ece.loc["conventional", "SCGM, published, %"] == "16.2"
 
 
-def test_the_favour_of_a_staple_reference_by_hand(tools):
-    rows = []
-    dice = {"STAPLE": (0.9, 0.7, 0.7), "majority": (0.8, 0.75, 0.73)}
-    for reference, values in dice.items():
-        for who, own in zip(measures.CONVENTIONAL, values, strict=True):
-            for subject in "pqr":
-                rows.append((subject, f"{subject}.nii", 0, "s", who, reference, "MF", "dice", own))
-    columns = ["subject", "image", "slice", "split", "who", "reference", "class", "measure"]
-    frame = pd.DataFrame(rows, columns=[*columns, "value"])
-    table = measures.favour_table(frame, **FEW).set_index("who")
-    assert table.loc["conventional STAPLE", "mean"] == pytest.approx(0.1)
-    # its lead is 0.2 against STAPLE and 0.06 against the vote
-    favour = table.loc["favour, conventional"]
-    assert favour["staple"] == pytest.approx(0.2)
-    assert favour["majority"] == pytest.approx(0.06)
-    assert favour["mean"] == pytest.approx(0.14)
-    words = measures.favour_sentence(table.reset_index())
-    assert "favours the conventional network" in words
-    assert "14.00" in words
-    worse = frame.assign(value=-frame["value"])
-    assert "disadvantage" in measures.favour_sentence(measures.favour_table(worse, **FEW))
-
-
 # --- claims ------------------------------------------------------------------------------------
 
 
