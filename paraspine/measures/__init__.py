@@ -179,6 +179,7 @@ from paraspine.measures.sentences import (
     style_sentence,
     training_sentence,
 )
+from paraspine.measures.staple import staple_frame, staple_raters, staple_sentence
 from paraspine.measures.tables import (
     RATERS,
     brier_table,
@@ -341,6 +342,9 @@ __all__ = [
     "split_sentence",
     "split_table",
     "spread",
+    "staple_frame",
+    "staple_raters",
+    "staple_sentence",
     "stored_maps",
     "studied",
     "style_sentence",

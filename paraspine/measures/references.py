@@ -49,7 +49,7 @@ def reference_table(
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``trained`` (on what: ``"on staple"`` if among `favoured`, or ``"otherwise"``), ``n``
+        ``who``, ``trained`` (``"on staple"`` if among `favoured`, or ``"otherwise"``), ``n``
         (images x structures), ``value_first``, ``value_second`` (means over them), ``mean`` (the
         gain), ``low``, ``high`` (resampling subjects), one row a candidate; then, where there are
         both kinds, the row ``"gain beyond the others'"``: how much larger the mean gain of the
