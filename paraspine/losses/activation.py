@@ -13,6 +13,8 @@ __all__ = ["ACTIVATIONS", "normalised_relu", "probabilities"]
 
 #: Below this a class's maximum counts as 0: no division blows up where a class is dead.
 SMALLEST = 1e-6
+#: Slope of the gradient, and of the gradient alone, where a score is negative.
+SLOPE = 0.1
 
 
 def normalised_relu(scores: torch.Tensor) -> torch.Tensor:
@@ -33,13 +35,20 @@ def normalised_relu(scores: torch.Tensor) -> torch.Tensor:
     torch.Tensor, ``(B, C, *spatial)``, float32
         Probabilities. Where no class has a positive score, all have the same probability, or with
         one class background has probability 1.
+
+    Notes
+    -----
+    The gradient is that of the formula but for two things, without which a class that is rare may
+    never be learned. The maximum counts as a constant: else the loss falls fastest by making a
+    single voxel huge and so all others small. And a negative score passes a tenth of the gradient,
+    as through a leaky ReLU: else a class whose scores have all become negative cannot come back.
     """
-    positive = F.relu(scores.float())
-    if scores.shape[1] == 2:
-        positive = positive[:, 1:]
+    scores = scores.float() if scores.shape[1] > 2 else scores[:, 1:].float()
+    below = scores.clamp_max(0)
+    positive = F.relu(scores) + SLOPE * (below - below.detach())
     axes = [*range(2, scores.ndim)]
-    scaled = positive / positive.amax(axes, keepdim=True).clamp_min(SMALLEST)
-    if scores.shape[1] == 2:
+    scaled = positive / positive.detach().amax(axes, keepdim=True).clamp_min(SMALLEST)
+    if scores.shape[1] == 1:
         return torch.cat([1 - scaled, scaled], dim=1)
     total = scaled.sum(1, keepdim=True)
     return torch.where(total > 0, scaled / total.clamp_min(1e-12), 1 / scores.shape[1])
