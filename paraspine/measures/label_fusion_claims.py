@@ -67,7 +67,7 @@ def fusion_claims(
         )
         about = (
             "Table 2", LOWEST, "Results 3.1", "Brier score, mean over structures, difference",
-            "brier", "below", f"minus {who}", printed[RANDOM] - printed[who],
+            "brier", "below", f"against {who}", printed[RANDOM] - printed[who],
         )  # fmt: skip
         lines.append(_line(*about, found, len(set(subjects))))
     return pd.DataFrame(lines)
