@@ -179,11 +179,67 @@ def test_adaptive_wing_is_continuous_with_its_slope():
         assert value.item() == pytest.approx(8 * math.log(1 + 0.5**2.1), abs=2e-3)
 
 
-def test_normalised_relu_by_hand():
-    scores = torch.tensor([[[4.0, 2.0, -1.0], [-1.0, 3.0, 0.0]]])
-    # divided by the maxima 4 and 3: (1, 0.5, 0) and (0, 1, 0); the last voxel has no positive score
-    expected = torch.tensor([[[1.0, 1 / 3, 0.5], [0.0, 2 / 3, 0.5]]])
+def test_normalised_relu_of_several_classes_by_hand():
+    scores = torch.tensor([[[4.0, 2.0, -1.0], [-1.0, 3.0, 0.0], [-2.0, -1.0, -5.0]]])
+    # divided by the maxima 4 and 3: (1, 0.5, 0) and (0, 1, 0), and a class that is nowhere
+    # positive stays 0; the last voxel has no positive score
+    expected = torch.tensor([[[1.0, 1 / 3, 1 / 3], [0.0, 2 / 3, 1 / 3], [0.0, 0.0, 1 / 3]]])
     torch.testing.assert_close(losses.normalised_relu(scores), expected)
+
+
+def test_normalised_relu_of_one_class_is_its_share_of_the_maximum():
+    scores = torch.tensor(
+        [[[9.0, -9.0, 0.0], [-1.0, 3.0, 1.5]], [[1.0, 1.0, 1.0], [-1.0, 0.0, -2.0]]]
+    )
+    # each image has its own maximum, 3 and none; background has the rest, whatever its score
+    expected = torch.tensor([[[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]], [[1.0, 1, 1], [0, 0, 0]]])
+    torch.testing.assert_close(losses.normalised_relu(scores), expected)
+    torch.testing.assert_close(losses.normalised_relu(7 * scores), expected)
+
+
+def test_softmax_over_one_class_and_background_is_a_sigmoid():
+    scores = torch.randn(2, 2, 3, 4, generator=torch.Generator().manual_seed(0))
+    found = losses.probabilities(scores.bfloat16(), "softmax")
+    assert found.dtype == torch.float32
+    lead = scores.bfloat16().float()
+    torch.testing.assert_close(found[:, 1], torch.sigmoid(lead[:, 1] - lead[:, 0]))
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_softseg_in_bf16_has_finite_gradients_and_float32_values(classes):
+    generator = torch.Generator().manual_seed(3)
+    scores = (1e-3 * torch.randn(3, classes, 8, 8, generator=generator)).bfloat16()
+    scores[1] = -1  # nothing positive
+    scores[2] *= 1e5
+    scores.requires_grad_()
+    soft = torch.rand(3, classes, 8, 8, generator=generator).softmax(1)
+    value = losses.adaptive_wing(scores, soft)
+    value.backward()
+    assert value.dtype == torch.float32
+    assert torch.isfinite(scores.grad).all()
+    assert scores.grad[0].abs().sum() > 0
+
+
+def test_dice_of_the_normalised_relu_by_hand():
+    # p = (1, 0.5) and g = (1, 0): 1 - 2 * 1 / (1.5 + 1) for the class alone
+    scores = torch.tensor([[[0.0, 0.0], [2.0, 1.0]]])
+    value = losses.dice(
+        scores, torch.tensor([[1, 0]]), activation="normalised_relu",
+        include_background=False, smooth=0,
+    )  # fmt: skip
+    assert value == pytest.approx(1 - 2 / 2.5)
+
+
+def test_known_options_are_those_of_the_loss():
+    given = {"activation": "normalised_relu", "include_background": False}
+    assert losses.known_options("dice", **given) == given
+    assert losses.known_options("adaptive_wing", **given) == {"activation": "normalised_relu"}
+    plain = {"activation": "softmax", "include_background": False}
+    assert losses.known_options("dice_ce", **plain) == {"include_background": False}
+    with pytest.raises(SettingsError, match=r"dice_ce is defined for softmax.* take one of dice"):
+        losses.known_options("dice_ce", **given)
+    with pytest.raises(SettingsError, match="no loss has the option 'gama'"):
+        losses.known_options("dice", gama=1)
 
 
 def test_multitask_by_hand():

@@ -34,6 +34,15 @@ SHORT = {
     "noise_levels": "[14.0,56.0]",
     "bias_fields": "[1.0]",
     "measured_subjects": 9,
+    "fusion_splits": 0,
+}
+#: The label-fusion study, small.
+FUSION = {
+    "fusion_splits": 1,
+    "fusion_epochs": 2,
+    "fusion_width": 4,
+    "fusion_depth": 2,
+    "fusion_max_size": 32,
 }
 
 
@@ -153,16 +162,18 @@ def phantom_book(project):
         check=True,
     )
     shutil.rmtree(project / "data")  # as after a clone: only the manifest is there
-    make_book(project, "data_manifest.csv")
+    make_book(project, "data_manifest.csv", **FUSION)
     return project / "book" / "_build" / "quick" / "html"
 
 
 def test_the_phantoms_images_come_back_and_every_chapter_is_there(project, phantom_book):
     found = chapters(project, "quick")
     assert set(found) >= {"01_cohort", "02_raters", "05_interrater", "06_calibration"}
-    assert set(found) >= {"11_truth", "12_noise", "14_phantom"}
+    assert set(found) >= {"08_label_fusion", "11_truth", "12_noise", "14_phantom"}
+    fused = sum(name.startswith("03_train-fusion") for name in found)
+    assert fused == 9  # 6 candidates, 3 raters
     # 2 networks, 3 seeds; 2 networks with two tasks, one of them on a split by slice too
-    assert sum(name.startswith("03_train") for name in found) == 9
+    assert sum(name.startswith("03_train") for name in found) - fused == 9
     assert "multi-task U-Net" in found["07_multitask"]
     assert sum(name.startswith("04_sample") for name in found) == 8  # 2 networks, 4 ways
     assert phantom_book.joinpath("index.html").is_file()
@@ -211,7 +222,7 @@ def test_the_book_in_a_browser(phantom_book, tmp_path):
 def test_a_second_call_runs_no_notebook(project, phantom_book):
     before = {p: p.stat().st_mtime_ns for p in (project / "runs").rglob("notebook.ipynb")}
     assert len(before) == len(chapters(project, "quick"))
-    done = make_book(project, "data_manifest.csv")
+    done = make_book(project, "data_manifest.csv", **FUSION)
     assert "paraspine run" not in done.stdout + done.stderr
     after = {p: p.stat().st_mtime_ns for p in (project / "runs").rglob("notebook.ipynb")}
     assert after == before
@@ -234,7 +245,11 @@ def test_a_stale_result_is_refused_by_the_book(project, phantom_book):
         image.write_bytes(content + b"\0")
         done = call(
             project,
-            *("paraspine", "book", *(w for k, v in SHORT.items() for w in ("-p", f"{k}={v}"))),
+            *(
+                "paraspine",
+                "book",
+                *(w for k, v in (SHORT | FUSION).items() for w in ("-p", f"{k}={v}")),
+            ),
             check=False,
         )
     finally:

@@ -230,6 +230,9 @@ def _differing(own: Mapping, kin: Sequence[Mapping]) -> str:
         return json.dumps(value, sort_keys=True, default=str)
 
     names = [n for n in own if len({key(k.get(n)) for k in kin}) > 1]
+    few = [n for n in names if n in IMPORTANT]
+    if len({tuple(key(k.get(n)) for n in few) for k in kin}) == len(kin):
+        names = few  # enough to tell them apart
     words = [
         f"{n.replace('_', ' ')} {own[n]}" if isinstance(own[n], int | float) else str(own[n])
         for n in names

@@ -5,6 +5,7 @@ executes one under papermill and skips it where a fresh result stands already; `
 inside a notebook whose upstream run is missing. `load_profile` reads ``profiles/*.yaml``.
 """
 
+from paraspine.execute.candidates import fusion_trainings
 from paraspine.execute.conditions import conditions, multitask_study
 from paraspine.execute.holding import hold
 from paraspine.execute.parameters import (
@@ -31,6 +32,7 @@ __all__ = [
     "conditions",
     "declared_parameters",
     "fingerprint",
+    "fusion_trainings",
     "hold",
     "is_fresh",
     "is_generated",

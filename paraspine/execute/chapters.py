@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from paraspine.execute.candidates import fusion_trainings
 from paraspine.execute.conditions import MULTITASK, conditions, multitask_study
 from paraspine.execute.job import Job, job_maker
 from paraspine.execute.parameters import declared_parameters
-from paraspine.execute.workspace import Header
+from paraspine.execute.workspace import Header, slug
 from paraspine.manifest.splits import SIDES
 
 __all__ = ["OPTIONAL", "chapters"]
@@ -16,7 +17,7 @@ __all__ = ["OPTIONAL", "chapters"]
 #: Notebooks that ask what only simulated raters and images can answer.
 SIMULATED = ("11_truth", "12_noise", "14_phantom")
 #: Notebooks that some books do without; their parameters are known all the same.
-OPTIONAL = (*SIMULATED, "07_multitask")
+OPTIONAL = (*SIMULATED, "07_multitask", "08_label_fusion")
 
 
 def chapters(
@@ -63,6 +64,11 @@ def chapters(
             f"{about.subjects} of the {len(SIDES)} subjects that a split by subject takes: what "
             "one by slice flatters is left out."
         )
+    fused = []
+    if about.raters_of_an_image > 1:
+        fused = fusion_trainings(values, about.raters, about.centers)
+    elif values["fusion_splits"]:
+        notes.append("One rater: there is nothing to fuse, so the label-fusion study is left out.")
     make = job_maker(root, workspace, values)
     wanted = conditions(
         values["models"],
@@ -79,6 +85,8 @@ def chapters(
     jobs += [*trained, *_interrater(make, wanted)]
     if not no_multitask:
         jobs += _multitask(make, root, values, trained)
+    if fused:
+        jobs += _label_fusion(make, fused)
     if about.simulated:
         jobs += _simulated(make, trained)
     jobs.append(make("published", "13_published", ["interrater"]))
@@ -126,6 +134,14 @@ def _multitask(make, root: Path, values: Mapping, trained: list[Job]) -> Iterato
     yield make("multitask", "07_multitask", dict.fromkeys(needed), trains=True)
 
 
+def _label_fusion(make, fused: list[dict]) -> Iterator[Job]:
+    """The candidates of lemay2022 on repeated splits."""
+    names = [f"train-fusion-{_fused_key(training)}" for training in fused]
+    for name, training in zip(names, fused, strict=True):
+        yield make(name, "03_train", ["cohort"], trains=True, **training)
+    yield make("label_fusion", "08_label_fusion", names, trains=True)
+
+
 def _simulated(make, trained: list[Job]) -> Iterator[Job]:
     """What only the phantom can answer."""
     yield make("truth", "11_truth", [job.name for job in trained])
@@ -155,6 +171,12 @@ def _same_run(root: Path, job: Job, others: list[Job]) -> Job | None:
     declared = declared_parameters(root / "notebooks" / f"{job.notebook}.ipynb")
     wanted = declared | job.parameters
     return next((o for o in others if declared | o.parameters == wanted), None)
+
+
+def _fused_key(training: Mapping) -> str:
+    """Name of a training of the label-fusion study."""
+    words = (training["loss"], training["fusion"], "split", training["split_seed"])
+    return slug("-".join(map(str, words)))
 
 
 def _key(model: str, fusion: str, seed: int) -> str:

@@ -28,9 +28,15 @@ OWN = (
     *("members", "profile", "manifest_path", "run_folder", "train_runs", "sample_runs"),
     "interrater_run",
 )
-#: Settings of a training that only those of the multi-task study may have otherwise; they are given
-#: with this beginning.
-APART = ("dice_weight", "ce_weight", "variance_loss", "mirror", "smoothing")
+#: Settings of a training that not all trainings of a book can share, and what gives them to the
+#: study that has them; empty where only a notebook that is run by itself takes them.
+APART = {
+    **{name: f"multitask_{name}" for name in ("dice_weight", "ce_weight", "variance_loss")},
+    **{name: f"multitask_{name}" for name in ("mirror", "smoothing")},
+    **{name: f"fusion_{name}" for name in ("depth", "min_delta", "scaling")},
+    **dict.fromkeys(("activation", "include_background", "loss", "softness"), ""),
+    **dict.fromkeys(("test_center", "validation_fusion"), ""),
+}
 
 
 @dataclass(frozen=True)
@@ -150,9 +156,10 @@ def _check_grid(values: Mapping, profile: str) -> None:
             f"{', '.join(GRID)} for what shall be run."
         )
     if taken := [name for name in values if name in APART]:
+        instead = " or ".join(APART[name] for name in taken if APART[name])
+        remedy = f"give {instead}" if instead else "run notebooks/03_train.ipynb by itself with it"
         raise SettingsError(
-            f"{where}: {', '.join(taken)} cannot be given for all trainings; give multitask_"
-            f"{taken[0]} for those of the multi-task study."
+            f"{where}: {', '.join(taken)} cannot be given for all trainings; {remedy}."
         )
     for name, single in GRID.items():
         given = values.get(name)
@@ -169,7 +176,7 @@ def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) 
         *(declared_parameters(root / "notebooks" / f"{n}.ipynb") for n in notebooks)
     )
     if unknown := sorted(set(values) - known):
-        may = sorted(known - set(OWN))
+        may = sorted(known - set(OWN) - set(APART))
         near = {n: difflib.get_close_matches(n, may, n=1) for n in unknown}
         words = [f"{n} (did you mean {near[n][0]}?)" if near[n] else n for n in unknown]
         raise SettingsError(

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from paraspine import manifest, phantom, preprocess, runs, slices
-from paraspine.arrays import RunError
+from paraspine.arrays import ManifestError, RunError
 from paraspine.execute.memory import load_slices, read_cohort
 from paraspine.execute.parameters import check_parameters, declared_parameters
 from paraspine.execute.sources import cohort_digest, fingerprint, project_root
@@ -75,9 +76,12 @@ class Session:
         self.inputs[self._relative(path)] = {"kind": "cohort", "sha256": cohort_digest(path)}
         return cohort
 
-    def slices(self, cohort: manifest.Cohort) -> slices.Slices:
-        """Load the cohort's slices as the parameters say: grid, denoising, bias correction."""
-        wanted = self.parameters
+    def slices(self, cohort: manifest.Cohort, parameters: Mapping | None = None) -> slices.Slices:
+        """Load the cohort's slices as the parameters say: grid, denoising, bias correction.
+
+        Those given, such as an upstream run's, go before the notebook's own.
+        """
+        wanted = self.parameters | dict(parameters or {})
         settings = preprocess.Preprocessing.for_cohort(
             cohort.metadata,
             denoise=wanted["denoise"],
@@ -91,19 +95,32 @@ class Session:
             cleaned=self.path(".cache/preprocess"),
         )
 
-    def sides(self, data: slices.Slices, split_by: str | None = None) -> np.ndarray:
+    def sides(
+        self,
+        data: slices.Slices,
+        parameters: Mapping | None = None,
+        *,
+        split_by: str | None = None,
+    ) -> np.ndarray:
         """Side of each slice: ``"train"``, ``"validation"`` or ``"test"``.
+
+        With ``test_center`` that centre is the test set, and the others' subjects are divided in
+        the proportion of the other two fractions (lemay2022).
 
         Parameters
         ----------
         data : slices.Slices
             The slices.
+        parameters : mapping, optional
+            Such as an upstream run's; they go before the notebook's own.
         split_by : str, optional
             Instead of the parameter of that name. By ``"slice"`` the sides have the same shares of
             every level, where levels are known (roshanzamir2022).
         """
-        wanted = self.parameters
+        wanted = self.parameters | dict(parameters or {})
         train, validation = wanted["train_fraction"], wanted["validation_fraction"]
+        if wanted.get("test_center"):
+            return _by_center(data.table, train / (train + validation), wanted)
         table = data.table
         fractions = (train, validation, 1 - train - validation)
         by = wanted["split_by"] if split_by is None else split_by
@@ -163,6 +180,25 @@ class Session:
             return path.relative_to(self.root).as_posix()
         except ValueError:
             return path.as_posix()
+
+
+def _by_center(table: pd.DataFrame, train: float, wanted: Mapping) -> np.ndarray:
+    """Side of each slice where one centre is the test set."""
+    centers = table["center"].astype(str).to_numpy() if "center" in table else np.array([])
+    held_out = centers == wanted["test_center"]
+    if not held_out.any() or held_out.all():
+        raise ManifestError(
+            f"test_center: expected one of several centres of the manifest's column 'center' "
+            f"({', '.join(sorted(set(centers))) or 'there is none'}), got "
+            f"{wanted['test_center']!r}."
+        )
+    rest = table[~held_out]
+    sides = pd.Series("test", table.index, dtype=object)
+    sides[~held_out] = manifest.split(
+        rest, (train, 1 - train, 0.0), by=wanted["split_by"], seed=wanted["split_seed"]
+    )
+    manifest.check_split(table, sides, by=wanted["split_by"])
+    return sides.to_numpy()
 
 
 def is_generated(path: Path | str) -> bool:

@@ -10,13 +10,17 @@ from pathlib import Path
 
 from paraspine.arrays import ManifestError, SettingsError
 
-__all__ = ["Header", "read_header", "refuse_taken", "workspace_name"]
+__all__ = ["Header", "read_header", "refuse_taken", "slug", "workspace_name"]
 
 
 def workspace_name(profile: str, cohort: str) -> str:
     """Folder of a cohort's runs: the profile's name with the cohort's, fit for a file system."""
-    slug = re.sub(r"[^a-z0-9]+", "-", cohort.lower()).strip("-") or "cohort"
-    return f"{profile}-{slug}"
+    return f"{profile}-{slug(cohort)}"
+
+
+def slug(text: str) -> str:
+    """Words fit for a file's name: lower case, hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "cohort"
 
 
 def refuse_taken(root: Path, workspace: str, manifest: str, cohort: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from paraspine.arrays import SettingsError, ShapeError
+from paraspine.losses.activation import probabilities
 
 __all__ = ["cross_entropy", "dice", "dice_ce", "dice_focal", "one_hot"]
 
@@ -63,6 +64,7 @@ def dice(
     logits: torch.Tensor,
     target: torch.Tensor,
     *,
+    activation: str = "softmax",
     batch: bool = True,
     include_background: bool = True,
     soft_overlap: str = "product",
@@ -73,9 +75,11 @@ def dice(
     Parameters
     ----------
     logits : torch.Tensor, ``(B, C, *spatial)``
-        Scores before softmax.
+        Scores before the activation.
     target : torch.Tensor
         Class numbers ``(B, *spatial)``, integers, or soft labels ``(B, C, *spatial)``, floats.
+    activation : "softmax", "normalised_relu" or "none"
+        What turns the network's output into ``p``.
     batch : bool
         Sum over all images of the batch, so that a class missing from one image costs nothing;
         otherwise each image has a Dice of its own and the mean is taken.
@@ -103,7 +107,7 @@ def dice(
     """
     g = one_hot(logits, target)
     return _dice(
-        logits.float().softmax(1),
+        probabilities(logits, activation),
         g,
         batch=batch,
         include_background=include_background,

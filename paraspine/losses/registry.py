@@ -12,7 +12,7 @@ from paraspine.arrays import SettingsError, ShapeError
 from paraspine.losses.overlap import cross_entropy, dice, dice_ce, dice_focal
 from paraspine.losses.wing import adaptive_wing
 
-__all__ = ["build", "compares", "multitask"]
+__all__ = ["build", "compares", "known_options", "multitask"]
 
 #: Margin (pixels) around what the cropped variance loss looks at, and the variance from which on a
 #: pixel belongs to that.
@@ -166,3 +166,28 @@ def build(name: str, **options) -> Callable[[torch.Tensor, torch.Tensor], torch.
     if "variance_loss" in options:
         check_variance_loss(options["variance_loss"])
     return functools.partial(_LOSSES[name], **options)
+
+
+def known_options(name: str, **settings) -> dict[str, object]:
+    """Return those of the settings that a loss has, so that a study can give all of them.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such loss, no loss has a setting at all, or the activation is not softmax
+        and the loss knows no other.
+    """
+    if name not in _LOSSES:
+        build(name)  # says which there are
+    anywhere = set().union(*map(_options, _LOSSES.values()))
+    if unknown := sorted(set(settings) - anywhere):
+        raise SettingsError(f"no loss has the option {', '.join(map(repr, unknown))}.")
+    own = _options(_LOSSES[name])
+    activation = settings.get("activation", "softmax")
+    if activation != "softmax" and "activation" not in own:
+        able = [loss for loss, function in _LOSSES.items() if "activation" in _options(function)]
+        raise SettingsError(
+            f"activation: the loss {name} is defined for softmax, got {activation!r}; take one of "
+            f"{', '.join(able)}."
+        )
+    return {key: value for key, value in settings.items() if key in own}

@@ -1,47 +1,14 @@
-"""The loss and the last activation of SoftSeg (lemay2022)."""
+"""The loss of SoftSeg (lemay2022)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
-import torch.nn.functional as F
 
 from paraspine.arrays import SettingsError
+from paraspine.losses.activation import probabilities
 from paraspine.losses.overlap import one_hot
 
-__all__ = ["adaptive_wing", "normalised_relu"]
-
-
-def normalised_relu(scores: torch.Tensor) -> torch.Tensor:
-    r"""Last activation of SoftSeg for several classes (lemay2022, 2.1.2).
-
-    Each class's ReLU is divided by its maximum over the image, then by the sum over classes
-    including background.
-
-    Parameters
-    ----------
-    scores : torch.Tensor, ``(B, C, *spatial)``
-        Network output.
-
-    Returns
-    -------
-    torch.Tensor, ``(B, C, *spatial)``, float32
-        Probabilities; where no class has a positive score, all have the same probability.
-    """
-    positive = F.relu(scores.float())
-    axes = [*range(2, scores.ndim)]
-    scaled = positive / positive.amax(axes, keepdim=True).clamp_min(1e-12)
-    total = scaled.sum(1, keepdim=True)
-    seen = total > 0
-    return torch.where(seen, scaled / total.clamp_min(1e-12), 1 / scores.shape[1])
-
-
-_ACTIVATIONS: dict[str, Callable] = {
-    "none": lambda x: x.float(),
-    "softmax": lambda x: x.float().softmax(1),
-    "normalised_relu": normalised_relu,
-}
+__all__ = ["adaptive_wing"]
 
 
 def adaptive_wing(
@@ -74,16 +41,13 @@ def adaptive_wing(
     -------
     torch.Tensor, scalar, float32
     """
-    if activation not in _ACTIVATIONS:
-        known = ", ".join(_ACTIVATIONS)
-        raise SettingsError(f"activation: expected one of {known}, got {activation!r}.")
     if not (epsilon > 0 and omega > 0 and theta > 0 and alpha > 1):
         raise SettingsError(
             "adaptive_wing: expected epsilon, omega and theta above 0 and alpha above 1, got "
             f"{epsilon}, {omega}, {theta} and {alpha}."
         )
     g = one_hot(logits, target)
-    d = (g - _ACTIVATIONS[activation](logits)).abs()
+    d = (g - probabilities(logits, activation)).abs()
     power = alpha - g
     edge = (theta / epsilon) ** power
     slope = omega * power * edge / (theta * (1 + edge))

@@ -130,7 +130,7 @@ def prediction_frame(data, moments) -> pd.DataFrame:
     return identified(data, found)
 
 
-def reliability_frame(data, moments, bins: int = 10) -> pd.DataFrame:
+def reliability_frame(data, moments, bins: int = 10, *, references=None) -> pd.DataFrame:
     """Counts behind reliability diagrams: one row per image, region and confidence bin.
 
     Parameters
@@ -139,6 +139,8 @@ def reliability_frame(data, moments, bins: int = 10) -> pd.DataFrame:
         As `prediction_frame`.
     bins : int
         Equal bins of the largest probability.
+    references : array-like of int, (N, H, W), optional
+        Label maps that decide what is right; the majority vote if left out.
 
     Returns
     -------
@@ -154,10 +156,13 @@ def reliability_frame(data, moments, bins: int = 10) -> pd.DataFrame:
         labels = data.labels[item][data.rated[item]]
         if not len(labels):
             continue
-        vote = fusion.majority_vote(labels, _classes(data))
+        if references is None:
+            reference = fusion.majority_vote(labels, _classes(data))
+        else:
+            reference = references[item]
         marked = (labels > 0).any(axis=0)
         for region, mask in (("all", np.ones_like(marked)), ("near", _around(marked))):
-            found = metrics.reliability(moments.mean[item], vote, bins, where=mask)
+            found = metrics.reliability(moments.mean[item], reference, bins, where=mask)
             count = found.count
             lines.append(
                 pd.DataFrame(

@@ -54,8 +54,8 @@ class MultiTaskUNet(MultiTask, UNet):
 
     Parameters
     ----------
-    in_channels, num_classes, width, widths, dropout, norm
-        As `UNet`; both decoders have the same.
+    in_channels, num_classes, width, depth, widths, dropout, norm, activation
+        As `UNet`; both decoders have the same, but for the activation, which is the segmentation's.
     variance_scale : float
         By how much the variance head's output is divided (roshanzamir2022: 70).
 
@@ -73,13 +73,22 @@ class MultiTaskUNet(MultiTask, UNet):
         num_classes: int,
         *,
         width: int | None = None,
+        depth: int = 4,
         widths: Sequence[int] | None = None,
         dropout: float = 0.18,
         norm: str = "batch",
+        activation: str = "softmax",
         variance_scale: float = 70.0,
     ):
         super().__init__(
-            in_channels, num_classes, width=width, widths=widths, dropout=dropout, norm=norm
+            in_channels,
+            num_classes,
+            width=width,
+            depth=depth,
+            widths=widths,
+            dropout=dropout,
+            norm=norm,
+            activation=activation,
         )
         own = self.settings
         decoder = expanding_path(own["widths"], num_classes - 1, norm, own["dropout"])
@@ -105,8 +114,9 @@ class MultiTaskTransUNet(MultiTask, TransUNet):
     ----------
     in_channels, num_classes, encoder, width, hidden, layers, heads, mlp, decoder_widths
         As `TransUNet`; both up-samplers have the same widths.
-    image_size, dropout, transformer_dropout, norm
-        As `TransUNet`; both transformers and both up-samplers have the same.
+    image_size, dropout, transformer_dropout, norm, activation
+        As `TransUNet`; both transformers and both up-samplers have the same, but for the activation,
+        which is the segmentation's.
     variance_scale : float
         By how much the variance head's output is divided (roshanzamir2022: 70).
 
@@ -134,6 +144,7 @@ class MultiTaskTransUNet(MultiTask, TransUNet):
         dropout: float = 0.18,
         transformer_dropout: float = 0.0,
         norm: str = "batch",
+        activation: str = "softmax",
         variance_scale: float = 70.0,
     ):
         super().__init__(
@@ -150,6 +161,7 @@ class MultiTaskTransUNet(MultiTask, TransUNet):
             dropout=dropout,
             transformer_dropout=transformer_dropout,
             norm=norm,
+            activation=activation,
         )
         self.variance_transformer = self.new_transformer()
         self._add_variance(self.new_decoder(num_classes - 1), variance_scale)

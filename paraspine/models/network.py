@@ -29,7 +29,8 @@ class Network(nn.Module):
     divisor : int
         Height and width of the images must be multiples of it.
     activation : str
-        What makes logits into probabilities.
+        What makes logits into probabilities: ``"softmax"``, or SoftSeg's ``"normalised_relu"``
+        (`paraspine.losses.probabilities`). The network gives logits either way.
     decoder : Decoder
         Where the dropout layers are.
     tasks : tuple of str
@@ -37,13 +38,13 @@ class Network(nn.Module):
         and for multi-task networks more.
     """
 
-    activation = "softmax"
     tasks: tuple[str, ...] = ("segmentation",)
 
     def __init__(self, settings: dict, divisor: int):
         super().__init__()
         self.settings = settings
         self.divisor = divisor
+        self.activation = settings.get("activation", "softmax")
 
     def features(self, images: torch.Tensor) -> Features:
         """Compute the encoder's features of images that fit; networks define this."""

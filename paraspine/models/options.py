@@ -8,7 +8,10 @@ from numbers import Integral
 
 from paraspine.arrays import SettingsError
 
-__all__ = ["check_choice", "check_count", "check_counts", "check_rate"]
+__all__ = ["ACTIVATIONS", "check_choice", "check_count", "check_counts", "check_rate"]
+
+#: What can make logits into probabilities.
+ACTIVATIONS = ("softmax", "normalised_relu")
 
 
 def check_count(name: str, value, at_least: int = 1) -> int:

@@ -10,7 +10,13 @@ from torch import nn
 from paraspine.arrays import SettingsError
 from paraspine.models.blocks import ConvBlock, Decoder, Level, initialise
 from paraspine.models.network import Features, Network
-from paraspine.models.options import check_choice, check_count, check_counts, check_rate
+from paraspine.models.options import (
+    ACTIVATIONS,
+    check_choice,
+    check_count,
+    check_counts,
+    check_rate,
+)
 from paraspine.models.resnet import ENCODERS
 from paraspine.models.transformer import VisionTransformer
 
@@ -51,6 +57,8 @@ class TransUNet(Network):
         dropout doesn't sample it.
     norm : str
         "batch", "instance" or "group", of the up-sampler and of ResNet-34.
+    activation : str
+        "softmax" or "normalised_relu", see `Network`.
 
     Raises
     ------
@@ -76,6 +84,7 @@ class TransUNet(Network):
         dropout: float = 0.18,
         transformer_dropout: float = 0.0,
         norm: str = "batch",
+        activation: str = "softmax",
     ):
         width = check_count("width", width)
         hidden = check_count("hidden", 12 * width if hidden is None else hidden)
@@ -108,6 +117,7 @@ class TransUNet(Network):
             "dropout": rate,
             "transformer_dropout": check_rate("transformer_dropout", transformer_dropout),
             "norm": norm,
+            "activation": check_choice("activation", activation, ACTIVATIONS),
         }
         super().__init__(settings, divisor=16)
         self.encoder = ENCODERS[encoder](in_channels, width, norm)

@@ -11,7 +11,13 @@ from torch import nn
 from paraspine.arrays import SettingsError
 from paraspine.models.blocks import ConvBlock, Decoder, Level, initialise
 from paraspine.models.network import Features, Network
-from paraspine.models.options import check_count, check_counts, check_rate
+from paraspine.models.options import (
+    ACTIVATIONS,
+    check_choice,
+    check_count,
+    check_counts,
+    check_rate,
+)
 
 __all__ = ["UNet", "expanding_path"]
 
@@ -28,13 +34,17 @@ class UNet(Network):
     in_channels, num_classes : int
         Channels of the images; classes including background.
     width : int
-        Channels of the first level, doubled at each of 4 steps; 64 if neither is given.
+        Channels of the first level, doubled at each step; 64 if neither is given.
+    depth : int
+        Resolution steps, with `width`.
     widths : sequence of int, optional
-        Channels of every level, instead of `width`; one more than there are steps.
+        Channels of every level, instead of `width` and `depth`; one more than there are steps.
     dropout : float
         Rate in each decoder block.
     norm : str
         "batch", "instance" or "group".
+    activation : str
+        "softmax" or "normalised_relu", see `Network`.
 
     Raises
     ------
@@ -50,13 +60,15 @@ class UNet(Network):
         num_classes: int,
         *,
         width: int | None = None,
+        depth: int = 4,
         widths: Sequence[int] | None = None,
         dropout: float = 0.18,
         norm: str = "batch",
+        activation: str = "softmax",
     ):
         if widths is None:
             width = check_count("width", 64 if width is None else width)
-            widths = [width * 2**step for step in range(5)]
+            widths = [width * 2**step for step in range(check_count("depth", depth) + 1)]
         elif width is not None:
             raise SettingsError("width: give either width or widths, not both.")
         widths = check_counts("widths", widths, at_least=2)
@@ -68,6 +80,7 @@ class UNet(Network):
             "widths": widths,
             "dropout": rate,
             "norm": norm,
+            "activation": check_choice("activation", activation, ACTIVATIONS),
         }
         super().__init__(settings, divisor=2 ** (len(widths) - 1))
         self.encoder = nn.ModuleList(

@@ -9,6 +9,7 @@ from paraspine.sampling.choice import sample
 from paraspine.sampling.joint import Joint, joint, timed
 from paraspine.sampling.methods import augmented, ensemble, single
 from paraspine.sampling.moments import SampleMoments
+from paraspine.sampling.segmentations import segmentations
 from paraspine.sampling.stochastic import dropout
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "ensemble",
     "joint",
     "sample",
+    "segmentations",
     "single",
     "timed",
 ]

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
+from paraspine import losses
 from paraspine.arrays import ImageError, ModelError, SettingsError, ShapeError
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
 #: ``on_sample(images, sample, probabilities, seen)``.
 Watcher = Callable[[slice, int, np.ndarray, np.ndarray], None]
 
+#: Activations that networks know by name.
+NAMED = ("softmax", "normalised_relu")
 PRECISIONS = ("auto", "bf16", "float32")
 
 
@@ -64,8 +67,8 @@ class Runner:
                 f"model: expected logits (batch, classes, H, W) with background as a class, got "
                 f"{found}."
             )
-        if self.activation == "softmax":
-            return torch.softmax(logits, dim=1, dtype=torch.float32)
+        if isinstance(self.activation, str):
+            return losses.probabilities(logits, self.activation)
         values = self.activation(logits.float())
         return values / values.sum(dim=1, keepdim=True)
 
@@ -101,9 +104,10 @@ def running(
     device = find_device(device)
     half = find_precision(precision, device)
     activation = getattr(model, "activation", "softmax")
-    if activation != "softmax" and not callable(activation):
+    if activation not in NAMED and not callable(activation):
         raise ModelError(
-            f'model: expected the activation "softmax" or a function of logits, got {activation!r}.'
+            f'model: expected the activation "softmax", "normalised_relu" or a function of logits, '
+            f"got {activation!r}."
         )
     # A method replaced on the instance means that somebody watches its calls: run it as it is.
     watched = {"encode", "decode", "forward"} & vars(model).keys()

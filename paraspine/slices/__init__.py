@@ -9,6 +9,7 @@ from paraspine.slices.data import Slices
 from paraspine.slices.grid import common_grid
 from paraspine.slices.loading import load
 from paraspine.slices.simulated import crowd, redrawn
+from paraspine.slices.softened import SOFTNESS, SoftTargets, rated_for, training_targets
 from paraspine.slices.targets import (
     FUSIONS,
     Targets,
@@ -23,17 +24,21 @@ from paraspine.slices.variances import variances
 
 __all__ = [
     "FUSIONS",
+    "SOFTNESS",
     "Slices",
+    "SoftTargets",
     "Targets",
     "common_grid",
     "crowd",
     "label_sets",
     "load",
+    "rated_for",
     "rater_counts",
     "redrawn",
     "soft",
     "targets",
     "tie_rates",
+    "training_targets",
     "variances",
     "vote",
 ]

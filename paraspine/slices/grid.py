@@ -11,7 +11,7 @@ import numpy as np
 from paraspine import volumes
 from paraspine.arrays import SettingsError, ShapeError, check_spacing
 
-__all__ = ["check_one_grid", "common_grid", "pair", "resampled"]
+__all__ = ["check_one_grid", "common_grid", "middle_of", "pair", "resampled"]
 
 #: Spacings that differ by less, relatively, are the same.
 SAME = 1e-3
@@ -107,10 +107,7 @@ def resampled(volume, size, spacing, center, num_classes: int | None = None):
     """
     if size is None and spacing is None and center is None:
         return volume
-    middle = None
-    if center is not None:
-        shape, step = np.array(volume.array.shape[1:]), np.array(volume.spacing[1:])
-        middle = tuple((shape - 1) / 2 + np.array(center, dtype=float) / step)
+    middle = middle_of(volume, center)
     if num_classes is not None:
         return volumes.resample_labels(volume, size, spacing, num_classes, center=middle)
     if spacing is not None:
@@ -122,6 +119,14 @@ def resampled(volume, size, spacing, center, num_classes: int | None = None):
             smooth = gaussian_filter(volume.array, (0, *sigma), mode="nearest")
             volume = volumes.Volume(smooth, volume.spacing, volume.affine)
     return volumes.resample(volume, size, spacing, center=middle)
+
+
+def middle_of(volume, center) -> tuple[float, float] | None:
+    """Array index of a grid's centre, given in mm from the middle of an image; None stays None."""
+    if center is None:
+        return None
+    shape, step = np.array(volume.array.shape[1:]), np.array(volume.spacing[1:])
+    return tuple((shape - 1) / 2 + np.array(center, dtype=float) / step)
 
 
 def check_one_grid(shapes: list, spacings: list, names: list[str]) -> tuple[float, float]:

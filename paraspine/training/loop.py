@@ -19,7 +19,7 @@ from paraspine.training.hardware import autocast
 from paraspine.training.place import Place, Setting
 from paraspine.training.schedule import learning_rate, momentum
 from paraspine.training.settings import Settings
-from paraspine.training.validation import validate
+from paraspine.training.validation import activation_of, validate
 
 __all__ = ["Loop"]
 
@@ -31,6 +31,8 @@ def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     common = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, "fused": True}
     if settings.optimizer == "sgd":
         return torch.optim.SGD(model.parameters(), momentum=settings.momentum, **common)
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), **common)
     return torch.optim.AdamW(model.parameters(), **common)
 
 
@@ -56,6 +58,7 @@ class Loop:
     def __init__(self, model: nn.Module, given: Setting, run: runs.Run, found: dict | None):
         self.model, self.given, self.run = model, given, run
         self.settings = settings = given.settings
+        self.activation = activation_of(model, settings)
         self.loss = losses.build(settings.loss, **settings.loss_options)
         self.optimizer = _optimizer(model, settings)
         self.batches = math.ceil(len(given.train) / settings.batch_size)
@@ -267,6 +270,7 @@ class Loop:
             self.settings.batch_size,
             self._network,
             given.maps.get("validation"),
+            self.activation,
         )
         if not math.isfinite(found["validation_loss"]):
             self._refuse("validation", found["validation_loss"], self.place.step)

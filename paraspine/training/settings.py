@@ -16,7 +16,7 @@ __all__ = ["CIRCUMSTANCES", "Settings", "loss_for"]
 CIRCUMSTANCES = ("checkpoint_every", "checkpoint_seconds", "threads", "device", "precision")
 
 _CHOICES = {
-    "optimizer": ("sgd", "adamw"),
+    "optimizer": ("sgd", "adam", "adamw"),
     "schedule": ("polynomial", "onecycle", "cosine", "constant"),
     "monitor": ("loss", "dice"),
     "precision": ("auto", "float32", "tf32", "bf16"),
@@ -34,12 +34,14 @@ class Settings:
     batch_size : int
         At most. An epoch's images are spread evenly over ``ceil(N / batch_size)`` batches, whose
         sizes differ by one at most, so that no small batch is left for the end.
-    optimizer : "sgd" or "adamw"
-        SGD with Nesterov-free `momentum`, or AdamW (decoupled weight decay).
+    optimizer : "sgd", "adam" or "adamw"
+        SGD with Nesterov-free `momentum`, Adam (weight decay as a penalty, as in SGD), or AdamW
+        (decoupled weight decay).
     learning_rate : float
         At the start; the highest of the one-cycle schedule.
     momentum : float
-        Of SGD; the one-cycle schedule moves it (and AdamW's first beta) between 0.95 and 0.85.
+        Of SGD; the one-cycle schedule moves it (and the first beta of Adam and AdamW) between 0.95
+        and 0.85.
     weight_decay : float
         Of all parameters.
     schedule : "polynomial", "onecycle", "cosine" or "constant"
@@ -172,11 +174,7 @@ class Settings:
 
 
 def loss_for(
-    tasks: Sequence[str],
-    *,
-    dice_weight: float = 1.0,
-    ce_weight: float = 1.0,
-    variance_loss: str = "mse",
+    tasks: Sequence[str], loss: str = "dice_ce", *, variance_loss: str = "mse", **options
 ) -> dict:
     """Choose the settings of the loss that suits a network's tasks.
 
@@ -184,20 +182,38 @@ def loss_for(
     ----------
     tasks : sequence of str
         What the network computes: "segmentation", and perhaps "variance".
-    dice_weight, ce_weight : float
-        Of the segmentation's two losses.
+    loss : str
+        Of the segmentation, a name that `paraspine.losses.build` knows.
     variance_loss : str
         As in `paraspine.losses.multitask`; plays no part for a single task.
+    **options
+        Of the segmentation's loss, such as ``dice_weight``; what that loss has no use for is left
+        out, so that a study can give all of them.
 
     Returns
     -------
     dict
         ``loss`` and ``loss_options`` of `Settings`.
+
+    Raises
+    ------
+    SettingsError
+        If two tasks are to be trained with another segmentation loss than Dice and cross-entropy
+        over all classes (roshanzamir2022), or an option is one that no loss has.
     """
-    options = {"dice_weight": float(dice_weight), "ce_weight": float(ce_weight)}
-    if "variance" in tasks:
-        return {
-            "loss": "multitask",
-            "loss_options": options | {"variance_loss": variance_loss},
-        }
-    return {"loss": "dice_ce", "loss_options": options}
+    own = losses.known_options(loss, **options)
+    if "variance" not in tasks:
+        return {"loss": loss, "loss_options": own}
+    other = [f"{k}={own[k]!r}" for k in ("activation", "include_background") if not _plain(own, k)]
+    if loss != "dice_ce" or other:
+        raise SettingsError(
+            "a network of two tasks is trained with the loss dice_ce over all classes and softmax, "
+            f"got {', '.join([loss, *other])}."
+        )
+    chosen = losses.known_options("multitask", **options)
+    return {"loss": "multitask", "loss_options": chosen | {"variance_loss": variance_loss}}
+
+
+def _plain(options: Mapping, name: str) -> bool:
+    plain = {"activation": "softmax", "include_background": True}
+    return options.get(name, plain[name]) == plain[name]

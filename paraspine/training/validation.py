@@ -3,23 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
+from paraspine import losses
+from paraspine.arrays import SettingsError
 from paraspine.training.data import Maps
+from paraspine.training.settings import Settings
 
-__all__ = ["mean_dice", "overlaps", "validate"]
+__all__ = ["activation_of", "mean_dice", "overlaps", "validate"]
+
+#: Activations of losses that are not softmax unless their options say so.
+DEFAULTS = {"adaptive_wing": "normalised_relu"}
 
 
-def overlaps(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def activation_of(model: nn.Module, settings: Settings) -> Callable | None:
+    """What makes probabilities of a network's logits; None for softmax.
+
+    Raises
+    ------
+    SettingsError
+        If the loss takes another activation than the network's own.
+    """
+    own = getattr(model, "activation", "softmax")
+    taken = settings.loss_options.get("activation", DEFAULTS.get(settings.loss, "softmax"))
+    if isinstance(own, str) and taken not in (own, "none"):
+        raise SettingsError(
+            f"loss_options: the loss {settings.loss} takes the activation {taken!r} and the "
+            f"network has {own!r}; give both the same."
+        )
+    if callable(own):
+        return own
+    return None if own == "softmax" else partial(losses.probabilities, activation=own)
+
+
+def overlaps(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Count what Dice needs, per image and foreground class.
 
     Parameters
     ----------
-    logits : torch.Tensor, ``(B, C, *spatial)``
-        The class of the largest counts as predicted.
+    scores : torch.Tensor, ``(B, C, *spatial)``
+        Probabilities, or logits of a softmax; the class of the largest counts as predicted.
     target : torch.Tensor
         Class numbers ``(B, *spatial)``, or soft labels ``(B, C, *spatial)`` of which the class of
         the largest counts.
@@ -29,10 +56,10 @@ def overlaps(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     torch.Tensor of int64, ``(B, C - 1, 2)``
         Voxels in both, and the sum of voxels in each.
     """
-    predicted = logits.argmax(1)
+    predicted = scores.argmax(1)
     reference = target.argmax(1) if target.is_floating_point() else target
     counts = []
-    for number in range(1, logits.shape[1]):
+    for number in range(1, scores.shape[1]):
         p, g = (predicted == number).flatten(1), (reference == number).flatten(1)
         counts.append(torch.stack([(p & g).sum(1), p.sum(1) + g.sum(1)], dim=1))
     return torch.stack(counts, dim=1)
@@ -66,6 +93,7 @@ def validate(
     batch_size: int,
     network: Callable,
     maps: Maps | None = None,
+    activation: Callable | None = None,
 ) -> dict[str, float]:
     """Mean loss over images and mean Dice, in evaluation mode.
 
@@ -83,6 +111,8 @@ def validate(
         Runs the model on a batch of images with the training's precision; its outputs by name.
     maps : Maps, optional
         Variance maps, where the loss compares them.
+    activation : callable, optional
+        What makes probabilities of logits, where it can change which class is the largest.
 
     Returns
     -------
@@ -98,7 +128,8 @@ def validate(
         outputs, target = network(images[chosen]), targets[chosen]
         wanted = None if maps is None else maps[chosen]
         sums.append(loss(outputs, target, wanted).double() * len(target))
-        counts.append(overlaps(outputs["segmentation"], target))
+        scores = outputs["segmentation"]
+        counts.append(overlaps(scores if activation is None else activation(scores), target))
         if wanted is not None:
             errors.append((outputs["variance"].double() - wanted).square().flatten(1).mean(1))
     model.train(training)

@@ -74,8 +74,11 @@ def test_every_parameter_is_used_here_or_by_a_run_that_is_needed(path):
     code = "\n".join(source_of(c) for c in cells_of(path)[1:])
     names = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     session = {"profile", "run_folder", "manifest_path", "max_size", "denoise", "bias_correction"}
-    session |= {"split_by", "train_fraction", "validation_fraction", "split_seed"}
-    assert set(declared_parameters(path)) <= names | session | needed(code)
+    session |= {"split_by", "train_fraction", "validation_fraction", "split_seed", "test_center"}
+    declared = set(declared_parameters(path))
+    if "execute.fusion_trainings(session.parameters" in code:
+        session |= {name for name in declared if name.startswith("fusion_")}
+    assert declared <= names | session | needed(code)
 
 
 def needed(code):

@@ -19,6 +19,7 @@ from paraspine.execute import (
     conditions,
     declared_parameters,
     fingerprint,
+    fusion_trainings,
     load_profile,
     make_plan,
     multitask_study,
@@ -40,6 +41,7 @@ SMALL = {
     "seeds": [0],
     "methods": ["single", "dropout"],
     "ensemble_seeds": [],
+    "fusion_splits": 0,
 }
 
 
@@ -256,9 +258,14 @@ def test_too_few_subjects_for_both_splits(checkout):
 
 
 def test_settings_of_the_multitask_study_cannot_be_given_for_all(checkout):
-    message = "mirror, dice_weight cannot be given for all trainings; give multitask_mirror"
+    message = (
+        "mirror, depth cannot be given for all trainings; give multitask_mirror or fusion_depth"
+    )
     with pytest.raises(SettingsError, match=message):
-        make_plan("quick", root=checkout, mirror=0.5, dice_weight=2.0)
+        make_plan("quick", root=checkout, mirror=0.5, depth=2)
+    message = "loss cannot be given for all trainings; run notebooks/03_train.ipynb by itself"
+    with pytest.raises(SettingsError, match=message):
+        make_plan("quick", root=checkout, loss="dice")
 
 
 def test_a_job_can_be_typed(checkout):
@@ -686,3 +693,57 @@ def test_snakemake_hands_on_what_stands_after_config(checkout):
     typed = [shlex.split(line) for line in words.splitlines() if " -m paraspine run " in line]
     assert sorted(t[t.index("run") + 1 :] for t in typed) == sorted(j.arguments() for j in plan)
     assert {j.parameters.get("clip", 0) for j in plan if j.trains} == {None}
+
+
+# --- the label-fusion study --------------------------------------------------------------------
+
+
+def test_the_label_fusion_study_trains_six_candidates_and_one_network_a_rater(checkout):
+    plan = make_plan("quick", root=checkout, fusion_splits=2, fusion_epochs=3)
+    jobs = {job.name: job for job in plan}
+    trained = [n for n in jobs if n.startswith("train-fusion-")]
+    assert len(trained) == 2 * (6 + 2)  # two raters
+    study = jobs["label_fusion"]
+    assert study.after == tuple(trained)
+    assert study.notebook == "08_label_fusion"
+    soft = jobs["train-fusion-adaptive-wing-average-split-1"].parameters
+    expected = {
+        "fusion": "average", "loss": "adaptive_wing", "activation": "normalised_relu",
+        "softness": "soft", "split_seed": 1, "seed": 1, "test_center": "", "epochs": 3,
+        "validation_fusion": "",
+    }  # fmt: skip
+    assert {k: soft[k] for k in expected} == expected
+    hard = jobs["train-fusion-dice-average-split-0"].parameters
+    expected = {"loss": "dice", "activation": "softmax", "softness": "hard"}
+    assert {k: hard[k] for k in expected} == expected
+    member = jobs["train-fusion-dice-rater-b-split-0"].parameters
+    assert (member["fusion"], member["softness"]) == ("rater:b", "hard")
+    # what the notebook asks for by itself is what the plan has made
+    asked = fusion_trainings(study.parameters, "ab", ["", ""])
+    for name, training in zip(trained, asked, strict=True):
+        made = values_of(checkout, jobs[name])
+        assert {k: made[k] for k in training} == training, name
+
+
+def test_centres_are_held_out_in_turn():
+    values = {"fusion_splits": 3, "fusion_by_center": True, "fusion_epochs": 2}
+    found = fusion_trainings(values, "abc", ["north", "south", "", "north"])
+    assert [t["test_center"] for t in found[::9]] == ["north", "south", "north"]
+    assert [t["split_seed"] for t in found[::9]] == [0, 1, 2]
+    assert {t["epochs"] for t in found} == {2}
+    one = fusion_trainings(values, "abc", ["north", "north"])
+    assert {t["test_center"] for t in one} == {""}
+    anyway = fusion_trainings(values | {"fusion_by_center": False}, "abc", ["north", "south"])
+    assert {t["test_center"] for t in anyway} == {""}
+
+
+def test_a_single_rater_has_no_label_fusion_study(checkout):
+    alone = manifest(checkout, "alone/data_manifest.csv", raters="a")
+    plan = make_plan("quick", alone, root=checkout, fusions=["majority"], fusion_splits=2)
+    assert "label_fusion" not in [job.name for job in plan]
+    (note,) = plan.notes
+    assert "nothing to fuse" in note
+    with pytest.raises(SettingsError, match="two raters or more to fuse, got 1"):
+        fusion_trainings({"fusion_splits": 2, "fusion_by_center": True}, ["a"])
+    with pytest.raises(SettingsError, match="fusion_splits: expected a whole number"):
+        fusion_trainings({"fusion_splits": 1.5, "fusion_by_center": True}, ["a", "b"])

@@ -12,6 +12,7 @@ import pytest
 from paraspine import manifest, preprocess, runs, slices, volumes
 from paraspine.arrays import ManifestError, RunError, SettingsError
 from paraspine.execute import (
+    Session,
     begin,
     cohort_digest,
     declared_parameters,
@@ -396,3 +397,30 @@ def test_a_cohort_found_good_is_not_opened_again_and_a_bad_one_never_kept(mini, 
     for _ in range(2):
         with pytest.raises(ManifestError, match="p1_a"):
             memory.read_cohort(mini.manifest, folder)
+
+
+def test_a_centre_is_the_test_set_and_no_subject_of_it_is_learned_from(tmp_path):
+    table = pd.DataFrame(
+        {
+            "subject": [f"p{n // 2}" for n in range(20)],
+            "image": [f"{n}.nii.gz" for n in range(20)],
+            "center": ["north" if n < 8 else "south" for n in range(20)],
+        }
+    )
+    session = Session(run=None, root=tmp_path, notebook=tmp_path / "x.ipynb", parameters={})
+    wanted = {
+        "train_fraction": 0.6, "validation_fraction": 0.2, "split_seed": 1, "split_by": "subject",
+        "test_center": "north",
+    }  # fmt: skip
+    data = types.SimpleNamespace(table=table)
+    sides = session.sides(data, wanted)
+    assert set(sides[:8]) == {"test"}
+    assert sorted(sides[8:]) == ["train"] * 10 + ["validation"] * 2  # 3 : 1 of six subjects
+    assert all(sides[::2] == sides[1::2])
+    for wrong in (wanted | {"test_center": "east"}, wanted):
+        other = table if wrong is not wanted else table.assign(center="north")
+        with pytest.raises(ManifestError, match="test_center: expected one of several centres"):
+            session.sides(types.SimpleNamespace(table=other), wrong)
+    torn = table.assign(subject=["p0"] * 20)
+    with pytest.raises((ManifestError, SettingsError)):
+        session.sides(types.SimpleNamespace(table=torn), wanted)

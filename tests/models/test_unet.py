@@ -117,7 +117,9 @@ def test_other_channels_and_axes_are_refused(shape):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"depth": 4}, "unknown option 'depth'; it has width, widths, dropout, norm"),
+        ({"steps": 4}, "unknown option 'steps'; it has width, depth, widths, dropout, norm"),
+        ({"depth": 0}, "depth: expected a whole number of at least 1, got 0"),
+        ({"activation": "tanh"}, "activation: expected one of softmax, normalised_relu"),
         ({"widths": [8]}, "widths: expected a list of at least 2"),
         ({"widths": [8, 0]}, r"widths\[1\]: expected a whole number of at least 1"),
         ({"widths": "864"}, "widths: expected a list"),
@@ -147,3 +149,20 @@ def test_gradients_reach_every_parameter(images):
     model = models.build("unet", 1, 3, **SMALL)
     model(images).square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+def test_depth_doubles_the_width_so_many_times():
+    assert models.build("unet", 1, 3, width=4, depth=2).settings["widths"] == [4, 8, 16]
+    assert models.build("unet", 1, 3, width=4, depth=2).divisor == 4
+
+
+@pytest.mark.parametrize("name", ["unet", "transunet"])
+def test_the_activation_comes_back_from_the_file(name, tmp_path):
+    small = {"width": 4} if name == "unet" else {"width": 4, "hidden": 16, "layers": 1,
+                                                 "image_size": 16}  # fmt: skip
+    network = models.build(name, 1, 3, activation="normalised_relu", **small)
+    assert (network.decoder.head.bias == 1).all()  # every class begins where its ReLU learns
+    path = models.save(network, tmp_path / "model.safetensors")
+    assert models.load(path).activation == "normalised_relu"
+    assert network.for_inference().activation == "normalised_relu"
+    assert models.build(name, 1, 3, **small).activation == "softmax"

@@ -464,7 +464,7 @@ def test_gpu_repeats_its_bytes_and_agrees_with_the_cpu(tiny, new_run, precision)
         ({"learning_rate": math.nan}, "learning_rate"),
         ({"momentum": 1.5}, "momentum: .* at most 1"),
         ({"clip": 0}, "clip"),
-        ({"optimizer": "adam"}, "optimizer: expected one of sgd, adamw, got 'adam'"),
+        ({"optimizer": "lion"}, "optimizer: expected one of sgd, adam, adamw, got 'lion'"),
         ({"schedule": "step"}, "schedule"),
         ({"precision": "fp16"}, "precision"),
         ({"patience": 0}, "patience"),

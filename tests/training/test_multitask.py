@@ -148,3 +148,10 @@ def test_the_loss_suits_the_tasks():
     training.Settings(**both)
     with pytest.raises(SettingsError, match="variance_loss"):
         training.Settings(**training.loss_for(("segmentation", "variance"), variance_loss="l3"))
+    for wrong in ({"loss": "dice"}, {"include_background": False}):
+        with pytest.raises(SettingsError, match="two tasks is trained with the loss dice_ce"):
+            training.loss_for(("segmentation", "variance"), **wrong)
+    soft = training.loss_for(
+        ("segmentation",), "adaptive_wing", activation="normalised_relu", ce_weight=1.0
+    )
+    assert soft == {"loss": "adaptive_wing", "loss_options": {"activation": "normalised_relu"}}

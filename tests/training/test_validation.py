@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,8 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import f1_score
 
+from paraspine import losses
+from paraspine.arrays import SettingsError
+from paraspine.training import Settings
 from paraspine.training.data import Images, Maps
-from paraspine.training.validation import mean_dice, overlaps, validate
+from paraspine.training.validation import activation_of, mean_dice, overlaps, validate
 
 
 def logits_of(labels, classes=3):
@@ -90,3 +94,37 @@ def test_error_of_variance_maps_is_a_mean_over_images_with_a_known_map():
         found = validate(torch.nn.Identity(), images, targets, loss, size, network, maps)
         # first image (0.1^2 + 0.2^2) / 2, last one 0.2^2
         assert found["validation_variance_mse"] == pytest.approx((0.025 + 0.04) / 2)
+
+
+def test_the_networks_own_activation_decides_which_class_is_the_largest():
+    model = torch.nn.Conv2d(1, 3, 1).eval()
+    with torch.no_grad():
+        model.weight[:] = torch.tensor([8.0, 1.0, 2.0]).view(3, 1, 1, 1)
+        model.bias[:] = torch.tensor([1.0, 4.0, 0.0])
+    images = torch.tensor([[[[1.0, 0.1], [0.0, 0.5]]]])
+    # scores at 1, 0.1, 0, 0.5: (9, 5, 2), (1.8, 4.1, 0.2), (1, 4, 0), (5, 4.5, 1); each class over
+    # its maximum 9, 5, 2: class 0, class 1 (0.82), class 1 (0.8), class 1 (0.9 before 0.56)
+    target = torch.tensor([[[0, 1], [1, 1]]])
+
+    def loss(outputs, target, maps):
+        return losses.build("dice", activation="normalised_relu")(outputs["segmentation"], target)
+
+    def network(images):
+        return {"segmentation": model(images)}
+
+    own = partial(losses.probabilities, activation="normalised_relu")
+    given = (model, images, target, loss, 1, network)
+    assert validate(*given, activation=own)["validation_dice"] == 1.0
+    assert validate(*given)["validation_dice"] == pytest.approx(4 / 5)
+
+
+def test_a_loss_of_another_activation_than_the_networks_is_refused():
+    model = torch.nn.Conv2d(1, 3, 1)
+    plain = Settings(loss="dice")
+    assert activation_of(model, plain) is None
+    with pytest.raises(SettingsError, match="takes the activation 'normalised_relu' and the net"):
+        activation_of(model, Settings(loss="adaptive_wing"))
+    model.activation = "normalised_relu"
+    assert activation_of(model, Settings(loss="adaptive_wing")) is not None
+    with pytest.raises(SettingsError, match="takes the activation 'softmax'"):
+        activation_of(model, plain)

@@ -1,0 +1,84 @@
+"""What makes probabilities of a network's output: softmax, or SoftSeg's normalised ReLU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+from paraspine.arrays import SettingsError
+
+__all__ = ["ACTIVATIONS", "normalised_relu", "probabilities"]
+
+#: Below this a class's maximum counts as 0: no division blows up where a class is dead.
+SMALLEST = 1e-6
+#: Slope of the gradient, and of the gradient alone, where a score is negative.
+SLOPE = 0.1
+
+
+def normalised_relu(scores: torch.Tensor) -> torch.Tensor:
+    r"""Last activation of SoftSeg (lemay2022, 2.1.2; Gros et al. 2021), always in float32.
+
+    Several classes: each class's ReLU is divided by its maximum over the image, then by the sum
+    over classes including background. One class beside background: its ReLU divided by its maximum
+    over the image is its probability, and background has the rest, as in the one-class networks of
+    the paper; the score of background plays no part.
+
+    Parameters
+    ----------
+    scores : torch.Tensor, ``(B, C, *spatial)``
+        Network output.
+
+    Returns
+    -------
+    torch.Tensor, ``(B, C, *spatial)``, float32
+        Probabilities. Where no class has a positive score, all have the same probability, or with
+        one class background has probability 1.
+
+    Notes
+    -----
+    The gradient is that of the formula but for two things, without which a class that is rare may
+    never be learned. The maximum counts as a constant: else the loss falls fastest by making a
+    single voxel huge and so all others small. And a negative score passes a tenth of the gradient,
+    as through a leaky ReLU: else a class whose scores have all become negative cannot come back.
+    """
+    scores = scores.float() if scores.shape[1] > 2 else scores[:, 1:].float()
+    below = scores.clamp_max(0)
+    positive = F.relu(scores) + SLOPE * (below - below.detach())
+    axes = [*range(2, scores.ndim)]
+    scaled = positive / positive.detach().amax(axes, keepdim=True).clamp_min(SMALLEST)
+    if scores.shape[1] == 1:
+        return torch.cat([1 - scaled, scaled], dim=1)
+    total = scaled.sum(1, keepdim=True)
+    return torch.where(total > 0, scaled / total.clamp_min(1e-12), 1 / scores.shape[1])
+
+
+#: Name to function of scores ``(B, C, *spatial)``. Softmax over background and one class is the
+#: sigmoid of the difference of their scores.
+ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "none": lambda scores: scores.float(),
+    "softmax": lambda scores: torch.softmax(scores, dim=1, dtype=torch.float32),
+    "normalised_relu": normalised_relu,
+}
+
+
+def probabilities(scores: torch.Tensor, activation: str = "softmax") -> torch.Tensor:
+    """Probabilities ``(B, C, *spatial)`` of a network's output, in float32.
+
+    Parameters
+    ----------
+    scores : torch.Tensor, ``(B, C, *spatial)``
+        Network output, in any precision.
+    activation : "softmax", "normalised_relu" or "none"
+        See `normalised_relu`; ``"none"`` takes the scores as they are.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such activation.
+    """
+    if activation not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise SettingsError(f"activation: expected one of {known}, got {activation!r}.")
+    return ACTIVATIONS[activation](scores)
