@@ -361,3 +361,13 @@ def test_refusals(batch):
         losses.build("multitask", variance_loss="huber")
     with pytest.raises(SettingsError, match="variance_loss: expected one of mse"):
         losses.multitask((logits, logits[:, 1:]), (hard, logits[:, 1:]), variance_loss="l2")
+
+
+def test_the_normalised_relu_keeps_a_negative_score_and_the_maximum_teachable():
+    scores = torch.tensor([[[0.0, 0.0, 0.0], [-1.0, 4.0, 2.0]]], requires_grad=True)
+    share = losses.normalised_relu(scores)[0, 1]
+    assert share.tolist() == [0.0, 1.0, 0.5]
+    share.sum().backward()
+    # over the maximum 4, a constant: a tenth of 1/4 where the score is negative, 1/4 elsewhere
+    torch.testing.assert_close(scores.grad[0, 1], torch.tensor([0.025, 0.25, 0.25]))
+    assert (scores.grad[0, 0] == 0).all()  # background has no score of its own

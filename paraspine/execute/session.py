@@ -95,27 +95,12 @@ class Session:
             cleaned=self.path(".cache/preprocess"),
         )
 
-    def sides(
-        self,
-        data: slices.Slices,
-        parameters: Mapping | None = None,
-        *,
-        split_by: str | None = None,
-    ) -> np.ndarray:
-        """Side of each slice: ``"train"``, ``"validation"`` or ``"test"``.
+    def sides(self, data: slices.Slices, parameters: Mapping | None = None) -> np.ndarray:
+        """Side of each slice: ``"train"``, ``"validation"`` or ``"test"``; parameters as `slices`.
 
-        With ``test_center`` that centre is the test set, and the others' subjects are divided in
-        the proportion of the other two fractions (lemay2022).
-
-        Parameters
-        ----------
-        data : slices.Slices
-            The slices.
-        parameters : mapping, optional
-            Such as an upstream run's; they go before the notebook's own.
-        split_by : str, optional
-            Instead of the parameter of that name. By ``"slice"`` the sides have the same shares of
-            every level, where levels are known (roshanzamir2022).
+        Split by ``"slice"``, the sides have the same shares of every level, where levels are known
+        (roshanzamir2022). With ``test_center`` that centre is the test set, and the others'
+        subjects are divided in the proportion of the other two fractions (lemay2022).
         """
         wanted = self.parameters | dict(parameters or {})
         train, validation = wanted["train_fraction"], wanted["validation_fraction"]
@@ -123,7 +108,7 @@ class Session:
             return _by_center(data.table, train / (train + validation), wanted)
         table = data.table
         fractions = (train, validation, 1 - train - validation)
-        by = wanted["split_by"] if split_by is None else split_by
+        by = wanted["split_by"]
         if by == "slice":  # places in a volume repeat over volumes
             table = table.assign(slice=np.arange(len(table)))
         own = {"stratify": ("level",)} if by == "slice" and "level" in table else {}

@@ -98,10 +98,13 @@ class Repetition:
         return replace(self, validation=validation, test=test, references=references_of(test))
 
     def method(self, who: str, *, drawn: bool = False) -> str:
-        """How a candidate predicts, or draws segmentations: by one pass, dropout or its members."""
+        """How a candidate predicts, or draws segmentations: by one pass, dropout or its members.
+
+        Networks without dropout have a single segmentation to draw.
+        """
         if len(self.networks[who]) > 1:
             return "ensemble"
-        return "dropout" if drawn else "single"
+        return "dropout" if drawn and self.parameters["dropout"] > 0 else "single"
 
 
 def references_of(data) -> dict[str, np.ndarray]:

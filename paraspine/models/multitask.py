@@ -115,8 +115,8 @@ class MultiTaskTransUNet(MultiTask, TransUNet):
     in_channels, num_classes, encoder, width, hidden, layers, heads, mlp, decoder_widths
         As `TransUNet`; both up-samplers have the same widths.
     image_size, dropout, transformer_dropout, norm, activation
-        As `TransUNet`; both transformers and both up-samplers have the same, but for the activation,
-        which is the segmentation's.
+        As `TransUNet`; both transformers and both up-samplers have the same, but for the
+        activation, which is the segmentation's.
     variance_scale : float
         By how much the variance head's output is divided (roshanzamir2022: 70).
 

@@ -282,15 +282,15 @@ def test_a_split_by_slice_gives_every_level_its_share(mini):
         {"subject": np.repeat(list("abcdefgh"), 3), "level": ["L3", "L4", "S1"] * 8, "slice": 0}
     )
     data = types.SimpleNamespace(table=table)
-    sides = session.sides(data, "slice")
+    sides = session.sides(data, {"split_by": "slice"})
     for level in ("L3", "L4", "S1"):
         own = sides[(table["level"] == level).to_numpy()]
         assert [int((own == side).sum()) for side in ("train", "validation", "test")] == [4, 2, 2]
     by_subject = session.sides(data)
-    assert (by_subject == session.sides(data, "subject")).all()
+    assert (by_subject == session.sides(data, {"split_by": "subject"})).all()
     assert not (by_subject == sides).all()
     bare = types.SimpleNamespace(table=table.drop(columns="level"))
-    assert sorted(session.sides(bare, "slice")) == sorted(sides)
+    assert sorted(session.sides(bare, {"split_by": "slice"})) == sorted(sides)
 
 
 def test_variance_maps_where_a_network_has_that_task_and_in_the_cache(mini):

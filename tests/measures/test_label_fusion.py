@@ -22,7 +22,7 @@ class Trained:
         fused = f"rater:{rater}" if rater else who.split()[1].lower()
         self.parameters = {
             "loss": "adaptive_wing" if soft else "dice", "fusion": fused, "split_seed": split,
-            "seed": split, "test_center": center, "max_size": 8,
+            "seed": split, "test_center": center, "max_size": 8, "dropout": 0.1,
         }  # fmt: skip
 
     def read_frame(self, name):
@@ -103,6 +103,8 @@ def test_trainings_are_sorted_into_splits_and_candidates():
     assert (one.method(measures.ENSEMBLE), one.method("SoftSeg STAPLE")) == ("ensemble", "single")
     assert one.method("SoftSeg STAPLE", drawn=True) == "dropout"
     assert one.method(measures.ENSEMBLE, drawn=True) == "ensemble"
+    one.parameters["dropout"] = 0.0
+    assert one.method("SoftSeg STAPLE", drawn=True) == "single"
 
 
 def test_a_split_without_a_candidate_is_refused():

@@ -87,7 +87,7 @@ def test_the_normalised_relu_by_name(images):
     model = Ramp()
     model.activation = "normalised_relu"
     found = sampling.single(model, images, **PLAIN)
-    scores = torch.relu(model(torch.as_tensor(images)).float())[:, 1]
+    scores = torch.relu(model(torch.as_tensor(images)).detach().float())[:, 1]
     share = (scores / scores.amax((1, 2), keepdim=True).clamp_min(1e-6)).numpy()
     np.testing.assert_allclose(found.mean[:, 1], share, atol=1e-6)
 
