@@ -92,6 +92,7 @@ def _line(table, claim, said, statistic, quantity, kind, where, printed, found, 
         "subjects": subjects,
         "verdict": verdict,
         "why": why,
+        "ensemble": "",  # candidates are single networks
     }
 
 

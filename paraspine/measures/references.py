@@ -125,8 +125,10 @@ def reference_sentence(
     if beyond.empty:
         return f"{sentence}. Only one kind of training is here, so there is no one to favour."
     found = estimate(beyond.iloc[0])
+    # Decided as printed: what rounds to nothing favours no one.
+    as_printed = statistics.Estimate(*(round(v, 4) for v in (found.value, found.low, found.high)))
     phrase = text.verdict(
-        found, above=f"favours the candidates trained on {first}",
+        as_printed, above=f"favours the candidates trained on {first}",
         below=f"puts the candidates trained on {first} at a disadvantage",
         unclear="is not seen to favour anyone",
     )  # fmt: skip
