@@ -178,7 +178,8 @@ def _hover(page, place) -> bool:
         place.evaluate("(p, x) => { p.scrollLeft = x }", side)
         for x, y in page.evaluate(POINTS, place.element_handle()):
             if y > 880 or y < 60:
-                page.mouse.wheel(0, y - 450)
+                # Not by the wheel: the pointer may stand over what scrolls by itself.
+                page.evaluate("d => window.scrollBy({top: d, behavior: 'instant'})", y - 450)
                 page.wait_for_timeout(150)
                 break
             page.mouse.move(x - 3, y - 3)
