@@ -39,6 +39,8 @@ def read_cohort(path: Path, folder: Path) -> manifest.Cohort:
     folder : Path
         Where is kept what was found good; may be deleted at any time.
     """
+    if not path.is_file():
+        return manifest.read(path)  # says what is missing
     entry = folder / f"{_key('manifest', cohort_digest(path))}.json"
     try:
         notes = tuple(json.loads(entry.read_text(encoding="utf-8")))

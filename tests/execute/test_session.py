@@ -397,6 +397,9 @@ def test_a_cohort_found_good_is_not_opened_again_and_a_bad_one_never_kept(mini, 
     for _ in range(2):
         with pytest.raises(ManifestError, match="p1_a"):
             memory.read_cohort(mini.manifest, folder)
+    mini.manifest.unlink()
+    with pytest.raises(ManifestError, match="data_manifest"):
+        memory.read_cohort(mini.manifest, folder)
 
 
 def test_a_centre_is_the_test_set_and_no_subject_of_it_is_learned_from(tmp_path):
