@@ -1,5 +1,7 @@
 """Fixtures shared by all tests."""
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,28 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """The module `browser.py`, which opens every page of a book and reports faults."""
+    spec = importlib.util.spec_from_file_location(
+        "book_browser", ROOT / "tests" / "book" / "browser.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def chromium(browser) -> str:
+    """Path of Chromium; the test skips where there is none."""
+    path = browser.find_chromium()
+    if path is None:
+        pytest.skip("no Chromium found (chromium, chromium-browser, google-chrome on PATH, or name "
+                    "one in PARASPINE_CHROMIUM): pages are not opened")  # fmt: skip
+    return path
+
+
 def pytest_collection_modifyitems(items):
     """Begin with the road, which takes longest, so that no process waits for it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_road.py")
+    items.sort(key=lambda item: item.path.parent.name != "road")

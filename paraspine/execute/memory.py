@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import zipfile
 from dataclasses import asdict, replace
 from functools import cache
 from importlib.metadata import version
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from paraspine import manifest, preprocess, runs, slices
+from paraspine import manifest, preprocess, slices, volumes
 from paraspine.execute.sources import cohort_digest, room_fingerprint
 
 __all__ = ["KEPT", "load_slices", "read_cohort"]
@@ -46,7 +45,8 @@ def read_cohort(path: Path, folder: Path) -> manifest.Cohort:
         notes = tuple(json.loads(entry.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         cohort = manifest.read(path)
-        _keep(entry, json.dumps(cohort.notes).encode())
+        volumes.write_bytes(entry, json.dumps(cohort.notes).encode())
+        _let_go(entry)
         return cohort
     _used(entry)
     return replace(manifest.read(path, check_files=False), notes=notes)
@@ -84,40 +84,40 @@ def load_slices(
     grid = slices.common_grid(cohort, max_size, multiple=16)
     found = slices.load(cohort, **grid, preprocessing=settings, cache=cleaned)
     if found.images.nbytes + found.labels.nbytes <= LARGEST:
-        _keep(entry, _packed(found))
+        volumes.write_entry(entry, _packed(found))
+        _let_go(entry)
     return found
 
 
-def _packed(found: slices.Slices) -> bytes:
-    table, arrays = io.BytesIO(), io.BytesIO()
+def _packed(found: slices.Slices) -> dict[str, np.ndarray]:
+    table = io.BytesIO()
     found.table.to_parquet(table)
-    np.savez(
-        arrays,
-        images=found.images,
-        labels=found.labels,
-        rated=found.rated,
-        spacing=np.array(found.spacing),
-        table=np.frombuffer(table.getvalue(), np.uint8),
-    )
-    return arrays.getvalue()
+    return {
+        "images": found.images,
+        "labels": found.labels,
+        "rated": found.rated,
+        "spacing": np.array(found.spacing),
+        "table": np.frombuffer(table.getvalue(), np.uint8),
+    }
 
 
 def _read(entry: Path, cohort: manifest.Cohort) -> slices.Slices | None:
     """Slices as they were kept; None where there are none, or where the file is damaged."""
+    if (kept := volumes.read_entry(entry)) is None:
+        return None
     try:
-        with entry.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            return slices.Slices(
-                images=kept["images"],
-                labels=kept["labels"],
-                rated=kept["rated"],
-                table=pd.read_parquet(io.BytesIO(kept["table"].tobytes())),
-                classes=cohort.classes,
-                raters=cohort.raters,
-                spacing=tuple(kept["spacing"].tolist()),
-                source=cohort.source,
-                synthetic=cohort.synthetic,
-            )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return slices.Slices(
+            images=kept["images"],
+            labels=kept["labels"],
+            rated=kept["rated"],
+            table=pd.read_parquet(io.BytesIO(kept["table"].tobytes())),
+            classes=cohort.classes,
+            raters=cohort.raters,
+            spacing=tuple(kept["spacing"].tolist()),
+            source=cohort.source,
+            synthetic=cohort.synthetic,
+        )
+    except (ValueError, KeyError):
         return None
 
 
@@ -131,10 +131,8 @@ def _code(room: str) -> list:
     return [room_fingerprint(room), {name: version(name) for name in LIBRARIES}]
 
 
-def _keep(entry: Path, content: bytes) -> None:
-    """Write an entry, whole or not at all, and let go of what was not used for longest."""
-    with runs.atomic(entry) as file:
-        file.write_bytes(content)
+def _let_go(entry: Path) -> None:
+    """After a new entry: remove those of its kind that were not used for longest."""
     others = [p for p in entry.parent.glob(f"*{entry.suffix}") if not p.name.startswith(".")]
     for old in sorted(others, key=_age, reverse=True)[KEPT:]:
         old.unlink(missing_ok=True)

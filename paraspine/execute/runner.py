@@ -9,6 +9,7 @@ from pathlib import Path
 
 from paraspine import runs
 from paraspine.arrays import RunError
+from paraspine.execute.imports import import_nbformat
 from paraspine.execute.parameters import check_parameters, declared_parameters
 from paraspine.execute.session import PLACES, Session, _folder, is_fresh
 from paraspine.execute.sources import project_root
@@ -83,6 +84,7 @@ def _papermill(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of papermill's own imports
+        import_nbformat()
         import papermill
         from nbclient.exceptions import DeadKernelError
         from papermill.exceptions import PapermillExecutionError
@@ -99,6 +101,7 @@ def _papermill(
             progress_bar=progress,
             log_output=progress,
             extra_arguments=["--log-level=50"],  # of the kernel: silence
+            shutdown_kernel="immediate",  # its results are on the disk
         )
     except PapermillExecutionError as error:
         os.replace(output, failed)

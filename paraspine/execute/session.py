@@ -15,6 +15,7 @@ import pandas as pd
 
 from paraspine import manifest, phantom, preprocess, runs, slices
 from paraspine.arrays import ManifestError, RunError
+from paraspine.execute.imports import import_nbformat
 from paraspine.execute.memory import load_slices, read_cohort
 from paraspine.execute.parameters import check_parameters, declared_parameters
 from paraspine.execute.sources import cohort_digest, fingerprint, project_root
@@ -217,6 +218,7 @@ def begin(name: str, namespace: Mapping) -> Session:
     SettingsError
         If a parameter has a value of another type than its default.
     """
+    import_nbformat()  # plotly asks for it when the first figure is shown
     root = project_root()
     notebook = root / "notebooks" / f"{name}.ipynb"
     values = {key: namespace[key] for key in declared_parameters(notebook)}

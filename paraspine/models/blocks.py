@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from paraspine.arrays import SettingsError
+from paraspine.models.dropping import Dropout
 
 __all__ = ["NORMS", "ConvBlock", "Decoder", "Level", "dropout_layer", "initialise", "norm_layer"]
 
@@ -30,7 +31,7 @@ def norm_layer(name: str, channels: int) -> nn.Module:
 
 def dropout_layer(rate: float) -> nn.Module:
     """Return a dropout layer, or nothing where the rate is 0."""
-    return nn.Dropout(rate) if rate > 0 else nn.Identity()
+    return Dropout(rate) if rate > 0 else nn.Identity()
 
 
 def initialise(module: nn.Module) -> None:

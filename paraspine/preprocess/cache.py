@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
-import zlib
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
@@ -16,7 +13,7 @@ import numpy as np
 
 from paraspine.arrays import ImageError, ParaspineError
 from paraspine.preprocess.settings import Preprocessing, clean, scaled
-from paraspine.volumes import Volume, checksum, read, write_bytes
+from paraspine.volumes import Volume, checksum, read, read_entry, write_entry
 
 __all__ = ["ALGORITHM", "cached"]
 
@@ -81,36 +78,23 @@ def key(path, settings: Preprocessing) -> str:
 
 def _load(path: Path) -> Volume | None:
     """Read an entry; None where there is none, or where it is damaged."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as entry:
-            array = entry["array"]
-            volume = Volume(array, tuple(entry["spacing"].tolist()), entry["affine"])
-    except FileNotFoundError:
+    if (entry := read_entry(path)) is None:
         return None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        SyntaxError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-        zlib.error,
-        ParaspineError,
-    ):
+    try:
+        array = entry["array"]
+        volume = Volume(array, tuple(entry["spacing"].tolist()), entry["affine"])
+    except (KeyError, TypeError, ValueError, ParaspineError):
         return None
     return volume if array.dtype == np.float32 and np.isfinite(array).all() else None
 
 
 def _store(path: Path, volume: Volume) -> None:
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        array=volume.array.astype(np.float32, copy=False),
-        spacing=np.asarray(volume.spacing),
-        affine=volume.affine,
-    )
-    write_bytes(path, buffer.getvalue())
+    arrays = {
+        "array": volume.array.astype(np.float32, copy=False),
+        "spacing": np.asarray(volume.spacing),
+        "affine": volume.affine,
+    }
+    write_entry(path, arrays)
 
 
 def cached(path, settings: Preprocessing, cache_dir=None) -> Volume:

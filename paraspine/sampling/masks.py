@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from paraspine.arrays import ModelError
+from paraspine.models.dropping import clear, keep_bits, threshold_of
 
 __all__ = ["Masks", "dropping", "sampled_layers"]
 
-_WHOLE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 _BY_CHANNEL = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
@@ -102,16 +102,10 @@ class Masks:
         torch.Tensor
             Of the shape and dtype of `values`.
         """
-        threshold = round(rate * 2**16)
+        threshold = threshold_of(rate)
         if threshold >= 2**16:
             return torch.zeros_like(values)
-        keep = self._keep(values, threshold, by_channel)
-        # All bits of a kept value are kept and those of a dropped one are cleared: the same as a
-        # product with 0 and 1, in a fraction of the time.
-        whole = _WHOLE[values.element_size()]
-        bits, keep = values.view(whole), keep.to(whole)
-        bits = bits.bitwise_and_(keep) if in_place else bits.bitwise_and(keep)
-        return bits.view(values.dtype)
+        return clear(values, self._keep(values, threshold, by_channel), in_place)
 
     def _keep(self, values: torch.Tensor, threshold: int, by_channel: bool) -> torch.Tensor:
         """Return -1 (all bits set) where a value is kept, else 0."""
@@ -130,8 +124,7 @@ class Masks:
         draws = torch.empty(items, -(-count // 4), dtype=torch.int64, device=values.device)
         for row, generator in zip(draws, self.generators, strict=True):
             row.random_(-(2**63), None, generator=generator)
-        keep = draws.view(torch.int16)[:, :count].ge_(threshold - 2**15).neg_()
-        keep = keep.unflatten(1, shape).movedim(-1, 2)
+        keep = keep_bits(draws, threshold)[:, :count].unflatten(1, shape).movedim(-1, 2)
         return keep.flatten(0, 1) if shape[0] > 1 else keep[:, 0]
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
-import zlib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -56,9 +53,7 @@ def _cached(labels: np.ndarray, classes: int, cache: Path | str | None) -> np.nd
     found = _load(entry, (classes - 1, *labels.shape[1:]))
     if found is None:
         found = fusion.variance_map(labels, classes)
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, variance=found)
-        volumes.write_bytes(entry, buffer.getvalue())
+        volumes.write_entry(entry, {"variance": found}, compress=True)
     return found
 
 
@@ -76,10 +71,8 @@ def _key(labels: np.ndarray, classes: int) -> str:
 
 def _load(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     """Read an entry; None where there is none, or where it is damaged."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as entry:
-            found = entry["variance"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    found = (volumes.read_entry(path) or {}).get("variance")
+    if found is None:
         return None
     whole = found.dtype == np.float32 and found.shape == shape and bool((found >= 0).all())
     return found if whole else None

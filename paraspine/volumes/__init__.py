@@ -6,6 +6,7 @@ to superior, so ``array[k]`` with row 0 on top is the view a radiologist reads. 
 """
 
 from paraspine.volumes.grid import Grid, Volume, checksum, from_array, geometry_difference
+from paraspine.volumes.kept import read_entry, write_entry
 from paraspine.volumes.reading import READABLE, read, read_labels
 from paraspine.volumes.resampling import (
     labels_onto,
@@ -28,6 +29,7 @@ __all__ = [
     "labels_onto",
     "probabilities_onto",
     "read",
+    "read_entry",
     "read_labels",
     "resample",
     "resample_grid",
@@ -35,4 +37,5 @@ __all__ = [
     "resample_onto",
     "write",
     "write_bytes",
+    "write_entry",
 ]

@@ -1,6 +1,5 @@
 """A small book: prose, formulas, and notebooks whose outputs are set by hand."""
 
-import importlib.util
 import json
 import shutil
 import time
@@ -11,34 +10,6 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from paraspine import runs
-
-HERE = Path(__file__).parent
-
-
-def _load(name: str):
-    spec = importlib.util.spec_from_file_location(f"book_{name}", HERE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """The module `browser.py`, which opens every page of a book and reports faults."""
-    return _load("browser")
-
-
-@pytest.fixture(scope="session")
-def chromium(browser) -> str:
-    """Path of Chromium; the test skips where there is none."""
-    path = browser.find_chromium()
-    if path is None:
-        pytest.skip("no Chromium found (chromium, chromium-browser, google-chrome on PATH, or name "
-                    "one in PARASPINE_CHROMIUM): pages are not opened")  # fmt: skip
-    return path
 
 
 def code(source: str, *outputs, tags=(), count=1, **metadata):

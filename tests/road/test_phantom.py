@@ -1,0 +1,112 @@
+"""The road on the phantom: manifest → check → every notebook → book → browser."""
+
+import re
+import shutil
+
+import pytest
+
+pytestmark = [pytest.mark.notebooks, pytest.mark.book]
+
+#: The label-fusion study, small.
+FUSION = {
+    "fusion_splits": 1,
+    "fusion_epochs": 2,
+    "fusion_width": 4,
+    "fusion_depth": 2,
+    "fusion_max_size": 32,
+}
+
+
+@pytest.fixture(scope="module")
+def book(road):
+    road.python(
+        "from paraspine import phantom;"
+        "phantom.make_cohort('.', subjects=8, size=(96, 96), spacing=(1.87, 1.87),"
+        " levels=('L3-L4', 'L5-S1'), images='data/phantom')"
+    )
+    shutil.rmtree(road.folder / "data")  # as after a clone: only the manifest is there
+    road.make_book("data_manifest.csv", **FUSION)
+    return road.html("quick")
+
+
+def test_the_phantoms_images_come_back_and_every_chapter_is_there(road, book):
+    found = road.chapters("quick")
+    assert set(found) >= {"01_cohort", "02_raters", "05_interrater", "06_calibration"}
+    assert set(found) >= {"08_label_fusion", "11_truth", "12_noise", "14_phantom"}
+    fused = sum(name.startswith("03_train-fusion") for name in found)
+    assert fused == 9  # 6 candidates, 3 raters
+    # 2 networks, 3 seeds; 2 networks with two tasks, one of them on a split by slice too
+    assert sum(name.startswith("03_train") for name in found) - fused == 9
+    assert "multi-task U-Net" in found["07_multitask"]
+    assert sum(name.startswith("04_sample") for name in found) == 8  # 2 networks, 4 ways
+    assert book.joinpath("index.html").is_file()
+
+
+def test_every_number_of_the_phantom_says_synthetic(road, book, words):
+    for name, text in road.chapters("quick").items():
+        assert "synthetic phantom" in text, name
+    assert "synthetic phantom" in words(book / "index.html")
+
+
+def test_every_table_and_figure_from_the_phantom_says_so(book):
+    seen = {"tables": 0, "figures": 0}
+    for page in (book / "executed").glob("*.html"):
+        text = page.read_text()
+        tables = re.findall(r"<table [^>]*dataframe.*?</table>", text, re.S)
+        if page.stem == "13_published":  # the papers' own numbers are nobody's phantom
+            assert sum("this run (" in t for t in tables) >= 10
+            tables = [t for t in tables if "this run (" in t or "verdict" in t]
+        found = {
+            "tables": tables,
+            "figures": re.findall(r'<script type="application/json".*?</script>', text, re.S),
+        }
+        for kind, items in found.items():
+            assert all("synthetic phantom" in item for item in items), (page.name, kind)
+            seen[kind] += len(items)
+    assert seen["tables"] >= 30
+    assert seen["figures"] >= 25
+
+
+def test_no_page_shows_nan_or_a_path_of_this_machine(road, book, words):
+    for page in book.rglob("*.html"):
+        assert not re.search(r"\bnan\b", words(page), re.I), page.name
+        assert str(road.folder.parent) not in page.read_text(), page.name
+
+
+def test_the_book_in_a_browser(book, browser, chromium, tmp_path):
+    report = browser.check(book, chromium=chromium, screenshots=tmp_path)
+    assert not report.problems, "\n".join(report.problems)
+    assert len(report.pages) >= 20
+    assert report.figures >= 30
+    assert report.hovered == report.figures
+
+
+def test_a_second_call_runs_no_notebook(road, book):
+    before = {p: p.stat().st_mtime_ns for p in (road.folder / "runs").rglob("notebook.ipynb")}
+    assert len(before) == len(road.chapters("quick"))
+    done = road.make_book("data_manifest.csv", **FUSION)
+    assert "paraspine run" not in done.stdout + done.stderr
+    after = {p: p.stat().st_mtime_ns for p in (road.folder / "runs").rglob("notebook.ipynb")}
+    assert after == before
+
+
+def test_an_unknown_parameter_is_refused_before_anything_runs(road, book):
+    done = road.call(
+        *("snakemake", "--cores", "1", "--config", "profile=quick", "epoch=3"), check=False
+    )
+    assert done.returncode != 0
+    assert "no notebook declares epoch" in done.stdout + done.stderr
+
+
+def test_a_stale_result_is_refused_by_the_book(road, book):
+    image = next((road.folder / "data" / "phantom").rglob("*_rater-a.nii.gz"))
+    content = image.read_bytes()
+    settings = [w for setting in road.settings(**FUSION) for w in ("-p", setting)]
+    try:
+        image.write_bytes(content + b"\0")
+        done = road.call("paraspine", "book", *settings, check=False)
+    finally:
+        image.write_bytes(content)
+    assert done.returncode == 1
+    assert "its input data_manifest.csv changed since it ran" in done.stderr
+    assert book.joinpath("index.html").is_file()
