@@ -159,21 +159,19 @@ def candidate_sentence(table: pd.DataFrame, what: str | None = None) -> str:
     sentences = []
     for measure, part in table.groupby("measure", sort=False):
         name = what or str(measure).replace("_", " ")
-        several = part["class"].nunique() > 1
         ways = []
         for suffix, words in (
             ("", "By image, as published"),
             ("_subject", "By subject, as images of a subject are not independent"),
         ):
             p, effect = part[f"p_holm{suffix}"], part[f"effect{suffix}"]
-            labels = part["who"] + (" for " + part["class"] if several else "")
             groups = {
-                "higher for": labels[(p < 0.05) & (effect > 0)],
-                "lower for": labels[(p < 0.05) & (effect < 0)],
-                "not told apart for": labels[~(p < 0.05) & p.notna()],
-                "not to be tested for": labels[p.isna()],
+                "higher": (p < 0.05) & (effect > 0),
+                "lower": (p < 0.05) & (effect < 0),
+                "not told apart": ~(p < 0.05) & p.notna(),
+                "not to be tested": p.isna(),
             }
-            found = [f"{how} {text.listing(them)}" for how, them in groups.items() if len(them)]
+            found = [_told(how, part, chosen) for how, chosen in groups.items() if chosen.any()]
             ways.append(f"{words}: {'; '.join(found)}")
         sentences.append(
             f"{name} against {part['baseline'].iloc[0]}, Wilcoxon signed-rank test, adjusted p "
@@ -181,3 +179,20 @@ def candidate_sentence(table: pd.DataFrame, what: str | None = None) -> str:
         )
     joined = ". ".join(s[0].upper() + s[1:] for s in sentences)
     return f"{joined}."
+
+
+def _told(how: str, part: pd.DataFrame, chosen: pd.Series) -> str:
+    """Words for some comparisons of a measure; with several classes, what is not decided by number.
+
+    A candidate is named once, with the classes in brackets.
+    """
+    classes = list(dict.fromkeys(part["class"]))
+    if len(classes) < 2:
+        return f"{how} for {text.listing(part['who'][chosen])}"
+    if how.startswith("not"):
+        return f"{how} in {chosen.sum()} of {text.count(len(part), 'comparison')}"
+    names = []
+    for who, mine in part[chosen].groupby("who", sort=False):
+        where = [c for c in classes if c in set(mine["class"])]
+        names.append(f"{who} ({'every class' if where == classes else text.listing(where)})")
+    return f"{how} for {text.listing(names)}"

@@ -98,13 +98,16 @@ class Repetition:
         return replace(self, validation=validation, test=test, references=references_of(test))
 
     def method(self, who: str, *, drawn: bool = False) -> str:
-        """How a candidate predicts, or draws segmentations: by one pass, dropout or its members.
+        """How a candidate predicts (one pass, or the mean of its members) or draws segmentations.
 
-        Networks without dropout have a single segmentation to draw.
+        It draws one of each member, or several by dropout; where it has neither, by test-time
+        augmentation.
         """
         if len(self.networks[who]) > 1:
             return "ensemble"
-        return "dropout" if drawn and self.parameters["dropout"] > 0 else "single"
+        if not drawn:
+            return "single"
+        return "dropout" if self.parameters["dropout"] > 0 else "tta"
 
 
 def references_of(data) -> dict[str, np.ndarray]:

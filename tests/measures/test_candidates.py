@@ -204,7 +204,12 @@ def test_several_measures_and_classes_and_display():
     table = measures.candidate_table(frame, names, BASE, **FEW)
     assert table.groupby("measure", sort=False).size().tolist() == [6, 3]
     words = measures.candidate_sentence(table)
-    assert "higher for better for GM and better for WM" in words
+    found = "higher for better (every class); lower for worse (every class); "
+    assert f"By image, as published: {found}not told apart in 2 of 6 comparisons" in words
+    some = table.assign(p_holm=table["p_holm"].where(table["class"] == "GM", 0.5))
+    assert "By image, as published: higher for better (GM); lower for worse (GM); not told" in (
+        measures.candidate_sentence(some)
+    )
     assert "Absolute volume difference against conventional-staple" in words
     shown = measures.candidate_display(table, source="made by hand", scale=100, digits=1)
     assert shown.columns.name == "made by hand"

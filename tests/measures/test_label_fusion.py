@@ -104,7 +104,7 @@ def test_trainings_are_sorted_into_splits_and_candidates():
     assert one.method("SoftSeg STAPLE", drawn=True) == "dropout"
     assert one.method(measures.ENSEMBLE, drawn=True) == "ensemble"
     one.parameters["dropout"] = 0.0
-    assert one.method("SoftSeg STAPLE", drawn=True) == "single"
+    assert one.method("SoftSeg STAPLE", drawn=True) == "tta"
 
 
 def test_a_split_without_a_candidate_is_refused():

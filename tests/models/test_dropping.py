@@ -1,0 +1,86 @@
+"""Dropout by bits: what torch's own does, in value, gradient, memory order and randomness."""
+
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from paraspine.models import build
+from paraspine.models.dropping import Dropout
+
+SHAPE = (4, 6, 33, 29)
+
+
+def values(dtype=torch.float32, order=torch.channels_last, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.rand(SHAPE, generator=generator) + 0.5
+    return drawn.to(dtype).contiguous(memory_format=order)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("order", [torch.channels_last, torch.contiguous_format])
+def test_a_value_is_dropped_or_scaled_and_its_gradient_with_it(dtype, order):
+    given = values(dtype, order).requires_grad_()
+    layer = Dropout(0.25).train()
+    dropped = layer(given)
+    kept = dropped != 0
+    torch.testing.assert_close(dropped[kept], given[kept] * torch.tensor(1 / 0.75, dtype=dtype))
+    assert dropped.is_contiguous(memory_format=order)
+    slopes = values(dtype, torch.contiguous_format, seed=1)
+    dropped.backward(slopes)
+    expected = torch.where(kept, slopes * torch.tensor(1 / 0.75, dtype=dtype), 0)
+    torch.testing.assert_close(given.grad, expected)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.18, 0.5, 0.9])
+def test_the_share_that_is_dropped_is_the_rate(rate):
+    torch.manual_seed(0)
+    given = torch.ones(200_001)
+    dropped = int((Dropout(rate).train()(given) == 0).sum())
+    assert stats.binomtest(dropped, len(given), rate).pvalue > 1e-3
+    plain = int((nn.Dropout(rate).train()(given) == 0).sum())
+    table = [[dropped, len(given) - dropped], [plain, len(given) - plain]]
+    assert stats.chi2_contingency(table).pvalue > 1e-3
+
+
+def test_neighbours_are_dropped_independently():
+    torch.manual_seed(0)
+    given = torch.ones(40_000, dtype=torch.float32)
+    gone = Dropout(0.5).train()(given) == 0
+    for apart in (1, 2, 3, 4, 64):  # four share a draw of the generator
+        both = int((gone[apart:] & gone[:-apart]).sum())
+        assert stats.binomtest(both, len(given) - apart, 0.25).pvalue > 1e-3, apart
+
+
+def test_torchs_generator_decides():
+    given, layer = values(), Dropout(0.3).train()
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    first, second = layer(given), layer(given)
+    assert not torch.equal(first, second)
+    torch.set_rng_state(state)
+    assert torch.equal(layer(given), first)
+    assert torch.equal(layer(given), second)
+
+
+def test_in_evaluation_at_the_ends_and_without_values():
+    given = values()
+    assert torch.equal(Dropout(0.3).eval()(given), given)
+    assert torch.equal(Dropout(0.0).train()(given), given)
+    assert torch.equal(Dropout(1.0).train()(given), torch.zeros_like(given))
+    assert Dropout(0.3).train()(given[:0]).shape == (0, *SHAPE[1:])
+
+
+def test_values_that_do_not_fill_their_memory():
+    given = values()[:, ::2, 1:-3]
+    dropped = Dropout(0.4).train()(given)
+    kept = dropped != 0
+    assert 0.5 < kept.float().mean() < 0.7
+    torch.testing.assert_close(dropped[kept], given[kept] / 0.6)
+
+
+def test_networks_have_it():
+    network = build("unet", 1, 3, width=4, dropout=0.2)
+    layers = [m for m in network.modules() if isinstance(m, nn.Dropout)]
+    assert len(layers) == len(network.sampled_dropout()) == 8
+    assert {type(m) for m in layers} == {Dropout}
