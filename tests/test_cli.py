@@ -259,11 +259,16 @@ def test_book_and_summary_hand_on_what_was_typed(project, monkeypatch):
     table = pd.DataFrame({"result": ["Dice"], "quick": ["0.9"], "paper": ["0.95"]})
     from paraspine.execute import Summary
 
-    monkeypatch.setattr(
-        "paraspine.execute.summary", lambda names: Summary(table[["result", *names]], "Words.")
-    )
+    studies = []
+
+    def summary(names, study):
+        studies.append(study)
+        return Summary(table[["result", *names]], "Words.")
+
+    monkeypatch.setattr("paraspine.execute.summary", summary)
     code, text = invoke("summary", "quick", "paper", "--output", project / "summary.csv")
     assert (code, text) == (0, "result quick paper Dice 0.9 0.95 Words.")
+    assert studies == ["interrater"]
     assert (project / "summary.md").read_text() == "Words.\n"
     assert (project / "summary.csv").read_text() == "result,quick,paper\nDice,0.9,0.95\n"
 

@@ -64,6 +64,9 @@ def book(
 @plainly
 def summary(
     workspaces: Annotated[list[str], typer.Argument(help="Folders below runs/, as in quick.")],
+    study: Annotated[
+        str, typer.Option(help="Which results: interrater or label_fusion.")
+    ] = "interrater",
     output: Annotated[
         Path | None, typer.Option(help="A CSV file to write too, with its words in .md beside it.")
     ] = None,
@@ -71,7 +74,7 @@ def summary(
     """Set the main results of several books side by side."""
     from paraspine import execute
 
-    found = execute.summary(workspaces)
+    found = execute.summary(workspaces, study)
     typer.echo(found.table.to_string(index=False))
     typer.echo(found.words)
     if output is not None:

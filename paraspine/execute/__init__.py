@@ -15,10 +15,11 @@ from paraspine.execute.parameters import (
     parse_assignment,
 )
 from paraspine.execute.plan import Job, Plan, make_plan
-from paraspine.execute.publishing import Summary, build_book, summary, write_summary
+from paraspine.execute.publishing import build_book
 from paraspine.execute.runner import need, need_each, run_notebook
 from paraspine.execute.session import Session, begin, is_fresh, is_generated, staleness
 from paraspine.execute.sources import cohort_digest, fingerprint, project_root, sources
+from paraspine.execute.summaries import Summary, summary, write_summary
 
 __all__ = [
     "Job",

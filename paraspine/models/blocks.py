@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from paraspine.arrays import SettingsError
-from paraspine.models.dropping import Dropout
+from paraspine.dropout import Dropout
 
 __all__ = ["NORMS", "ConvBlock", "Decoder", "Level", "dropout_layer", "initialise", "norm_layer"]
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from paraspine.arrays import ModelError
-from paraspine.models.dropping import clear, keep_bits, threshold_of
+from paraspine.dropout import clear, keep_bits, threshold_of
 
 __all__ = ["Masks", "dropping", "sampled_layers"]
 

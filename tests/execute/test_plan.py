@@ -618,6 +618,36 @@ def test_books_side_by_side(checkout, tmp_path):
     np.testing.assert_array_equal(again["quick"], table["quick"])
 
 
+def test_label_fusion_side_by_side(checkout):
+    run = runs.start(checkout / "runs" / "quick" / "label_fusion" / "label_fusion", {})
+    calibration = {"mean": 0.02, "low": 0.01, "high": 0.03, "gap": -0.01, "gap_low": -0.02}
+    calibration |= {"who": "SoftSeg average", "gap_high": 0.005, "subjects": 8}
+    run.write_frame("calibration.parquet", pd.DataFrame([calibration]))
+    claim = {"claim": "Under-confident", "where": "SoftSeg average", "verdict": "can't tell"}
+    claim |= {"why": "the interval includes 0", "table": "Figure 4", "said": "3.3", "kind": "below"}
+    run.write_frame("claims.parquet", pd.DataFrame([claim]))
+    cells = [  # the mean over structures and images, against STAPLE
+        ("MF", "STAPLE", "dice", 0.8), ("MF", "STAPLE", "dice", 0.6), ("MF", "majority", "dice", 0),
+        ("ES", "STAPLE", "dice", 0.7), ("ES", "STAPLE", "dice", 0.5), ("MF", "", "brier", 0.002),
+        ("ES", "", "brier", 0.004), ("background", "", "brier", 1), ("all", "", "entropy", 1),
+    ]  # fmt: skip
+    frame = pd.DataFrame(cells, columns=["class", "reference", "measure", "value"])
+    frame = frame.assign(who="SoftSeg average", subject=[f"s{i % 2}" for i in range(len(frame))])
+    run.write_frame("measures.parquet", frame)
+    run.finish()
+    found = summary(["quick"], "label_fusion", root=checkout)
+    table = found.table.set_index("result")["quick"]
+    assert table["ECE, SoftSeg average"] == "0.0200 (95 % CI 0.0100 to 0.0300)"
+    said = table["confidence minus accuracy, SoftSeg average"]
+    assert said == "-0.0100 (95 % CI -0.0200 to 0.0050)"
+    assert table["Dice, SoftSeg average"].startswith("0.650 (")
+    assert table["Brier score × 10³, SoftSeg average"].startswith("3.000 (")
+    assert "On 'quick': *Under-confident*: **can't tell** (the interval includes 0)." in found.words
+    assert "'quick' was computed on " in found.words
+    with pytest.raises(SettingsError, match="expected one of interrater, label_fusion, got 'x'"):
+        summary(["quick"], "x", root=checkout)
+
+
 @pytest.mark.parametrize(
     ("subjects", "words"),
     [
@@ -627,7 +657,7 @@ def test_books_side_by_side(checkout, tmp_path):
     ],
 )  # fmt: skip
 def test_what_few_subjects_gave_is_not_told_apart(subjects, words):
-    from paraspine.execute.publishing import _difference
+    from paraspine.execute.summaries import _difference
     from paraspine.statistics import Estimate
 
     def book(dice, r):

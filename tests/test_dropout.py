@@ -5,8 +5,8 @@ import torch
 from scipy import stats
 from torch import nn
 
+from paraspine.dropout import Dropout
 from paraspine.models import build
-from paraspine.models.dropping import Dropout
 
 SHAPE = (4, 6, 33, 29)
 
