@@ -54,6 +54,16 @@ def interval(estimate, digits: int = 2) -> str:
     return f"{value} (95 % CI {number(estimate.low, digits)} to {number(estimate.high, digits)})"
 
 
+def cell(estimate, digits: int = 2) -> str:
+    """As `interval`, for a table whose heading says what stands in brackets.
+
+    >>> from types import SimpleNamespace
+    >>> cell(SimpleNamespace(value=0.5, low=0.25, high=0.75))
+    '0.50 (0.25 to 0.75)'
+    """
+    return interval(estimate, digits).replace("(95 % CI ", "(")
+
+
 def p_value(p: float) -> str:
     """A p-value as journals print it.
 

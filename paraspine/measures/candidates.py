@@ -136,7 +136,9 @@ def candidate_display(
     for name, head in (("value_baseline", "baseline"), ("value", "candidate")):
         shown[head] = [text.number(scale * v, digits) for v in table[name].to_numpy(dtype=float)]
     scaled = table[["mean", "low", "high"]].astype(float) * scale
-    shown["difference"] = [text.interval(estimate(row), digits) for _, row in scaled.iterrows()]
+    shown["difference (95 % interval)"] = [
+        text.cell(estimate(row), digits) for _, row in scaled.iterrows()
+    ]
     for suffix, words in (("", "by image"), ("_subject", "by subject")):
         shown[f"p (Holm), {words}"] = [text.p_value(p) for p in table[f"p_holm{suffix}"]]
         effects = table[f"effect{suffix}"].to_numpy(dtype=float)

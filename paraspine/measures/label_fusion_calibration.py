@@ -268,11 +268,11 @@ def pretty_scaling(table: pd.DataFrame, source: str) -> pd.DataFrame:
                 "fused by": row["fused"],
                 "candidate": row["who"],
                 "temperature": "none" if np.isnan(temperature) else text.number(temperature, 2),
-                "ECE (95 % interval)": text.interval(estimate(row), 4),
+                "ECE (95 % interval)": text.cell(estimate(row), 4),
                 "Brier score, × 10⁻³": text.number(1e3 * row["brier"], 2),
-                "Brier score minus SoftSeg's, × 10⁻³": "–"
+                "Brier score minus SoftSeg's, × 10⁻³ (95 % interval)": "–"
                 if np.isnan(found.value)
-                else text.interval(found, 2),
+                else text.cell(found, 2),
             }
         )
     shown = pd.DataFrame(lines)

@@ -140,7 +140,7 @@ def pretty_leak(table: pd.DataFrame, source: str) -> pd.DataFrame:
                 "compared": row["compared"],
                 "split by slice": text.number(scale * row["by_slice"], digits),
                 "split by subject": text.number(scale * row["by_subject"], digits),
-                "difference": text.interval(found, digits + 1),
+                "difference (95 % interval)": text.cell(found, digits + 1),
                 "slices": row["slices"],
                 "subjects": row["clusters"],
             }

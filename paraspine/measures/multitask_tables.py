@@ -99,7 +99,7 @@ def pretty_tests(table: pd.DataFrame, source: str) -> pd.DataFrame:
             {
                 "measure": words,
                 "class": row["class"],
-                f"{row['a']} minus {row['b']}": text.interval(value, digits),
+                f"{row['a']} minus {row['b']} (95 % interval)": text.cell(value, digits),
                 "n": row["n"],
                 "t: p": text.p_value(row["p"]),
                 "t: p (Holm)": text.p_value(row["p_holm"]),

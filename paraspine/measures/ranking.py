@@ -195,9 +195,9 @@ def pretty_ranking(
     for words in MEASURES.values():
         own = table[table["measure"] == words].set_index("who")
         apart = difference[difference["measure"] == words].set_index("who")
-        shown[words] = [text.interval(estimate(own.loc[n]), 3) for n in names]
+        shown[f"{words} (95 % interval)"] = [text.cell(estimate(own.loc[n]), 3) for n in names]
         shown[f"{words}: minus {VARIANCE}"] = [
-            text.interval(estimate(apart.loc[n]), 3) if n in apart.index else "" for n in names
+            text.cell(estimate(apart.loc[n]), 3) if n in apart.index else "" for n in names
         ]
     if cost is not None:
         own = cost.set_index("who")

@@ -142,7 +142,7 @@ def test_words_of_the_tests(random_study):
     assert words.startswith("By image: Of 2 comparisons of multi-task U-Net with multi-task Trans")
     assert "the variance map's MSE is higher" in words
     shown = measures.pretty_tests(image, "made up")
-    assert shown.columns[0] == "multi-task U-Net minus multi-task TransUNet"
+    assert shown.columns[0] == "multi-task U-Net minus multi-task TransUNet (95 % interval)"
     one = random_study[random_study["network"] == "U-Net"]
     empty = measures.task_tests(one)
     assert empty.empty
@@ -250,7 +250,7 @@ def test_leak_without_a_shared_slice_or_a_training():
     assert (
         "undefined"
         in measures.pretty_leak(table, "made up").loc[
-            ("multi-task U-Net", "Dice, %", SAME), "difference"
+            ("multi-task U-Net", "Dice, %", SAME), "difference (95 % interval)"
         ]
     )
     nothing = measures.leak_table({}, **FEW)
