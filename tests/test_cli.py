@@ -256,6 +256,20 @@ def test_book_and_summary_hand_on_what_was_typed(project, monkeypatch):
 
     import pandas as pd
 
+    from paraspine.execute import Estimate
+
+    row = {"model": "unet", "trainings": 4, "slices": 84, "steps": 250, "seconds": 0.12345}
+    found = Estimate(pd.DataFrame([row | {"hours": 0.75}]), 9, "a cohort")
+    asked = []
+    monkeypatch.setattr(
+        "paraspine.execute.estimate", lambda *given, **more: asked.append((given, more)) or found
+    )
+    code, text = invoke("estimate", "--manifest", "m.csv", "-p", "epochs=3")
+    assert code == 0
+    assert asked == [(("paper", "m.csv"), {"steps": 3, "epochs": 3})]
+    assert "unet 4 84 250 0.123 0.75" in text
+    assert "a cohort: 4 trainings among 9 notebooks, 0.8 hours one after another" in text
+
     table = pd.DataFrame({"result": ["Dice"], "quick": ["0.9"], "paper": ["0.95"]})
     from paraspine.execute import Summary
 

@@ -13,7 +13,7 @@ import typer
 
 from paraspine import __version__
 from paraspine.cli.adapters import from_bids, from_msseg, from_scgm
-from paraspine.cli.notebooks import book, run, summary
+from paraspine.cli.notebooks import book, estimate, run, summary
 from paraspine.cli.plainly import plainly
 from paraspine.cli.show import show_cohort, show_problems
 
@@ -149,7 +149,7 @@ def _knobs(given: list[str]) -> dict:
     return knobs
 
 
-for command in (run, book, summary):
+for command in (run, book, estimate, summary):
     app.command()(command)
 for command in (from_bids, from_scgm, from_msseg):
     app.command(command.__name__.replace("_", "-"))(command)

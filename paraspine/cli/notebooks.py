@@ -1,4 +1,4 @@
-"""``paraspine run``, ``book`` and ``summary``: notebooks, the book, books side by side."""
+"""``paraspine run``, ``book``, ``estimate``, ``summary``: notebooks and what comes of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from paraspine.cli.plainly import plainly
 
-__all__ = ["book", "run", "summary"]
+__all__ = ["book", "estimate", "run", "summary"]
 
 
 @plainly
@@ -59,6 +59,26 @@ def book(
     changes = dict(execute.parse_assignment(text) for text in parameter or [])
     page = execute.build_book(profile, manifest, **changes)
     typer.echo(f"The book: {_short(page)}")
+
+
+@plainly
+def estimate(
+    profile: Annotated[str, typer.Option(help="The profile whose trainings to try.")] = "paper",
+    manifest: Annotated[str, typer.Option(help="The cohort.")] = "data_manifest.csv",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="NAME=VALUE that the runs would be made with."),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Iterations to try of each kind.")] = 3,
+) -> None:
+    """Say how long a book's trainings will take here, from a few steps of each kind."""
+    from paraspine import execute
+
+    changes = dict(execute.parse_assignment(text) for text in parameter or [])
+    found = execute.estimate(profile, manifest, steps=steps, **changes)
+    shown = found.table.round({"seconds": 3, "hours": 2})
+    typer.echo(shown.to_string(index=False))
+    typer.echo(found.words())
 
 
 @plainly

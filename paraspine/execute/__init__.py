@@ -7,6 +7,7 @@ inside a notebook whose upstream run is missing. `load_profile` reads ``profiles
 
 from paraspine.execute.candidates import fusion_trainings
 from paraspine.execute.conditions import conditions, multitask_study
+from paraspine.execute.estimating import Estimate, estimate
 from paraspine.execute.holding import hold
 from paraspine.execute.parameters import (
     check_parameters,
@@ -22,6 +23,7 @@ from paraspine.execute.sources import cohort_digest, fingerprint, project_root, 
 from paraspine.execute.summaries import Summary, summary, write_summary
 
 __all__ = [
+    "Estimate",
     "Job",
     "Plan",
     "Session",
@@ -32,6 +34,7 @@ __all__ = [
     "cohort_digest",
     "conditions",
     "declared_parameters",
+    "estimate",
     "fingerprint",
     "fusion_trainings",
     "hold",

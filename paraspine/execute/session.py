@@ -97,24 +97,11 @@ class Session:
         )
 
     def sides(self, data: slices.Slices, parameters: Mapping | None = None) -> np.ndarray:
-        """Side of each slice: ``"train"``, ``"validation"`` or ``"test"``; parameters as `slices`.
+        """Side of each slice: ``"train"``, ``"validation"`` or ``"test"``, as `sides_of` says.
 
-        Split by ``"slice"``, the sides have the same shares of every level, where levels are known
-        (roshanzamir2022). With ``test_center`` that centre is the test set, and the others'
-        subjects are divided in the proportion of the other two fractions (lemay2022).
+        Parameters as in `slices`.
         """
-        wanted = self.parameters | dict(parameters or {})
-        train, validation = wanted["train_fraction"], wanted["validation_fraction"]
-        if wanted.get("test_center"):
-            return _by_center(data.table, train / (train + validation), wanted)
-        table = data.table
-        fractions = (train, validation, 1 - train - validation)
-        by = wanted["split_by"]
-        if by == "slice":  # places in a volume repeat over volumes
-            table = table.assign(slice=np.arange(len(table)))
-        own = {"stratify": ("level",)} if by == "slice" and "level" in table else {}
-        sides = manifest.split(table, fractions, by=by, seed=wanted["split_seed"], **own)
-        return sides.to_numpy()
+        return sides_of(data.table, self.parameters | dict(parameters or {}))
 
     def variances(self, data: slices.Slices, tasks: Sequence[str]) -> np.ndarray | None:
         """Variance maps of the slices' raters where a network has that task, else None; cached."""
@@ -166,6 +153,33 @@ class Session:
             return path.relative_to(self.root).as_posix()
         except ValueError:
             return path.as_posix()
+
+
+def sides_of(table: pd.DataFrame, wanted: Mapping) -> np.ndarray:
+    """Side of each slice of a table: ``"train"``, ``"validation"`` or ``"test"``.
+
+    Split by ``"slice"``, the sides have the same shares of every level, where levels are known
+    (roshanzamir2022). With ``test_center`` that centre is the test set, and the others' subjects
+    are divided in the proportion of the other two fractions (lemay2022).
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per slice.
+    wanted : mapping
+        ``split_by``, ``train_fraction``, ``validation_fraction``, ``split_seed`` and, where there
+        is one, ``test_center``.
+    """
+    train, validation = wanted["train_fraction"], wanted["validation_fraction"]
+    if wanted.get("test_center"):
+        return _by_center(table, train / (train + validation), wanted)
+    fractions = (train, validation, 1 - train - validation)
+    by = wanted["split_by"]
+    if by == "slice":  # places in a volume repeat over volumes
+        table = table.assign(slice=np.arange(len(table)))
+    own = {"stratify": ("level",)} if by == "slice" and "level" in table else {}
+    sides = manifest.split(table, fractions, by=by, seed=wanted["split_seed"], **own)
+    return sides.to_numpy()
 
 
 def _by_center(table: pd.DataFrame, train: float, wanted: Mapping) -> np.ndarray:

@@ -90,6 +90,22 @@ def test_a_second_call_runs_no_notebook(road, book):
     assert after == before
 
 
+def test_what_a_books_trainings_will_take(road, book):
+    own = road.settings(models="[unet]", ensemble_seeds="[0,1,2]", epochs=7)
+    words = [w for setting in own for w in ("-p", setting)]
+    done = road.call("paraspine", "estimate", "--profile", "quick", "--steps", "2", *words)
+    heads, *lines, said = done.stdout.strip().splitlines()
+    assert heads.split() == ["model", "trainings", "slices", "steps", "seconds", "hours"]
+    rows = {line.split()[0]: line.split()[1:] for line in lines}
+    # 3 seeds; with two tasks one more on a split by slice
+    assert {name: int(row[0]) for name, row in rows.items()} == {"unet": 3, "multitask_unet": 2}
+    for _, slices, steps, seconds, _ in rows.values():
+        assert int(steps) == 7 * -(-int(slices) // 4)
+        assert float(seconds) > 0
+    assert "5 trainings among" in said
+    assert not (road.folder / ".cache" / "estimate").exists()
+
+
 def test_an_unknown_parameter_is_refused_before_anything_runs(road, book):
     done = road.call(
         *("snakemake", "--cores", "1", "--config", "profile=quick", "epoch=3"), check=False
