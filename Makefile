@@ -17,6 +17,9 @@ BIN       = $(VENV)/bin
 STAMP     = $(VENV)/.installed
 
 export MPLBACKEND = agg
+# Modules are compiled when they are first imported, and kept: of all that is installed few are.
+export PYTHONDONTWRITEBYTECODE =
+INSTALL = -m pip install --quiet --no-compile --constraint constraints.txt
 
 .PHONY: book test env lint lab bench clean
 .DEFAULT_GOAL := book
@@ -29,8 +32,8 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (a few minutes the first time)"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python $(INSTALL) torch
+	@$(BIN)/python $(INSTALL) --editable '.[dev]'
 	@touch $@
 
 # Snakemake's own lock would outlive a kill; the Snakefile has one that does not.
