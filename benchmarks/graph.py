@@ -100,7 +100,8 @@ class Graph:
     """
 
     def __init__(self, top: Path, changes: dict):
-        self.top, self.changes = top, changes | {"patience": changes["epochs"]}
+        own = {"patience": changes["epochs"], "fusion_splits": 0}  # that study has its own sizes
+        self.top, self.changes = top, changes | own
         self.plan = execute.make_plan("quick", root=top, **self.changes)
         by_network: dict[str, list] = {}
         for job in self.plan:
