@@ -30,6 +30,14 @@ SHORT = {
     "measured_subjects": 9,
     "fusion_splits": 0,
 }
+#: The label-fusion study, small.
+FUSION = {
+    "fusion_splits": 1,
+    "fusion_epochs": 2,
+    "fusion_width": 4,
+    "fusion_depth": 2,
+    "fusion_max_size": 32,
+}
 
 
 def words_of(html):
@@ -130,6 +138,12 @@ def road(root, tmp_path_factory):
     (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     (folder / ".venv" / ".installed").touch()
     return Road(folder)
+
+
+@pytest.fixture(scope="session")
+def fusion_study():
+    """Settings of a small label-fusion study."""
+    return FUSION
 
 
 @pytest.fixture(scope="session")

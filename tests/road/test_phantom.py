@@ -7,25 +7,16 @@ import pytest
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.book]
 
-#: The label-fusion study, small.
-FUSION = {
-    "fusion_splits": 1,
-    "fusion_epochs": 2,
-    "fusion_width": 4,
-    "fusion_depth": 2,
-    "fusion_max_size": 32,
-}
-
 
 @pytest.fixture(scope="module")
-def book(road):
+def book(road, fusion_study):
     road.python(
         "from paraspine import phantom;"
         "phantom.make_cohort('.', subjects=8, size=(96, 96), spacing=(1.87, 1.87),"
         " levels=('L3-L4', 'L5-S1'), images='data/phantom')"
     )
     shutil.rmtree(road.folder / "data")  # as after a clone: only the manifest is there
-    road.make_book("data_manifest.csv", **FUSION)
+    road.make_book("data_manifest.csv", **fusion_study)
     return road.html("quick")
 
 
@@ -81,10 +72,10 @@ def test_the_book_in_a_browser(book, browser, chromium, tmp_path):
     assert report.hovered == report.figures
 
 
-def test_a_second_call_runs_no_notebook(road, book):
+def test_a_second_call_runs_no_notebook(road, book, fusion_study):
     before = {p: p.stat().st_mtime_ns for p in (road.folder / "runs").rglob("notebook.ipynb")}
     assert len(before) == len(road.chapters("quick"))
-    done = road.make_book("data_manifest.csv", **FUSION)
+    done = road.make_book("data_manifest.csv", **fusion_study)
     assert "paraspine run" not in done.stdout + done.stderr
     after = {p: p.stat().st_mtime_ns for p in (road.folder / "runs").rglob("notebook.ipynb")}
     assert after == before
@@ -114,10 +105,10 @@ def test_an_unknown_parameter_is_refused_before_anything_runs(road, book):
     assert "no notebook declares epoch" in done.stdout + done.stderr
 
 
-def test_a_stale_result_is_refused_by_the_book(road, book):
+def test_a_stale_result_is_refused_by_the_book(road, book, fusion_study):
     image = next((road.folder / "data" / "phantom").rglob("*_rater-a.nii.gz"))
     content = image.read_bytes()
-    settings = [w for setting in road.settings(**FUSION) for w in ("-p", setting)]
+    settings = [w for setting in road.settings(**fusion_study) for w in ("-p", setting)]
     try:
         image.write_bytes(content + b"\0")
         done = road.call("paraspine", "book", *settings, check=False)
