@@ -14,6 +14,7 @@ from benchmarks.material import Benchmark, Material
 from benchmarks.sampling import TITLES, without_bf16
 from benchmarks.timing import Case, Row
 from paraspine import augmentation, execute, models, runs, training
+from paraspine.dropout import Dropout
 
 __all__ = ["BENCHMARKS"]
 
@@ -96,7 +97,7 @@ def plain_epochs(network, loader, settings, epochs: int = 1) -> list[float]:
     with plain.quiet():
         from monai.losses import DiceCELoss
 
-    model = copy.deepcopy(network).train()
+    model = with_torchs_dropout(copy.deepcopy(network)).train()
     criterion = DiceCELoss(softmax=True, to_onehot_y=True, batch=True)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -111,6 +112,15 @@ def plain_epochs(network, loader, settings, epochs: int = 1) -> list[float]:
             optimizer.step()
             losses.append(loss.item())
     return losses
+
+
+def with_torchs_dropout(network: torch.nn.Module) -> torch.nn.Module:
+    """Exchange paraspine's dropout layers for torch's own, which a user would have; in place."""
+    for parent in list(network.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, Dropout):
+                setattr(parent, name, torch.nn.Dropout(layer.p))
+    return network
 
 
 def compare_losses(name, options, images, labels, settings, material: Material) -> None:

@@ -154,7 +154,7 @@ def candidate_sentence(table: pd.DataFrame, what: str | None = None) -> str:
     table : pandas.DataFrame
         `candidate_table`.
     what : str, optional
-        Words for the measure; its name if left out. With several measures each has its sentence.
+        Words for the measure; its name if left out. Of several measures each has an item.
     """
     if table.empty:
         return "There is no candidate beside the baseline, so there is nothing to compare."
@@ -179,8 +179,8 @@ def candidate_sentence(table: pd.DataFrame, what: str | None = None) -> str:
             f"{name} against {part['baseline'].iloc[0]}, Wilcoxon signed-rank test, adjusted p "
             f"below 0.05. {'. '.join(ways)}"
         )
-    joined = ". ".join(s[0].upper() + s[1:] for s in sentences)
-    return f"{joined}."
+    found = [f"{s[0].upper()}{s[1:]}." for s in sentences]
+    return found[0] if len(found) == 1 else "\n".join(f"- {s}" for s in found)
 
 
 def _told(how: str, part: pd.DataFrame, chosen: pd.Series) -> str:

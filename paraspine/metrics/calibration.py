@@ -185,9 +185,10 @@ def _sums(probabilities: np.ndarray, reference: np.ndarray, bins: int):
     unseen = 0
     low_type = probabilities.dtype if probabilities.dtype.itemsize >= 4 else np.float32
     edges = (np.arange(1, bins) / bins).astype(low_type)
+    small = np.uint8 if len(probabilities) <= 256 else reference.dtype
     for start in range(0, reference.size, _CHUNK):
         chunk = probabilities[:, start : start + _CHUNK].astype(low_type, copy=False)
-        truth = reference[start : start + _CHUNK]
+        truth = reference[start : start + _CHUNK].astype(small, copy=False)
         lowest = chunk.min()
         if np.isnan(lowest):
             seen = ~np.isnan(chunk).any(axis=0)
@@ -206,8 +207,7 @@ def _sums(probabilities: np.ndarray, reference: np.ndarray, bins: int):
         np.minimum(confidence, 1, out=confidence)
         key = _bins(confidence, edges)
         key += right * key.dtype.type(bins)
-        key = key.astype(np.intp)
-        count += np.bincount(key, minlength=2 * bins)
+        count += _tally(key, 2 * bins)
         total += np.bincount(key, weights=confidence, minlength=2 * bins)
     return count[:bins] + count[bins:], count[bins:], total[:bins] + total[bins:], unseen
 
@@ -222,15 +222,25 @@ def _bins(confidence: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return number
 
 
+def _tally(key: np.ndarray, size: int) -> np.ndarray:
+    """How often each number below `size` occurs; bytes are counted two at a time."""
+    if key.dtype != np.uint8 or key.size % 2:
+        return np.bincount(key, minlength=size)
+    pairs = np.bincount(key.view(np.uint16), minlength=256 * size).reshape(size, 256)
+    return pairs.sum(axis=0)[:size] + pairs.sum(axis=1)
+
+
 def _check(chunk: np.ndarray, low: float) -> None:
-    high = float(chunk.max())
+    sums = chunk.sum(axis=0)
+    highest = float(sums.max())
+    # Of values that are not negative none is larger than their sum.
+    high = highest if low >= 0 and highest <= 1 + _TOLERANCE else float(chunk.max())
     if low < -_TOLERANCE or high > 1 + _TOLERANCE:
         raise ProbabilityError(
             f"probabilities: expected values in [0, 1], got {low:.6g} to {high:.6g}; logits must "
             "go through softmax first."
         )
-    sums = chunk.sum(axis=0)
-    worst = max(1 - float(sums.min()), float(sums.max()) - 1)
+    worst = max(1 - float(sums.min()), highest - 1)
     if worst > _TOLERANCE:
         raise ProbabilityError(
             f"probabilities: expected a sum of 1 over the classes, got a deviation of {worst:.3g}; "
