@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
@@ -79,13 +77,4 @@ class Dropout(nn.Dropout):
 
 def _in_memory_order(flat: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """Give a flat tensor the shape of `values` and, where they fill their memory, its order."""
-    strides = values.stride()
-    order = sorted(range(values.ndim), key=lambda axis: -strides[axis])
-    dense, step = True, 1
-    for axis in reversed(order):
-        dense &= strides[axis] == step or values.shape[axis] == 1
-        step *= values.shape[axis]
-    if dense and math.prod(values.shape):
-        shape = [values.shape[axis] for axis in order]
-        return flat.view(shape).permute([order.index(axis) for axis in range(values.ndim)])
-    return flat.view(values.shape)
+    return flat.as_strided(values.shape, torch.empty_like(values, device="meta").stride())

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from paraspine import manifest, phantom, preprocess, runs, text
-from paraspine.execute.memory import load_slices
+from paraspine import manifest, phantom, runs, text
 from paraspine.execute.parameters import declared_parameters
 from paraspine.execute.plan import make_plan
 from paraspine.execute.runner import run_notebook
-from paraspine.execute.session import is_generated, sides_of
+from paraspine.execute.session import is_generated, sides_of, slices_of
 from paraspine.execute.sources import project_root
 
 __all__ = ["Estimate", "estimate"]
@@ -124,7 +122,8 @@ def _kind(
 ) -> dict:
     """Measure one kind of training and count what its trainings have to do."""
     first = trainings[0]
-    table = _slices(root, cohort, first).table
+    as_they_are = {"denoise": False, "bias_correction": False}
+    table = slices_of(root, cohort, first | as_they_are).table
     sides = [pd.Series(sides_of(table, values)).value_counts() for values in trainings]
     learned = [int(count.get("train", 0)) for count in sides]
     checked = sides[0].get("validation", 0) / max(learned[0], 1)
@@ -133,15 +132,14 @@ def _kind(
     short = {
         "epochs": _EPOCHS,
         "patience": None,
-        "denoise": False,
-        "bias_correction": False,
         "split_by": "slice",
         "test_center": "",
         "train_fraction": few / len(table),
         "validation_fraction": max(1, round(few * checked)) / len(table),
         "run_folder": folder.relative_to(root).as_posix(),
     }
-    given = {name: value for name, value in first.items() if name != "profile"} | short
+    given = {name: value for name, value in first.items() if name != "profile"}
+    given |= as_they_are | short
     run = runs.read(run_notebook(notebook, given, force=True))
     seconds = run.read_json("times.json")["epoch_seconds"][-1]
     taken = run.read_json("training.json")["steps"] / _EPOCHS
@@ -155,14 +153,3 @@ def _kind(
         "seconds": a_step,
         "hours": a_step * sum(needed) / 3600,
     }
-
-
-def _slices(root: Path, cohort: manifest.Cohort, values: Mapping):
-    """The cohort's slices on a training's grid, as they are."""
-    settings = preprocess.Preprocessing.for_cohort(
-        cohort.metadata, denoise=False, bias_correction=False
-    )
-    kept = root / ".cache"
-    return load_slices(
-        cohort, values["max_size"], settings, folder=kept / "slices", cleaned=kept / "preprocess"
-    )

@@ -82,19 +82,7 @@ class Session:
 
         Those given, such as an upstream run's, go before the notebook's own.
         """
-        wanted = self.parameters | dict(parameters or {})
-        settings = preprocess.Preprocessing.for_cohort(
-            cohort.metadata,
-            denoise=wanted["denoise"],
-            bias_correction=wanted["bias_correction"],
-        )
-        return load_slices(
-            cohort,
-            wanted["max_size"],
-            settings,
-            folder=self.path(".cache/slices"),
-            cleaned=self.path(".cache/preprocess"),
-        )
+        return slices_of(self.root, cohort, self.parameters | dict(parameters or {}))
 
     def sides(self, data: slices.Slices, parameters: Mapping | None = None) -> np.ndarray:
         """Side of each slice: ``"train"``, ``"validation"`` or ``"test"``, as `sides_of` says.
@@ -153,6 +141,17 @@ class Session:
             return path.relative_to(self.root).as_posix()
         except ValueError:
             return path.as_posix()
+
+
+def slices_of(root: Path, cohort: manifest.Cohort, wanted: Mapping) -> slices.Slices:
+    """A cohort's slices as ``max_size``, ``denoise``, ``bias_correction`` say; kept by content."""
+    settings = preprocess.Preprocessing.for_cohort(
+        cohort.metadata, denoise=wanted["denoise"], bias_correction=wanted["bias_correction"]
+    )
+    kept = root / ".cache"
+    return load_slices(
+        cohort, wanted["max_size"], settings, folder=kept / "slices", cleaned=kept / "preprocess"
+    )
 
 
 def sides_of(table: pd.DataFrame, wanted: Mapping) -> np.ndarray:

@@ -192,7 +192,7 @@ def _label_fusion(folder: Path) -> Iterator[Result]:
         gap = _cell(row, "gap", "gap_low", "gap_high")
         yield f"confidence minus accuracy, {row['who']}", gap, 4, row["subjects"]
     frame = measures.against(run.read_frame("measures.parquet"), "STAPLE")
-    structures = frame[~frame["class"].isin(["all", "background"])]
+    structures = frame[frame["class"] != "all"]
     for measure, name, digits, scale in (
         ("dice", "Dice", 3, 1),
         ("brier", "Brier score × 10³", 3, 1e3),
