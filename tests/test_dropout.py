@@ -5,8 +5,10 @@ import torch
 from scipy import stats
 from torch import nn
 
-from paraspine.dropout import Dropout
+from paraspine.dropout import Dropout, rectify_and_drop
+from paraspine.memory_order import channels_last
 from paraspine.models import build
+from paraspine.models.blocks import norm_layer
 
 SHAPE = (4, 6, 33, 29)
 
@@ -84,3 +86,35 @@ def test_networks_have_it():
     layers = [m for m in network.modules() if isinstance(m, nn.Dropout)]
     assert len(layers) == len(network.sampled_dropout()) == 8
     assert {type(m) for m in layers} == {Dropout}
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance", "group"])
+@pytest.mark.parametrize("layer", [Dropout(0.3), nn.Dropout(0.3), Dropout(0.0), nn.Identity()])
+def test_rectified_and_dropped_at_once_is_one_after_the_other(norm, layer):
+    given = (values(seed=2) - 0.9).requires_grad_()
+    found, gradients = [], []
+    for combined in (
+        lambda normed: rectify_and_drop(normed, layer.train()),
+        lambda normed: layer.train()(torch.relu(normed)),
+    ):
+        torch.manual_seed(3)
+        block = norm_layer(norm, SHAPE[1]).train()
+        given.grad = None
+        found.append(combined(block(given)))
+        (found[-1] * values(seed=4)).sum().backward()
+        gradients.append([given.grad, *(p.grad for p in block.parameters())])
+    torch.testing.assert_close(*found)
+    torch.testing.assert_close(*gradients)
+    share = (found[0] == 0).float().mean()
+    assert share > 0.2
+
+
+def test_one_channel_goes_through_a_network_channels_last():
+    images = torch.rand(2, 1, 32, 48)
+    ordered = channels_last(images[:, :, ::1])
+    assert torch.equal(ordered, images)
+    network = build("unet", 1, 2, width=4, depth=2)
+    assert network.encoder[0][0].conv(ordered).is_contiguous(memory_format=torch.channels_last)
+    several = torch.rand(2, 3, 4, 5)
+    assert channels_last(several).is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(channels_last(several), several)

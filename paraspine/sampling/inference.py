@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 from paraspine import losses
 from paraspine.arrays import ImageError, ModelError, SettingsError, ShapeError
+from paraspine.memory_order import channels_last
 
 __all__ = [
     "Runner",
@@ -57,7 +58,7 @@ class Runner:
 
     def images(self, batch: torch.Tensor) -> torch.Tensor:
         """Return images as the network takes them."""
-        return batch.to(self.device, self.dtype, memory_format=torch.channels_last)
+        return channels_last(batch.to(self.device, self.dtype))
 
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         """Return probabilities ``(B, C, H, W)`` in float32, summing to 1."""

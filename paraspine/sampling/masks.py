@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from paraspine.arrays import ModelError
-from paraspine.dropout import clear, keep_bits, threshold_of
+from paraspine.dropout import clear, keep_bits, random_words, threshold_of
 
 __all__ = ["Masks", "dropping", "sampled_layers"]
 
@@ -64,12 +64,11 @@ class Masks:
     """
 
     def __init__(self, seed: int, images: Sequence[int], sample: int, device: torch.device):
-        self.generators = []
-        for image in images:
-            state = np.random.SeedSequence((seed, image, sample)).generate_state(1, np.uint64)
-            generator = torch.Generator(device=device)
-            generator.manual_seed(int(state[0] >> np.uint64(1)))
-            self.generators.append(generator)
+        seeds = [np.random.SeedSequence((seed, image, sample)) for image in images]
+        if torch.device(device).type == "cpu":
+            self.streams = [np.random.SFC64(seed) for seed in seeds]
+        else:
+            self.streams = [_generator(seed, device) for seed in seeds]
 
     def __call__(self, rate: float, values: torch.Tensor, by_channel: bool = False) -> torch.Tensor:
         """Apply dropout: set a share of the values to 0 and scale the others up."""
@@ -109,7 +108,7 @@ class Masks:
 
     def _keep(self, values: torch.Tensor, threshold: int, by_channel: bool) -> torch.Tensor:
         """Return -1 (all bits set) where a value is kept, else 0."""
-        items = len(self.generators)
+        items = len(self.streams)
         if values.ndim < 2 or values.shape[0] % items:
             raise ModelError(
                 f"model: expected dropout on (batch, ...) values of {items} images, got shape "
@@ -121,11 +120,23 @@ class Masks:
         # Pixels first, as channels-last memory has them.
         shape = [shape[0], *shape[2:], shape[1]]
         count = math.prod(shape)
-        draws = torch.empty(items, -(-count // 4), dtype=torch.int64, device=values.device)
-        for row, generator in zip(draws, self.generators, strict=True):
-            row.random_(-(2**63), None, generator=generator)
+        words = [_words(-(-count // 4), stream) for stream in self.streams]
+        draws = torch.stack(words) if items > 1 else words[0][None]
         keep = keep_bits(draws, threshold)[:, :count].unflatten(1, shape).movedim(-1, 2)
         return keep.flatten(0, 1) if shape[0] > 1 else keep[:, 0]
+
+
+def _generator(seed: np.random.SeedSequence, device: torch.device) -> torch.Generator:
+    generator = torch.Generator(device=device)
+    generator.manual_seed(int(seed.generate_state(1, np.uint64)[0] >> np.uint64(1)))
+    return generator
+
+
+def _words(count: int, stream: np.random.SFC64 | torch.Generator) -> torch.Tensor:
+    if isinstance(stream, torch.Generator):
+        draws = torch.empty(count, dtype=torch.int64, device=stream.device)
+        return draws.random_(-(2**63), None, generator=stream)
+    return random_words(count, stream)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from paraspine import augmentation, losses, runs
 from paraspine.arrays import ModelError, ShapeError
+from paraspine.memory_order import channels_last
 from paraspine.training import checkpoint
 from paraspine.training.hardware import autocast
 from paraspine.training.place import Place, Setting
@@ -217,7 +218,7 @@ class Loop:
         """What the network says of a batch, in the training's precision and memory order."""
         given = self.given
         if self.settings.channels_last and images.ndim == 4:
-            images = images.contiguous(memory_format=torch.channels_last)
+            images = channels_last(images)
         try:
             with autocast(given.device, given.precision):
                 if len(given.tasks) > 1:

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from paraspine import models
 from paraspine.arrays import ModelError, SettingsError
 from paraspine.models.resnet import ResNet34, ResNet50, StandardConv
-from paraspine.models.transformer import TransformerLayer, VisionTransformer
+from paraspine.models.transformer import TransformerLayer, VisionTransformer, _attention
 from paraspine.sampling.masks import Masks, dropping
 
 SMALL = {"width": 8, "hidden": 24, "heads": 2, "layers": 2, "image_size": 32}
@@ -241,3 +242,22 @@ def test_resnet34_equals_monais():
 def test_bad_settings_are_refused(change, words):
     with pytest.raises(SettingsError, match=words):
         models.build("transunet", 1, 2, **({"width": 8} | change))
+
+
+def test_attention_written_out_in_bf16_is_torchs():
+    generator = torch.Generator().manual_seed(0)
+    parts = [torch.randn(2, 3, 20, 16, generator=generator).requires_grad_() for _ in range(3)]
+    slopes = torch.randn(2, 3, 20, 16, generator=generator)
+    gradients = []
+    for attention, dtype in (
+        (F.scaled_dot_product_attention, torch.float32),
+        (_attention, torch.bfloat16),
+        (_attention, torch.float32),
+    ):
+        found = attention(*(part.to(dtype) for part in parts))
+        given = torch.autograd.grad((found.float() * slopes).sum(), parts)
+        gradients.append(torch.stack([found.float().detach(), *given]))
+    torch.testing.assert_close(gradients[2], gradients[0])
+    difference = (gradients[1] - gradients[0]).abs()
+    assert 0 < difference.max() < 0.05
+    assert difference.mean() < 0.005
