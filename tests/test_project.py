@@ -39,6 +39,26 @@ def test_pins_satisfy_the_ranges(root):
         assert constraints[normal(requirement.name)] in requirement.specifier, text
 
 
+def test_pins_install_on_the_oldest_python_that_is_promised(root):
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    from packaging.specifiers import SpecifierSet
+
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    oldest = project["requires-python"].removeprefix(">=") + ".0"
+    checked = 0
+    for name, version in pins((root / "constraints.txt").read_text().splitlines()).items():
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:  # of another system or Python
+            continue
+        if found.version.split("+")[0] == version:
+            asked = found.metadata.get("Requires-Python") or ""
+            assert oldest in SpecifierSet(asked), f"{name}=={version} asks for Python {asked}"
+            checked += 1
+    assert checked > 50
+
+
 def test_nothing_brings_torchvision_or_timm(root):
     constraints = pins((root / "constraints.txt").read_text().splitlines())
     assert not {"torchvision", "timm", "torchaudio"} & set(constraints)

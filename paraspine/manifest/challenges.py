@@ -6,8 +6,11 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
+
+from paraspine import volumes
 from paraspine.anatomy import ClassTable
-from paraspine.arrays import ManifestError, SettingsError
+from paraspine.arrays import ManifestError, ParaspineError, SettingsError
 from paraspine.manifest.problem import Problem, error
 from paraspine.manifest.writing import destination, row, save
 
@@ -22,6 +25,8 @@ CONTRASTS = {
     "GADO": ("GADO", "T1GADO"),
     "DP": ("DP", "PD"),
 }
+#: Where label maps go that were read from text, beside the manifest.
+FROM_TEXT = "masks-from-text"
 #: Folders of a patient that hold images and label maps, in some versions of the download.
 _PARTS = ("masks", "raw_data", "preprocessed_data")
 
@@ -31,9 +36,11 @@ def from_scgm(folder, output=None) -> Path:
 
     Images are ``site{N}-sc{NN}-image.nii.gz``, raters' label maps
     ``site{N}-sc{NN}-mask-r{M}.nii.gz`` with 1 for grey and 2 for white matter, anywhere below the
-    folder. The site becomes the column ``center``. Text files such as ``*-levels.txt`` are passed
-    over. Images without a label map, as in the challenge's test set, are left out, and the JSON
-    file says how many.
+    folder. A label map may also be text, ``site{N}-sc{NN}-mask-r{M}.txt``, as
+    `volumes.read_text_labels` reads it; it is written as NIfTI into ``masks-from-text`` beside the
+    manifest. Where there are both, NIfTI is taken. The site becomes the column ``center``. Other
+    text files, such as ``*-levels.txt``, are passed over. Images without a label map, as in the
+    challenge's test set, are left out, and the JSON file says how many.
 
     Parameters
     ----------
@@ -52,7 +59,8 @@ def from_scgm(folder, output=None) -> Path:
     Raises
     ------
     ManifestError
-        If there are no images or label maps, or names do not fit together.
+        If there are no images or label maps, names do not fit together, or a text is no label map
+        of its image.
     SettingsError
         If the folder is missing or the manifest would lie where it cannot reach the images.
     """
@@ -62,30 +70,30 @@ def from_scgm(folder, output=None) -> Path:
     images, labels, texts = {}, {}, {}
     for path in _below(folder):
         match = re.fullmatch(rf"(site\d+-sc\d+)-(image|mask-r(\d+))({_NIFTI}|\.txt)", path.name)
-        if match is None:
+        text = path.suffix == ".txt"
+        if match is None or path.parent.name == FROM_TEXT or (text and match[2] == "image"):
             continue
         subject, what, rater = match[1], match[2], match[3]
-        if path.suffix == ".txt":
-            texts.setdefault((subject, rater), path)
-        else:
-            key = (subject, rater) if rater else subject
-            _only(labels if rater else images, key, path, f"{subject}-{what}", folder, found)
+        kind = texts if text else labels if rater else images
+        _only(
+            kind, (subject, rater) if rater else subject, path, f"{subject}-{what}", folder, found
+        )
     if not images:
         raise ManifestError(
             f"{folder}: found no image site<N>-sc<NN>-image.nii.gz. Name the folder that the "
             "challenge's training data was unpacked in."
         )
-    for (subject, rater), path in texts.items():
-        if rater and (subject, rater) not in labels:
-            why = "a text file holds no label map that can be read, and there is no NIfTI beside it"
-            remedy = f"Put {path.stem}.nii.gz from the challenge's training data there."
-            found.append(Problem(None, None, str(path.relative_to(folder)), why, remedy))
-    for (subject, _), path in labels.items():
+    texts = {key: path for key, path in texts.items() if key not in labels}
+    for (subject, _), path in (labels | texts).items():
         if subject not in images:
             why, remedy = f"there is no image {subject}-image.nii.gz", "Put it there as well."
             found.append(Problem(None, None, str(path.relative_to(folder)), why, remedy))
+    written = _written_as_text(texts, labels, images, folder, found)
     if found:
         raise error(folder, found)
+    for key, volume in written.items():
+        name = texts[key].with_suffix(".nii.gz").name
+        labels[key] = volumes.write(output.parent / FROM_TEXT / name, volume)
     if not labels:
         raise ManifestError(
             f"{folder}: found {len(images)} images but no label map "
@@ -191,6 +199,40 @@ def from_msseg(
         grid={"spacing": [1.0, 1.0]},
         **_left_out(others),
     )
+
+
+def _written_as_text(texts, labels, images, folder: Path, found: list[Problem]) -> dict:
+    """Label maps ``(D, H, W)`` of text files, by subject and rater; what is wrong goes to `found`.
+
+    A text does not say which of two equally long axes its rows run along, but another rater of the
+    same image does.
+    """
+    read: dict[tuple[str, str], volumes.Volume] = {}
+    for (subject, rater), path in texts.items():
+        if subject not in images:
+            continue
+        shown = str(path.relative_to(folder))
+        try:
+            read[subject, rater] = own = volumes.read_text_labels(path, images[subject])
+            others = [p for (s, _), p in labels.items() if s == subject]
+            other = volumes.read_labels(others[0]) if others else None
+        except ParaspineError as problem:
+            remedy = f"Or put {path.stem}.nii.gz from the challenge's training data there."
+            found.append(Problem(None, None, shown, str(problem).rstrip("."), remedy))
+            continue
+        if other is None or other.array.shape != own.array.shape:
+            continue  # different grids are for `read` to say
+        turned = own.array.transpose(0, 2, 1)
+        if turned.shape == own.array.shape and _shared(turned, other) > _shared(own.array, other):
+            why = f"agrees better with {others[0].name} when rows and columns are exchanged"
+            remedy = "Write its rows along the image's first axis, or put NIfTI there."
+            found.append(Problem(None, None, shown, why, remedy))
+    return read
+
+
+def _shared(labels: np.ndarray, other: volumes.Volume) -> int:
+    """Voxels outside the background that two label maps give the same class."""
+    return int(((labels == other.array) & (labels > 0)).sum())
 
 
 def _below(folder: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from paraspine.volumes.resampling import (
     resample_labels,
     resample_onto,
 )
+from paraspine.volumes.text import read_text_labels
 from paraspine.volumes.writing import WRITABLE, write, write_bytes
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "read",
     "read_entry",
     "read_labels",
+    "read_text_labels",
     "resample",
     "resample_grid",
     "resample_labels",

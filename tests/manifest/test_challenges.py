@@ -3,6 +3,7 @@
 import json
 import re
 
+import nibabel
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,17 +86,89 @@ def test_scgm_of_a_rater_who_is_missing_and_a_test_set_beside_it(scgm):
     assert "2 images have no label map below this folder and no row here." in cohort.notes
 
 
-def test_scgm_text_in_place_of_a_mask(scgm):
-    text = scgm / "site1-sc01-mask-r2.txt"
-    text.write_text("0 0 1 2\n")
-    assert len(manifest.read(manifest.from_scgm(scgm))) == 3  # the NIfTI is what counts
+def as_text(labels, path, separator=" ", turned=False):
+    """Write a NIfTI label map as text, its first axis along the lines, and remove it."""
+    array = np.asarray(nibabel.load(labels).dataobj)
+    lines = [
+        separator.join(str(v) for v in row)
+        for k in range(array.shape[2])
+        for row in (array[:, :, k] if turned else array[:, :, k].T)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    labels.unlink()
+
+
+@pytest.mark.parametrize("turn", [(1, 1, 1), (-1, 1, -1)])  # as it is stored, and mirrored
+@pytest.mark.parametrize("separator", [" ", ", ", "\t"])
+def test_scgm_masks_as_text_are_the_same_labels(scgm, separator, turn):
+    image = nibabel.load(scgm / "site1-sc01-image.nii.gz")
+    stored = nibabel.Nifti1Image(np.asarray(image.dataobj), image.affine @ np.diag([*turn, 1]))
+    nibabel.save(stored, scgm / "site1-sc01-image.nii.gz")
+    expected = {}
+    for rater in range(1, 5):
+        mask = scgm / f"site1-sc01-mask-r{rater}.nii.gz"
+        nibabel.save(
+            nibabel.Nifti1Image(np.asarray(nibabel.load(mask).dataobj), stored.affine), mask
+        )
+        expected[rater] = volumes.read_labels(mask)
+        if rater < 3:
+            as_text(mask, scgm / f"site1-sc01-mask-r{rater}.txt", separator)
+    path = manifest.from_scgm(scgm)
+    cohort = manifest.read(path)
+    assert cohort.raters == ("1", "2", "3", "4")
+    for rater, volume in expected.items():
+        file = cohort.label_path(0, str(rater))
+        assert file.parent.name == ("masks-from-text" if rater < 3 else scgm.name)
+        found = volumes.read_labels(file)
+        assert np.array_equal(found.array, volume.array)
+        assert volumes.geometry_difference(found, volume) is None
+    first = path.read_bytes()
+    assert manifest.from_scgm(scgm).read_bytes() == first  # what was written is not read again
+
+
+def test_scgm_nifti_counts_where_there_is_text_too(scgm):
+    (scgm / "site1-sc01-mask-r2.txt").write_text("no numbers\n")
+    assert len(manifest.read(manifest.from_scgm(scgm))) == 3
+    assert not (scgm / "masks-from-text").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0 0 1 2\n", "expected 84 numbers, one for each voxel of site1-sc01-image.nii.gz (7 x"),
+        ("0 1 0.5 0 0 0 0\n", "line 1: expected whole numbers of 0 to 255"),
+        ("0 0 0 0 0 0\n" * 14, "line 1: expected a row of 7 numbers, along the first axis"),
+        ("0 0 0 0 0 0 0\n" * 11 + "0 0 0\n0 0 0 0\n", "line 12: expected a row of 7 numbers"),
+        (b"\xff\xfe\x00", "cannot be read as text"),
+    ],
+)  # fmt: skip
+def test_scgm_text_that_is_no_mask_of_the_image(scgm, text, words):
     (scgm / "site1-sc01-mask-r2.nii.gz").unlink()
+    path = scgm / "site1-sc01-mask-r2.txt"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ManifestError) as caught:
         manifest.from_scgm(scgm)
     [problem] = caught.value.problems
     assert problem.value == "site1-sc01-mask-r2.txt"
-    assert "a text file holds no label map" in problem.problem
+    assert words in problem.problem
     assert "site1-sc01-mask-r2.nii.gz" in problem.remedy
+
+
+def test_scgm_text_with_rows_and_columns_exchanged(tmp_path):
+    array = np.zeros((1, 8, 8), dtype=np.uint8)
+    array[0, 1:3, 2:7] = 1
+    volume = volumes.from_array(array, (5, 0.5, 0.5))
+    for name in ("image", "mask-r1", "mask-r2"):
+        volumes.write(tmp_path / f"site1-sc01-{name}.nii.gz", volume)
+    masks = [tmp_path / f"site1-sc01-mask-r2.{end}" for end in ("nii.gz", "txt")]
+    as_text(*masks, turned=True)
+    with pytest.raises(
+        ManifestError, match=r"mask-r1\.nii\.gz when rows and columns are exchanged"
+    ):
+        manifest.from_scgm(tmp_path)
+    volumes.write(masks[0], volume)
+    as_text(*masks)
+    assert len(manifest.read(manifest.from_scgm(tmp_path))) == 1
 
 
 def test_scgm_names_that_do_not_fit(scgm):
