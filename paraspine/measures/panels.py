@@ -77,17 +77,18 @@ def error_against(estimate, known: Known) -> dict[str, np.ndarray | float]:
     estimate = check_probabilities(estimate)
     check_same_shape(known.probabilities, estimate, names=("truth", "estimate"))
     seen = np.flatnonzero(~np.isnan(estimate).any(axis=0))
-    return _errors(estimate, known, seen, np.ones(len(seen)))
+    return _errors(_at(estimate, seen), known, seen, np.ones(len(seen)))
+
+
+def _at(values: np.ndarray, voxels: np.ndarray) -> np.ndarray:
+    """``(C, V)`` of ``(C, *spatial)`` at V voxels (flat indices)."""
+    return values.reshape(len(values), -1)[:, voxels]
 
 
 def _errors(estimate, known: Known, voxels, weights, entropy=None) -> dict:
-    """`error_against` at some voxels (flat indices), which stand for `weights` voxels each."""
-    truth = known.probabilities.reshape(len(known.probabilities), -1)[:, voxels].astype(float)
-    p = estimate.reshape(len(estimate), -1)[:, voxels].astype(float)
-    if entropy is None:
-        found = maps.entropy(p)
-    else:
-        found = entropy.reshape(-1)[voxels]
+    """`error_against` of ``(C, V)`` at V voxels, which stand for `weights` voxels each."""
+    truth, p = _at(known.probabilities, voxels).astype(float), estimate.astype(float)
+    found = maps.entropy(p) if entropy is None else entropy
     off = found - known.entropy.reshape(-1)[voxels]
     weights = weights / weights.sum()
     noise = truth * (1 - truth) / (known.draws - 1)
@@ -121,19 +122,23 @@ def panel_errors(known: Known, raters: int, panels: int = 5) -> dict[str, dict]:
     """
     classes = len(known.probabilities)
     found: dict[str, list[dict]] = {}
-    for panel in panels_of(len(known.labels), raters, panels):
-        labels = known.labels[panel]
-        vote = fusion.majority_vote(labels, classes)
-        soft = fusion.soft_labels(labels, classes)
-        hard = (vote == np.arange(classes)[:, None, None]).astype(np.float32)
-        posterior = fusion.staple(labels, classes).posterior
+    labels = known.labels[panels_of(len(known.labels), raters, panels)]
+    voxels, weights = known.distinct
+    for said, vote, estimated in zip(
+        labels,
+        fusion.majority_vote_many(labels, classes),
+        fusion.staple_many(labels, classes),
+        strict=True,
+    ):
+        soft = fusion.soft_labels(_at(said, voxels), classes)
+        hard = vote.reshape(-1)[voxels] == np.arange(classes)[:, None]
         for name, estimate, entropy in (
             (MAJORITY, hard, None),
             (SOFT, soft, None),
-            (STAPLE, posterior, None),
+            (STAPLE, _at(estimated.posterior, voxels), None),
             (CORRECTED, soft, miller_madow(soft, raters)),
         ):
-            errors = _errors(estimate, known, *known.distinct, entropy)
+            errors = _errors(estimate, known, voxels, weights, entropy)
             found.setdefault(name, []).append(errors)
     result = {
         name: {key: np.mean([e[key] for e in errors], axis=0) for key in errors[0]}

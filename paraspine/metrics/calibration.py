@@ -185,6 +185,7 @@ def _sums(probabilities: np.ndarray, reference: np.ndarray, bins: int):
     unseen = 0
     low_type = probabilities.dtype if probabilities.dtype.itemsize >= 4 else np.float32
     edges = (np.arange(1, bins) / bins).astype(low_type)
+    last = edges[-1] if bins > 1 else -np.inf
     small = np.uint8 if len(probabilities) <= 256 else reference.dtype
     for start in range(0, reference.size, _CHUNK):
         chunk = probabilities[:, start : start + _CHUNK].astype(low_type, copy=False)
@@ -205,10 +206,17 @@ def _sums(probabilities: np.ndarray, reference: np.ndarray, bins: int):
             right ^= better & (right ^ (truth == c))  # right = (truth == c) where better
             np.maximum(confidence, chunk[c], out=confidence)
         np.minimum(confidence, 1, out=confidence)
-        key = _bins(confidence, edges)
-        key += right * key.dtype.type(bins)
+        # Most voxels are in the last bin, which is what all have less what the others have.
+        others = np.flatnonzero(confidence <= last)
+        low, low_right = confidence[others], right[others]
+        key = _bins(low, edges[:-1])
+        key += low_right * key.dtype.type(bins)
         count += _tally(key, 2 * bins)
-        total += np.bincount(key, weights=confidence, minlength=2 * bins)
+        total += np.bincount(key, weights=low, minlength=2 * bins)
+        top_right = np.count_nonzero(right) - np.count_nonzero(low_right)
+        count[-1] += top_right
+        count[bins - 1] += right.size - low.size - top_right
+        total[-1] += confidence.sum(dtype=np.float64) - low.sum(dtype=np.float64)
     return count[:bins] + count[bins:], count[bins:], total[:bins] + total[bins:], unseen
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
+from torch.overrides import TorchFunctionMode
 
 from paraspine.arrays import ModelError, SettingsError
 from paraspine.models.network import Network
@@ -66,6 +67,17 @@ def save(model: Network, path: str | os.PathLike) -> Path:
     return path
 
 
+class _Undrawn(TorchFunctionMode):
+    """Leave out the initial weights: nothing of them is left after loading, and they take time."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        drawing = (torch.Tensor.normal_, torch.Tensor.uniform_)
+        if func in drawing or getattr(func, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
+
+
 def load(path: str | os.PathLike, *, device: torch.device | str = "cpu") -> Network:
     """Read a network that `save` wrote.
 
@@ -104,7 +116,7 @@ def load(path: str | os.PathLike, *, device: torch.device | str = "cpu") -> Netw
         )
     try:
         settings = json.loads(metadata[KEY])
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             model = build(**settings)
     except (json.JSONDecodeError, SettingsError, TypeError) as error:
         raise ModelError(f"{path}: the settings in the file cannot be used: {error}") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from paraspine.phantom import randomness
@@ -31,8 +33,24 @@ def acquire(
     fat : numpy.ndarray, ``(H, W)`` float32
         Fat fraction of the muscle at each pixel; 0 outside the muscles.
     """
-    grid = plane(protocol.size, protocol.spacing)
-    edge = knobs.partial_volume
+    size, spacing = tuple(protocol.size), tuple(protocol.spacing)
+    grid = plane(size, spacing)
+    tissue, fat = _tissue(subject, z, size, spacing, knobs.partial_volume, knobs.thickness)
+    clean = tissue * _sensitivity(subject, z, grid, knobs)
+    sigma = knobs.noise * _CENTER_NOISE[subject.center % 3]
+    real, imaginary = _noise(subject, z, grid)
+    image = np.hypot(clean + sigma * real, sigma * imaginary)
+    return np.rint(np.clip(image, 0, 32767)).astype(np.int16), clean, fat
+
+
+@lru_cache(maxsize=64)
+def _tissue(
+    subject: Subject, z: float, size: tuple, spacing: tuple, edge: float, thickness: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Signal before coil and noise, and fat fraction: most of the work, and the same whatever the
+    noise and the bias field, so the last slices are kept for a study that changes only those.
+    """
+    grid = plane(size, spacing)
     fat = fat_maps(subject, z, grid)
     textures = {
         name: randomness.field(
@@ -41,17 +59,15 @@ def acquire(
         )
         for name, length in (("fine", 1.6), ("coarse", 9.0))
     }  # fmt: skip
-    half = knobs.thickness / np.sqrt(12)  # two points average a slab exactly up to third order
+    half = thickness / np.sqrt(12)  # two points average a slab exactly up to third order
     offsets = (-half, half) if half > 0 else (0.0,)
     clean = np.mean([signal(subject, z + d, grid, edge, fat, textures) for d in offsets], axis=0)
-    clean = clean * _sensitivity(subject, z, grid, knobs)
-    sigma = knobs.noise * _CENTER_NOISE[subject.center % 3]
-    real, imaginary = _noise(subject, z, grid)
-    image = np.hypot(clean + sigma * real, sigma * imaginary)
     share = np.zeros(grid.shape, dtype=np.float32)
     for window, values, inside in fat.values():
         share[window] = np.where(inside >= 0.5, values, share[window])
-    return np.rint(np.clip(image, 0, 32767)).astype(np.int16), clean, share
+    for array in (clean, share):
+        array.flags.writeable = False
+    return clean, share
 
 
 def _noise(subject: Subject, z: float, grid: Plane) -> np.ndarray:

@@ -8,6 +8,7 @@ image's pixels, so the same subject can be drawn with other pixels or as a volum
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -40,7 +41,12 @@ def _basis(positions, last: int, step: float) -> csr_array:
     which is faster than a product of full matrices and gives the same bits on most machines.
     Positions beyond the lattice have the values of its margin.
     """
-    places = np.asarray(positions, dtype=float) / step
+    return _basis_of(np.asarray(positions, dtype=float).tobytes(), last, step)
+
+
+@lru_cache(maxsize=32)
+def _basis_of(positions: bytes, last: int, step: float) -> csr_array:
+    places = np.frombuffer(positions) / step
     places = np.clip(places, -last, last)
     near = np.floor(places).astype(np.intp)[:, None] + np.arange(-5, 7)
     weights = np.exp(-0.5 * (places[:, None] - near) ** 2) * (np.abs(near) <= last)

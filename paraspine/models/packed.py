@@ -1,0 +1,38 @@
+"""Linear layers for inference on a CPU, with their weights laid out for it once."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+__all__ = ["pack_linear"]
+
+
+class _Packed(nn.Module):
+    """A linear layer on weights that oneDNN has arranged; what torch.compile makes of one."""
+
+    def __init__(self, layer: nn.Linear):
+        super().__init__()
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), None)
+        self.bias = layer.bias
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Compute ``(..., out)`` from ``(..., in)``."""
+        return torch.ops.mkldnn._linear_pointwise(values, self.weight, self.bias, "none", [], "")
+
+
+def pack_linear(network: nn.Module) -> None:
+    """Exchange the linear layers of a network on a CPU for faster ones, in place.
+
+    In float32 torch would ask MKL for their products, which on processors of other makers is the
+    slower library; in bf16 it would arrange the weights anew in every pass. The network can then
+    neither be trained nor saved. Without oneDNN nothing is done.
+    """
+    mkldnn = torch.ops.mkldnn
+    known = hasattr(mkldnn, "_reorder_linear_weight") and hasattr(mkldnn, "_linear_pointwise")
+    if not (torch.backends.mkldnn.is_available() and known):
+        return
+    for parent in list(network.modules()):
+        for name, layer in parent.named_children():
+            if type(layer) is nn.Linear and layer.weight.dtype in (torch.float32, torch.bfloat16):
+                setattr(parent, name, _Packed(layer))
