@@ -119,8 +119,13 @@ def fingerprint(notebook: Path | str) -> str:
     Prose, outputs and the values in the ``parameters`` cell do not count: the values that a run
     used stand in its ``parameters.json``.
     """
-    first, *modules = sources(notebook)
-    cells = json.loads(first.read_text(encoding="utf-8"))["cells"]
+    return _fingerprint(Path(notebook), _state(Path(notebook)), _package_state())
+
+
+@cache
+def _fingerprint(notebook: Path, *_states: tuple) -> str:
+    _, *modules = sources(notebook)
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     digest = hashlib.sha256()
     for cell in cells:
         tags = cell.get("metadata", {}).get("tags", [])
@@ -128,6 +133,14 @@ def fingerprint(notebook: Path | str) -> str:
             digest.update("".join(cell["source"]).encode() + b"\0")
     _add(digest, modules)
     return digest.hexdigest()
+
+
+def _package_state() -> tuple:
+    """What changes when a module of the package does, or comes or goes."""
+    files = []
+    for folder, _, names in os.walk(PACKAGE):
+        files += [os.path.join(folder, name) for name in names if name.endswith(".py")]
+    return tuple((file, *_state(file)) for file in sorted(files))
 
 
 def room_fingerprint(*rooms: str) -> str:
@@ -163,9 +176,7 @@ def cohort_digest(manifest: Path | str, data_root: Path | str | None = None) -> 
     digest = hashlib.sha256(manifest.read_bytes())
     sidecar = manifest.with_suffix(".json")
     digest.update(sidecar.read_bytes() if sidecar.is_file() else b"")
-    table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
-    columns = [c for c in table if c == "image" or c.startswith("rater_")]
-    for name in sorted({v for c in columns for v in table[c] if v}):
+    for name in _files_named_in(manifest, *_state(manifest)):
         path = root / name
         digest.update(name.encode() + b"\0")
         if path.is_dir():
@@ -176,10 +187,21 @@ def cohort_digest(manifest: Path | str, data_root: Path | str | None = None) -> 
     return digest.hexdigest()
 
 
+@cache
+def _files_named_in(manifest: Path, *_changed: int) -> list[str]:
+    table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
+    columns = [c for c in table if c == "image" or c.startswith("rater_")]
+    return sorted({v for c in columns for v in table[c] if v})
+
+
+def _state(file: Path | str) -> tuple[int, ...]:
+    """Inode, size and dates of a file: while they stay it is not read again."""
+    found = os.stat(file)
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def _digest(file: Path) -> str:
-    """SHA-256 of a file, read once while its inode, size and dates stay what they are."""
-    found = file.stat()
-    return _read(file, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return _read(file, *_state(file))
 
 
 @cache

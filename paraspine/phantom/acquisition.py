@@ -47,8 +47,10 @@ def acquire(
 def _tissue(
     subject: Subject, z: float, size: tuple, spacing: tuple, edge: float, thickness: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Signal before coil and noise, and fat fraction: most of the work, and the same whatever the
-    noise and the bias field, so the last slices are kept for a study that changes only those.
+    """Signal before coil and noise, and fat fraction.
+
+    That is most of the work and the same whatever the noise and the bias field, so the last slices
+    are kept for a study that changes only those.
     """
     grid = plane(size, spacing)
     fat = fat_maps(subject, z, grid)
