@@ -5,9 +5,10 @@ executes one under papermill and skips it where a fresh result stands already; `
 inside a notebook whose upstream run is missing. `load_profile` reads ``profiles/*.yaml``.
 """
 
+from importlib import import_module
+
 from paraspine.execute.candidates import fusion_trainings
 from paraspine.execute.conditions import conditions, multitask_study
-from paraspine.execute.estimating import Estimate, estimate
 from paraspine.execute.holding import hold
 from paraspine.execute.parameters import (
     check_parameters,
@@ -20,7 +21,6 @@ from paraspine.execute.publishing import build_book
 from paraspine.execute.runner import need, need_each, run_notebook
 from paraspine.execute.session import Session, begin, is_fresh, is_generated, staleness
 from paraspine.execute.sources import cohort_digest, fingerprint, project_root, sources
-from paraspine.execute.summaries import Summary, summary, write_summary
 
 __all__ = [
     "Estimate",
@@ -53,3 +53,18 @@ __all__ = [
     "summary",
     "write_summary",
 ]
+
+#: What is asked for at a terminal and needs most other rooms: imported when it is asked for.
+_LATER = {
+    "Estimate": "estimating",
+    "estimate": "estimating",
+    "Summary": "summaries",
+    "summary": "summaries",
+    "write_summary": "summaries",
+}
+
+
+def __getattr__(name: str):
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

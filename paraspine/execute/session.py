@@ -9,16 +9,21 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from paraspine import manifest, phantom, preprocess, runs, slices
+from paraspine import manifest, runs
 from paraspine.arrays import ManifestError, RunError
 from paraspine.execute.imports import import_nbformat
-from paraspine.execute.memory import load_slices, read_cohort
 from paraspine.execute.parameters import check_parameters, declared_parameters
 from paraspine.execute.sources import cohort_digest, fingerprint, project_root
+
+# The rooms of images are imported where a notebook asks for images: the process that hands the
+# notebook to papermill, one for each job of a book, would wait for them and not use them.
+if TYPE_CHECKING:
+    from paraspine import slices
 
 __all__ = ["Session", "begin", "is_fresh", "is_generated", "results_digest", "staleness"]
 
@@ -70,8 +75,12 @@ class Session:
 
     def cohort(self) -> manifest.Cohort:
         """Read the cohort of ``manifest_path``; make the phantom's images if they are missing."""
+        from paraspine.execute.memory import read_cohort
+
         path = self.path(self.parameters["manifest_path"])
         if is_generated(path):
+            from paraspine import phantom
+
             phantom.materialise(path)
         cohort = read_cohort(path, self.path(".cache/cohorts"))
         self.inputs[self._relative(path)] = {"kind": "cohort", "sha256": cohort_digest(path)}
@@ -95,6 +104,8 @@ class Session:
         """Variance maps of the slices' raters where a network has that task, else None; cached."""
         if "variance" not in tasks:
             return None
+        from paraspine import slices
+
         return slices.variances(data, cache=self.path(".cache/variance"))
 
     def crowd(self, data: slices.Slices, raters: int) -> slices.Slices | None:
@@ -102,6 +113,8 @@ class Session:
         path = self.path(self.parameters["manifest_path"])
         if not is_generated(path):
             return None
+        from paraspine import phantom, slices
+
         settings = phantom.settings_of(path)
         known = settings.get("kind", "slices") == "slices"
         return slices.crowd(data, settings, raters) if known else None
@@ -145,6 +158,9 @@ class Session:
 
 def slices_of(root: Path, cohort: manifest.Cohort, wanted: Mapping) -> slices.Slices:
     """A cohort's slices as ``max_size``, ``denoise``, ``bias_correction`` say; kept by content."""
+    from paraspine import preprocess
+    from paraspine.execute.memory import load_slices
+
     settings = preprocess.Preprocessing.for_cohort(
         cohort.metadata, denoise=wanted["denoise"], bias_correction=wanted["bias_correction"]
     )

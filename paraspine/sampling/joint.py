@@ -81,7 +81,7 @@ def joint(
     return Joint(sums.moments(), torch.cat(maps).contiguous().numpy())
 
 
-def timed(function: Callable, *arguments, repeats: int = 3, **options) -> tuple[object, float]:
+def timed(function: Callable, *arguments, repeats: int = 2, **options) -> tuple[object, float]:
     """Call a function and measure how long it takes.
 
     Parameters
