@@ -37,7 +37,7 @@ def make_dropout(name: str, material: Material) -> Case:
     small = {"width": 8} if name == "unet" else {"width": 8, "layers": 2}
     model = models.build(name, 1, CLASSES, **material.size({}, small)).eval()
     # The network is prepared once a call; more images where that is a larger share of the time.
-    images = material.images(material.size(2 if name == "unet" else 4, 1))
+    images = material.images(material.size(2 if name == "unet" else 6, 1))
     batch = torch.from_numpy(images)
     side = images.shape[2]
 

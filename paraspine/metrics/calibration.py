@@ -199,16 +199,21 @@ def _sums(probabilities: np.ndarray, reference: np.ndarray, bins: int):
                 continue
             lowest = chunk.min()
         _check(chunk, float(lowest))
-        confidence = chunk[0].copy()
-        right = truth == 0
-        for c in range(1, len(chunk)):
-            better = chunk[c] > confidence
-            right ^= better & (right ^ (truth == c))  # right = (truth == c) where better
-            np.maximum(confidence, chunk[c], out=confidence)
+        confidence = chunk.max(axis=0)
+        right = np.zeros(truth.shape, bool)
+        winners = 0
+        for c, values in enumerate(chunk):
+            wins = values == confidence
+            winners += np.count_nonzero(wins)
+            wins &= truth == c
+            right |= wins
+        if winners > truth.size:  # on a tie the lower class has it
+            tied = (chunk == confidence).sum(axis=0) > 1
+            right[tied] = chunk[:, tied].argmax(axis=0) == truth[tied]
         np.minimum(confidence, 1, out=confidence)
         # Most voxels are in the last bin, which is what all have less what the others have.
         others = np.flatnonzero(confidence <= last)
-        low, low_right = confidence[others], right[others]
+        low, low_right = confidence.take(others), right.take(others)
         key = _bins(low, edges[:-1])
         key += low_right * key.dtype.type(bins)
         count += _tally(key, 2 * bins)

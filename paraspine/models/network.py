@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from paraspine.arrays import ModelError
+from paraspine.models.packed import pack_linear
 from paraspine.models.replay import Drop, Plan, Replay
 
 __all__ = ["Features", "Network"]
@@ -137,4 +138,7 @@ class Network(nn.Module):
                 module.fold()
         if replay:
             network.plan = Plan(network.decoder)
-        return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+        network = network.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+        if torch.device(device).type == "cpu":
+            pack_linear(network)
+        return network

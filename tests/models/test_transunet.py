@@ -261,3 +261,23 @@ def test_attention_written_out_in_bf16_is_torchs():
     difference = (gradients[1] - gradients[0]).abs()
     assert 0 < difference.max() < 0.05
     assert difference.mean() < 0.005
+
+
+@pytest.mark.parametrize(("dtype", "allowed"), [(torch.float32, 1e-5), (torch.bfloat16, 0.05)])
+def test_packed_linear_layers_compute_the_same(images, dtype, allowed):
+    network = models.build("transunet", 1, 3, **SMALL).eval()
+    fast = network.for_inference(dtype=dtype)
+    with torch.no_grad():
+        expected, found = network(images), fast(images.to(dtype)).float()
+    assert (found - expected).abs().max() < allowed * expected.abs().max()
+    assert not any(isinstance(layer, nn.Linear) for layer in fast.modules())
+    assert sum(isinstance(layer, nn.Linear) for layer in network.modules()) == 8
+
+
+def test_linear_layers_stay_where_onednn_is_missing(monkeypatch, images):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    network = models.build("transunet", 1, 3, **SMALL).eval()
+    fast = network.for_inference()
+    assert sum(isinstance(layer, nn.Linear) for layer in fast.modules()) == 8
+    with torch.no_grad():
+        torch.testing.assert_close(fast(images), network(images), rtol=1e-4, atol=1e-4)
