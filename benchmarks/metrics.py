@@ -116,8 +116,8 @@ def make_ece(material: Material) -> Case:
         check=check,
         threads=1,
         note=f"{images} images (5 classes, {side}, {side}) in float32, 10 bins, 19 confidences in "
-        "20 above 0.9; both check that the arguments fit (validate_args=True); torchmetrics adds up in "
-        "float32: equal to 1e-5 on 1024 voxels, to 5e-3 on all",
+        "20 above 0.9; both check that the arguments fit (validate_args=True); "
+        "torchmetrics adds up in float32: equal to 1e-5 on 1024 voxels, to 5e-3 on all",
     )
 
 
