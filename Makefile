@@ -17,6 +17,8 @@ BIN       = $(VENV)/bin
 STAMP     = $(VENV)/.installed
 
 export MPLBACKEND = agg
+# Through the environment, names reach the shell whole, whatever is in them.
+export PROFILE MANIFEST
 # Modules are compiled when they are first imported, and kept: of all that is installed few are.
 export PYTHONDONTWRITEBYTECODE =
 INSTALL = -m pip install --quiet --no-compile --constraint constraints.txt
@@ -39,7 +41,7 @@ $(STAMP): pyproject.toml constraints.txt
 # Snakemake's own lock would outlive a kill; the Snakefile has one that does not.
 book: env
 	@$(BIN)/snakemake --cores $(CORES) --quiet rules progress --rerun-incomplete --nolock \
-	  --config profile=$(PROFILE) manifest='$(MANIFEST)' $(SET)
+	  --config profile="$$PROFILE" manifest="$$MANIFEST" $(SET)
 
 # A file's tests stay in one process, for what they share; the longest file begins first.
 test: env lint
