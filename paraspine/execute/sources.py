@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import json
 import os
@@ -140,7 +141,11 @@ def _package_state() -> tuple:
     files = []
     for folder, _, names in os.walk(PACKAGE):
         files += [os.path.join(folder, name) for name in names if name.endswith(".py")]
-    return tuple((file, *_state(file)) for file in sorted(files))
+    found = []
+    for file in sorted(files):
+        with contextlib.suppress(FileNotFoundError):  # an editor's lock, a link to nothing
+            found.append((file, *_state(file)))
+    return tuple(found)
 
 
 def room_fingerprint(*rooms: str) -> str:

@@ -68,30 +68,36 @@ def from_scgm(folder, output=None) -> Path:
     output = destination(folder, output, "folder with site*-sc*-image.nii.gz")
     found: list[Problem] = []
     images, labels, texts = {}, {}, {}
-    for path in _below(folder):
-        match = re.fullmatch(rf"(site\d+-sc\d+)-(image|mask-r(\d+))({_NIFTI}|\.txt)", path.name)
-        text = path.suffix == ".txt"
-        if match is None or path.parent.name == FROM_TEXT or (text and match[2] == "image"):
-            continue
-        subject, what, rater = match[1], match[2], match[3]
-        kind = texts if text else labels if rater else images
-        _only(
-            kind, (subject, rater) if rater else subject, path, f"{subject}-{what}", folder, found
+    matched = [
+        (path, match)
+        for path in _below(folder)
+        if path.parent.name != FROM_TEXT
+        and (
+            match := re.fullmatch(
+                rf"(site\d+-sc\d+)-(image|mask-r(\d+))({_NIFTI}|\.txt)", path.name
+            )
         )
+    ]
+    for path, match in sorted(matched, key=lambda one: one[0].suffix == ".txt"):  # NIfTI first
+        subject, what, rater = match[1], match[2], match[3]
+        key = (subject, rater) if rater else subject
+        if path.suffix != ".txt":
+            _only(labels if rater else images, key, path, f"{subject}-{what}", folder, found)
+        elif rater and key not in labels:
+            _only(texts, key, path, f"{subject}-{what}", folder, found)
     if not images:
         raise ManifestError(
             f"{folder}: found no image site<N>-sc<NN>-image.nii.gz. Name the folder that the "
             "challenge's training data was unpacked in."
         )
-    texts = {key: path for key, path in texts.items() if key not in labels}
     for (subject, _), path in (labels | texts).items():
         if subject not in images:
             why, remedy = f"there is no image {subject}-image.nii.gz", "Put it there as well."
             found.append(Problem(None, None, str(path.relative_to(folder)), why, remedy))
-    written = _written_as_text(texts, labels, images, folder, found)
+    read = _read_texts(texts, labels, images, folder, found)
     if found:
         raise error(folder, found)
-    for key, volume in written.items():
+    for key, volume in read.items():
         name = texts[key].with_suffix(".nii.gz").name
         labels[key] = volumes.write(output.parent / FROM_TEXT / name, volume)
     if not labels:
@@ -201,11 +207,11 @@ def from_msseg(
     )
 
 
-def _written_as_text(texts, labels, images, folder: Path, found: list[Problem]) -> dict:
+def _read_texts(texts, labels, images, folder: Path, found: list[Problem]) -> dict:
     """Label maps ``(D, H, W)`` of text files, by subject and rater; what is wrong goes to `found`.
 
-    A text does not say which of two equally long axes its rows run along, but another rater of the
-    same image does.
+    A text does not say how its rows run, but another rater's NIfTI of the same image does: one
+    that would agree better with it in another order is refused.
     """
     read: dict[tuple[str, str], volumes.Volume] = {}
     for (subject, rater), path in texts.items():
@@ -213,21 +219,31 @@ def _written_as_text(texts, labels, images, folder: Path, found: list[Problem]) 
             continue
         shown = str(path.relative_to(folder))
         try:
-            read[subject, rater] = own = volumes.read_text_labels(path, images[subject])
+            own = volumes.read_text_labels(path, images[subject])
             others = [p for (s, _), p in labels.items() if s == subject]
-            other = volumes.read_labels(others[0]) if others else None
+            best = _better_order(path, images[subject], own, others[0]) if others else None
         except ParaspineError as problem:
             remedy = f"Or put {path.stem}.nii.gz from the challenge's training data there."
             found.append(Problem(None, None, shown, str(problem).rstrip("."), remedy))
             continue
-        if other is None or other.array.shape != own.array.shape:
-            continue  # different grids are for `read` to say
-        turned = own.array.transpose(0, 2, 1)
-        if turned.shape == own.array.shape and _shared(turned, other) > _shared(own.array, other):
-            why = f"agrees better with {others[0].name} when rows and columns are exchanged"
-            remedy = "Write its rows along the image's first axis, or put NIfTI there."
+        if best:
+            why = f"agrees better with {others[0].name} when {best}"
+            remedy = "Write it in the order of the image's file, first axis fastest, or as NIfTI."
             found.append(Problem(None, None, shown, why, remedy))
+        read[subject, rater] = own
     return read
+
+
+def _better_order(path: Path, image: Path, own: volumes.Volume, rater: Path) -> str | None:
+    """In which other order a text agrees better with a rater's label map; None if in none."""
+    known = volumes.read_labels(rater)
+    if known.array.shape != own.array.shape:
+        return None  # different grids are for `read` to say
+    shared = {
+        what: _shared(v.array, known) for what, v in volumes.other_orders(path, image).items()
+    }
+    best = max(shared, key=shared.get)
+    return best if shared[best] > _shared(own.array, known) else None
 
 
 def _shared(labels: np.ndarray, other: volumes.Volume) -> int:

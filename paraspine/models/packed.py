@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import nn
 
@@ -16,6 +18,13 @@ class _Packed(nn.Module):
         self.weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), None)
         self.bias = layer.bias
 
+    def __deepcopy__(self, memo: dict) -> _Packed:
+        # The arranged weights cannot be copied, and are never written to.
+        other = nn.Module.__new__(_Packed)
+        nn.Module.__init__(other)
+        other.weight, other.bias = self.weight, copy.deepcopy(self.bias, memo)
+        return other
+
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Compute ``(..., out)`` from ``(..., in)``."""
         return torch.ops.mkldnn._linear_pointwise(values, self.weight, self.bias, "none", [], "")
@@ -26,13 +35,17 @@ def pack_linear(network: nn.Module) -> None:
 
     In float32 torch would ask MKL for their products, which on processors of other makers is the
     slower library; in bf16 it would arrange the weights anew in every pass. The network can then
-    neither be trained nor saved. Without oneDNN nothing is done.
+    neither be trained nor saved, nor brought to another precision. Without oneDNN, and in bf16 on a
+    processor that does not compute in it, nothing is done.
     """
     mkldnn = torch.ops.mkldnn
     known = hasattr(mkldnn, "_reorder_linear_weight") and hasattr(mkldnn, "_linear_pointwise")
     if not (torch.backends.mkldnn.is_available() and known):
         return
+    served = [torch.float32]
+    if mkldnn._is_mkldnn_bf16_supported():
+        served.append(torch.bfloat16)
     for parent in list(network.modules()):
         for name, layer in parent.named_children():
-            if type(layer) is nn.Linear and layer.weight.dtype in (torch.float32, torch.bfloat16):
+            if type(layer) is nn.Linear and layer.weight.dtype in served:
                 setattr(parent, name, _Packed(layer))

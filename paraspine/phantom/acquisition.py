@@ -31,11 +31,13 @@ def acquire(
     clean : numpy.ndarray, ``(H, W)``
         The same without noise.
     fat : numpy.ndarray, ``(H, W)`` float32
-        Fat fraction of the muscle at each pixel; 0 outside the muscles.
+        Fat fraction of the muscle at each pixel; 0 outside the muscles. Not to be written to.
     """
     size, spacing = tuple(protocol.size), tuple(protocol.spacing)
     grid = plane(size, spacing)
-    tissue, fat = _tissue(subject, z, size, spacing, knobs.partial_volume, knobs.thickness)
+    # Larger slices are not kept: they would take hundreds of megabytes.
+    make = _tissue if grid.y.size * grid.x.size <= 512**2 else _tissue.__wrapped__
+    tissue, fat = make(subject, z, size, spacing, knobs.partial_volume, knobs.thickness)
     clean = tissue * _sensitivity(subject, z, grid, knobs)
     sigma = knobs.noise * _CENTER_NOISE[subject.center % 3]
     real, imaginary = _noise(subject, z, grid)
@@ -43,7 +45,7 @@ def acquire(
     return np.rint(np.clip(image, 0, 32767)).astype(np.int16), clean, fat
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _tissue(
     subject: Subject, z: float, size: tuple, spacing: tuple, edge: float, thickness: float
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -11,17 +11,15 @@ from paraspine.arrays import LabelError
 from paraspine.volumes.grid import Volume
 from paraspine.volumes.reading import _load, _reorient
 
-__all__ = ["read_text_labels"]
+__all__ = ["other_orders", "read_text_labels"]
 
 
 def read_text_labels(path, image) -> Volume:
     """Read a label map that is written as text, onto the grid of its image.
 
-    One whole number for each voxel in the order in which NIfTI stores them, the first axis
-    fastest, as FSL's ``fsl2ascii`` writes and ``fslascii2img`` reads: a line for each row of
-    voxels along the first axis, slice after slice, empty lines where one likes. All numbers may
-    also stand in one line, or each in a line of its own. Spaces, tabs, commas and semicolons
-    separate them.
+    One whole number for each voxel in the order in which the image's file stores them, the first
+    axis fastest: a line for each row of voxels along the first axis, slice after slice, with empty
+    lines where one likes. Spaces, tabs, commas and semicolons separate the numbers.
 
     Parameters
     ----------
@@ -43,8 +41,37 @@ def read_text_labels(path, image) -> Volume:
     ImageError
         If the image cannot be read.
     """
-    path = Path(path)
-    array, affine = _load(Path(image))
+    labels, affine = _stored(Path(path), Path(image))
+    return _reorient(labels, affine, Path(path))
+
+
+def other_orders(path, image) -> dict[str, Volume]:
+    """Read the text of `read_text_labels` as if it were written in other orders, by what is other.
+
+    Nothing in a text says in which direction its rows and lines run; what is known of the image
+    otherwise may.
+    """
+    labels, affine = _stored(Path(path), Path(image))
+    turned = {
+        "every row is read backwards": labels[::-1],
+        "the rows of a slice are read backwards": labels[:, ::-1],
+        "rows, and the numbers in them, are read backwards": labels[::-1, ::-1],
+    }
+    if labels.shape[0] == labels.shape[1]:
+        across = labels.swapaxes(0, 1)
+        words = "rows and columns are exchanged"
+        turned |= {
+            words: across,
+            f"{words} and rows read backwards": across[::-1],
+            f"{words} and columns read backwards": across[:, ::-1],
+            f"{words} and both read backwards": across[::-1, ::-1],
+        }
+    return {what: _reorient(array, affine, Path(path)) for what, array in turned.items()}
+
+
+def _stored(path: Path, image: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Labels in the order of the image's file (i, j, k), and its affine."""
+    array, affine = _load(image)
     shape = array.shape
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -57,7 +84,7 @@ def read_text_labels(path, image) -> Volume:
             if not re.fullmatch(r"\d{1,3}(\.0*)?", word) or float(word) > 255:
                 raise LabelError(
                     f"{path}, line {number}: expected whole numbers of 0 to 255, one for each "
-                    f"voxel of {Path(image).name}, found {word[:20]!r}."
+                    f"voxel of {image.name}, found {word[:20]!r}."
                 )
         if words:
             rows.append((number, [int(float(word)) for word in words]))
@@ -65,16 +92,15 @@ def read_text_labels(path, image) -> Volume:
     words = " x ".join(map(str, shape))
     if len(values) != array.size:
         raise LabelError(
-            f"{path}: expected {array.size} numbers, one for each voxel of {Path(image).name} "
+            f"{path}: expected {array.size} numbers, one for each voxel of {image.name} "
             f"({words}), found {len(values)}."
         )
     widths = {len(row) for _, row in rows}
-    if widths not in ({shape[0]}, {1}, {array.size}):
+    if widths != {shape[0]}:
         number, row = next((n, r) for n, r in rows if len(r) != shape[0])
         raise LabelError(
             f"{path}, line {number}: expected a row of {shape[0]} numbers, along the first axis of "
-            f"{Path(image).name} ({words}), found {len(row)}. Write the rows along that axis, or "
+            f"{image.name} ({words}), found {len(row)}. Write the rows along that axis, or "
             "convert the label map to NIfTI."
         )
-    labels = np.array(values, dtype=np.uint8).reshape(shape, order="F")
-    return _reorient(labels, affine, path)
+    return np.array(values, dtype=np.uint8).reshape(shape, order="F"), affine

@@ -86,13 +86,13 @@ def test_scgm_of_a_rater_who_is_missing_and_a_test_set_beside_it(scgm):
     assert "2 images have no label map below this folder and no row here." in cohort.notes
 
 
-def as_text(labels, path, separator=" ", turned=False):
+def as_text(labels, path, separator=" "):
     """Write a NIfTI label map as text, its first axis along the lines, and remove it."""
     array = np.asarray(nibabel.load(labels).dataobj)
     lines = [
         separator.join(str(v) for v in row)
         for k in range(array.shape[2])
-        for row in (array[:, :, k] if turned else array[:, :, k].T)
+        for row in array[:, :, k].T
     ]
     path.write_text("\n".join(lines) + "\n")
     labels.unlink()
@@ -127,7 +127,9 @@ def test_scgm_masks_as_text_are_the_same_labels(scgm, separator, turn):
 
 
 def test_scgm_nifti_counts_where_there_is_text_too(scgm):
-    (scgm / "site1-sc01-mask-r2.txt").write_text("no numbers\n")
+    (scgm / "again").mkdir()
+    for place in (scgm, scgm / "again"):
+        (place / "site1-sc01-mask-r2.txt").write_text("no numbers\n")
     assert len(manifest.read(manifest.from_scgm(scgm))) == 3
     assert not (scgm / "masks-from-text").exists()
 
@@ -154,21 +156,38 @@ def test_scgm_text_that_is_no_mask_of_the_image(scgm, text, words):
     assert "site1-sc01-mask-r2.nii.gz" in problem.remedy
 
 
-def test_scgm_text_with_rows_and_columns_exchanged(tmp_path):
-    array = np.zeros((1, 8, 8), dtype=np.uint8)
-    array[0, 1:3, 2:7] = 1
-    volume = volumes.from_array(array, (5, 0.5, 0.5))
+TURNS = {
+    "every row is read backwards": lambda a: a[::-1],
+    "the rows of a slice are read backwards": lambda a: a[:, ::-1],
+    "rows, and the numbers in them, are read backwards": lambda a: a[::-1, ::-1],
+    "rows and columns are exchanged": lambda a: a.swapaxes(0, 1),
+    "exchanged and both read backwards": lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("stored", ["LPS", "RAS", "LAS", "RPS"])
+def test_scgm_text_in_another_order_is_told_by_another_rater(tmp_path, stored, turn):
+    array = np.zeros((8, 8, 2), dtype=np.uint8)
+    array[1:3, 2:7] = 1
+    array[1, 5:7] = 2
+    signs = [-1 if code in "LP" else 1 for code in stored]
+    affine = np.diag([*signs, 1.0]) @ np.diag([0.5, 0.5, 5, 1])
     for name in ("image", "mask-r1", "mask-r2"):
-        volumes.write(tmp_path / f"site1-sc01-{name}.nii.gz", volume)
-    masks = [tmp_path / f"site1-sc01-mask-r2.{end}" for end in ("nii.gz", "txt")]
-    as_text(*masks, turned=True)
-    with pytest.raises(
-        ManifestError, match=r"mask-r1\.nii\.gz when rows and columns are exchanged"
-    ):
+        file = tmp_path / f"site1-sc01-{name}.nii.gz"
+        nibabel.save(
+            nibabel.Nifti1Image(TURNS[turn](array) if name == "mask-r2" else array, affine), file
+        )
+    as_text(file, file.with_name("site1-sc01-mask-r2.txt"))
+    with pytest.raises(ManifestError) as caught:
         manifest.from_scgm(tmp_path)
-    volumes.write(masks[0], volume)
-    as_text(*masks)
-    assert len(manifest.read(manifest.from_scgm(tmp_path))) == 1
+    assert "agrees better with site1-sc01-mask-r1.nii.gz when" in str(caught.value)
+    assert turn in str(caught.value)
+    nibabel.save(nibabel.Nifti1Image(array, affine), file)
+    as_text(file, file.with_name("site1-sc01-mask-r2.txt"))
+    cohort = manifest.read(manifest.from_scgm(tmp_path))
+    first, second = (volumes.read_labels(cohort.label_path(0, r)).array for r in "12")
+    assert np.array_equal(first, second)
 
 
 def test_scgm_names_that_do_not_fit(scgm):
