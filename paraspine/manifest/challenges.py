@@ -6,8 +6,6 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
-
 from paraspine import volumes
 from paraspine.anatomy import ClassTable
 from paraspine.arrays import ManifestError, ParaspineError, SettingsError
@@ -208,47 +206,20 @@ def from_msseg(
 
 
 def _read_texts(texts, labels, images, folder: Path, found: list[Problem]) -> dict:
-    """Label maps ``(D, H, W)`` of text files, by subject and rater; what is wrong goes to `found`.
-
-    A text does not say how its rows run, but another rater's NIfTI of the same image does: one
-    that would agree better with it in another order is refused.
-    """
+    """Label maps of text files, by subject and rater; what is wrong goes to `found`."""
     read: dict[tuple[str, str], volumes.Volume] = {}
-    for (subject, rater), path in texts.items():
-        if subject not in images:
+    for key, path in texts.items():
+        image = images.get(key[0])
+        if image is None:
             continue
-        shown = str(path.relative_to(folder))
+        other = next((p for (subject, _), p in labels.items() if subject == key[0]), None)
         try:
-            own = volumes.read_text_labels(path, images[subject])
-            others = [p for (s, _), p in labels.items() if s == subject]
-            best = _better_order(path, images[subject], own, others[0]) if others else None
+            read[key] = volumes.read_text_labels(path, image, other)
         except ParaspineError as problem:
+            shown, why = str(path.relative_to(folder)), str(problem).rstrip(".")
             remedy = f"Or put {path.stem}.nii.gz from the challenge's training data there."
-            found.append(Problem(None, None, shown, str(problem).rstrip("."), remedy))
-            continue
-        if best:
-            why = f"agrees better with {others[0].name} when {best}"
-            remedy = "Write it in the order of the image's file, first axis fastest, or as NIfTI."
             found.append(Problem(None, None, shown, why, remedy))
-        read[subject, rater] = own
     return read
-
-
-def _better_order(path: Path, image: Path, own: volumes.Volume, rater: Path) -> str | None:
-    """In which other order a text agrees better with a rater's label map; None if in none."""
-    known = volumes.read_labels(rater)
-    if known.array.shape != own.array.shape:
-        return None  # different grids are for `read` to say
-    shared = {
-        what: _shared(v.array, known) for what, v in volumes.other_orders(path, image).items()
-    }
-    best = max(shared, key=shared.get)
-    return best if shared[best] > _shared(own.array, known) else None
-
-
-def _shared(labels: np.ndarray, other: volumes.Volume) -> int:
-    """Voxels outside the background that two label maps give the same class."""
-    return int(((labels == other.array) & (labels > 0)).sum())
 
 
 def _below(folder: Path) -> list[Path]:

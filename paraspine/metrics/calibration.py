@@ -216,7 +216,7 @@ def _sums(probabilities: np.ndarray, reference: np.ndarray, bins: int):
         low, low_right = confidence.take(others), right.take(others)
         key = _bins(low, edges[:-1])
         key += low_right * key.dtype.type(bins)
-        count += _tally(key, 2 * bins)
+        count += np.bincount(key, minlength=2 * bins)
         total += np.bincount(key, weights=low, minlength=2 * bins)
         top_right = np.count_nonzero(right) - np.count_nonzero(low_right)
         count[-1] += top_right
@@ -233,14 +233,6 @@ def _bins(confidence: np.ndarray, edges: np.ndarray) -> np.ndarray:
     for edge in edges:
         number += confidence > edge
     return number
-
-
-def _tally(key: np.ndarray, size: int) -> np.ndarray:
-    """How often each number below `size` occurs; bytes are counted two at a time."""
-    if key.dtype != np.uint8 or key.size % 2:
-        return np.bincount(key, minlength=size)
-    pairs = np.bincount(key.view(np.uint16), minlength=256 * size).reshape(size, 256)
-    return pairs.sum(axis=0)[:size] + pairs.sum(axis=1)
 
 
 def _check(chunk: np.ndarray, low: float) -> None:

@@ -16,7 +16,7 @@ from paraspine.volumes.resampling import (
     resample_labels,
     resample_onto,
 )
-from paraspine.volumes.text import other_orders, read_text_labels
+from paraspine.volumes.text import read_text_labels
 from paraspine.volumes.writing import WRITABLE, write, write_bytes
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "from_array",
     "geometry_difference",
     "labels_onto",
-    "other_orders",
     "probabilities_onto",
     "read",
     "read_entry",

@@ -9,12 +9,12 @@ import numpy as np
 
 from paraspine.arrays import LabelError
 from paraspine.volumes.grid import Volume
-from paraspine.volumes.reading import _load, _reorient
+from paraspine.volumes.reading import _load, _reorient, read_labels
 
-__all__ = ["other_orders", "read_text_labels"]
+__all__ = ["read_text_labels"]
 
 
-def read_text_labels(path, image) -> Volume:
+def read_text_labels(path, image, other=None) -> Volume:
     """Read a label map that is written as text, onto the grid of its image.
 
     One whole number for each voxel in the order in which the image's file stores them, the first
@@ -27,6 +27,10 @@ def read_text_labels(path, image) -> Volume:
         The text.
     image : str or Path
         The image that was labelled; anything that `read` reads.
+    other : str or Path, optional
+        A label map of the same image by another rater. Nothing in a text says in which direction
+        its rows and lines run, but a text that agrees better with this one when its slices are
+        mirrored or turned is refused. On another grid than the image's it is not asked.
 
     Returns
     -------
@@ -37,21 +41,31 @@ def read_text_labels(path, image) -> Volume:
     ------
     LabelError
         If the text holds something else than whole numbers of 0 to 255, or not as many as the
-        image has voxels, or its lines are no rows of the image.
+        image has voxels, or its lines are no rows of the image or in another order.
     ImageError
-        If the image cannot be read.
+        If the image or `other` cannot be read.
     """
-    labels, affine = _stored(Path(path), Path(image))
-    return _reorient(labels, affine, Path(path))
+    path = Path(path)
+    labels, affine = _stored(path, Path(image))
+    found = _reorient(labels, affine, path)
+    if other is not None:
+        known = read_labels(other).array
+        if known.shape == found.array.shape:
+            shared = {
+                what: _shared(_reorient(turned, affine, path).array, known)
+                for what, turned in _turned(labels).items()
+            }
+            best = max(shared, key=shared.get)
+            if shared[best] > _shared(found.array, known):
+                raise LabelError(
+                    f"{path}: agrees better with {Path(other).name} when {best}. Write it in the "
+                    "order of the image's file, first axis fastest, or as NIfTI."
+                )
+    return found
 
 
-def other_orders(path, image) -> dict[str, Volume]:
-    """Read the text of `read_text_labels` as if it were written in other orders, by what is other.
-
-    Nothing in a text says in which direction its rows and lines run; what is known of the image
-    otherwise may.
-    """
-    labels, affine = _stored(Path(path), Path(image))
+def _turned(labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The other orders in which a slice's labels ``(i, j, k)`` may have been written, in words."""
     turned = {
         "every row is read backwards": labels[::-1],
         "the rows of a slice are read backwards": labels[:, ::-1],
@@ -66,7 +80,12 @@ def other_orders(path, image) -> dict[str, Volume]:
             f"{words} and columns read backwards": across[:, ::-1],
             f"{words} and both read backwards": across[::-1, ::-1],
         }
-    return {what: _reorient(array, affine, Path(path)) for what, array in turned.items()}
+    return turned
+
+
+def _shared(labels: np.ndarray, known: np.ndarray) -> int:
+    """Voxels outside the background that two label maps give the same class."""
+    return int(((labels == known) & (labels > 0)).sum())
 
 
 def _stored(path: Path, image: Path) -> tuple[np.ndarray, np.ndarray]:
