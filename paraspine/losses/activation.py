@@ -58,7 +58,8 @@ def normalised_relu(scores: torch.Tensor) -> torch.Tensor:
 #: sigmoid of the difference of their scores.
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "none": lambda scores: scores.float(),
-    "softmax": lambda scores: torch.softmax(scores, dim=1, dtype=torch.float32),
+    # Each class's scores together: channels last takes twice the time.
+    "softmax": lambda scores: torch.softmax(scores.contiguous(), dim=1, dtype=torch.float32),
     "normalised_relu": normalised_relu,
 }
 

@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from paraspine.arrays import SettingsError
 from paraspine.dropout import Dropout, rectify_and_drop
+from paraspine.models.enlarge import Twofold, enlarge_and_convolve, pays, taps_of
 
 __all__ = ["NORMS", "ConvBlock", "Decoder", "Level", "dropout_layer", "initialise", "norm_layer"]
 
@@ -67,7 +69,11 @@ class ConvBlock(nn.Module):
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Compute ``(B, out_channels, H, W)``."""
-        return rectify_and_drop(self.norm(self.conv(values)), self.dropout)
+        return self.complete(self.conv(values))
+
+    def complete(self, values: torch.Tensor) -> torch.Tensor:
+        """Normalise, rectify and drop what the convolution gave."""
+        return rectify_and_drop(self.norm(values), self.dropout)
 
     def fold(self) -> None:
         """Make the normalisation part of the convolution, where its statistics are fixed."""
@@ -101,7 +107,18 @@ class Level(nn.Module):
 
     def forward(self, values: torch.Tensor, skip: torch.Tensor | None) -> torch.Tensor:
         """Compute ``(B, out_channels, 2 H, 2 W)``."""
-        return self.second(self.first(self.join(values, skip)))
+        return self.second(self.first.complete(self.convolved(values, skip)))
+
+    def convolved(self, values: torch.Tensor, skip: torch.Tensor | None) -> torch.Tensor:
+        """Enlarge, join the skip and convolve: what the first block's normalisation takes."""
+        conv = self.first.conv
+        if not (isinstance(self.up, Twofold) and pays(values)):
+            return conv(self.join(values, skip))
+        inner, outer = conv.weight[:, : self.up_channels], conv.weight[:, self.up_channels :]
+        enlarged = enlarge_and_convolve(values, taps_of(inner))
+        if skip is not None:
+            return F.conv2d(skip, outer, conv.bias, padding=1).add_(enlarged)
+        return enlarged if conv.bias is None else enlarged + conv.bias[:, None, None]
 
 
 class Decoder(nn.Module):

@@ -138,7 +138,6 @@ class Network(nn.Module):
                 module.fold()
         if replay:
             network.plan = Plan(network.decoder)
-        network = network.to(device=device, dtype=dtype, memory_format=torch.channels_last)
         if torch.device(device).type == "cpu":
-            pack_linear(network)
-        return network
+            pack_linear(network, dtype)
+        return network.to(device=device, dtype=dtype, memory_format=torch.channels_last)

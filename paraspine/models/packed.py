@@ -13,9 +13,10 @@ __all__ = ["pack_linear"]
 class _Packed(nn.Module):
     """A linear layer on weights that oneDNN has arranged; what torch.compile makes of one."""
 
-    def __init__(self, layer: nn.Linear):
+    def __init__(self, layer: nn.Linear, dtype: torch.dtype):
         super().__init__()
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), None)
+        weight = layer.weight.detach().to(dtype)
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, None)
         self.bias = layer.bias
 
     def __deepcopy__(self, memo: dict) -> _Packed:
@@ -30,13 +31,20 @@ class _Packed(nn.Module):
         return torch.ops.mkldnn._linear_pointwise(values, self.weight, self.bias, "none", [], "")
 
 
-def pack_linear(network: nn.Module) -> None:
+def pack_linear(network: nn.Module, dtype: torch.dtype) -> None:
     """Exchange the linear layers of a network on a CPU for faster ones, in place.
 
     In float32 torch would ask MKL for their products, which on processors of other makers is the
     slower library; in bf16 it would arrange the weights anew in every pass. The network can then
-    neither be trained nor saved, nor brought to another precision. Without oneDNN, and in bf16 on a
-    processor that does not compute in it, nothing is done.
+    neither be trained nor saved. Without oneDNN, and in bf16 on a processor that does not compute
+    in it, nothing is done.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Its other tensors, the layers' biases too, stay as they are: bring them to `dtype` next.
+    dtype : torch.dtype
+        That the layers will compute in.
     """
     mkldnn = torch.ops.mkldnn
     known = hasattr(mkldnn, "_reorder_linear_weight") and hasattr(mkldnn, "_linear_pointwise")
@@ -45,7 +53,9 @@ def pack_linear(network: nn.Module) -> None:
     served = [torch.float32]
     if mkldnn._is_mkldnn_bf16_supported():
         served.append(torch.bfloat16)
+    if dtype not in served:
+        return
     for parent in list(network.modules()):
         for name, layer in parent.named_children():
-            if type(layer) is nn.Linear and layer.weight.dtype in served:
-                setattr(parent, name, _Packed(layer))
+            if type(layer) is nn.Linear:
+                setattr(parent, name, _Packed(layer, dtype))

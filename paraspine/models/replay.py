@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from paraspine.models.blocks import ConvBlock, Decoder, Level
+from paraspine.models.enlarge import Twofold, TwofoldConvolution
 
 __all__ = ["Drop", "Plan", "Replay"]
 
@@ -36,12 +37,8 @@ class Plan(nn.Module):
 
     def __init__(self, decoder: Decoder):
         super().__init__()
-        level = decoder.levels[0]
         self.entry = decoder.entry
-        self.join = level.join
-        self.first = _scaled(level.first)
-        self.second = _scaled(level.second)
-        self.steps = nn.ModuleList(Step(level) for level in decoder.levels[1:])
+        self.steps = nn.ModuleList(Step(level) for level in decoder.levels)
         self.head = decoder.head
 
 
@@ -51,37 +48,59 @@ class Step(nn.Module):
     def __init__(self, level: Level):
         super().__init__()
         first = _scaled(level.first)
-        weight = first.conv.weight.data
+        weight, bias, up = first.conv.weight.data, first.conv.bias, level.up
         inner, outer = weight[:, : level.up_channels], weight[:, level.up_channels :]
         self.rate, self.norm = first.rate, first.norm
         self.second = _scaled(level.second)
         self.skip = _conv(outer, None) if outer.shape[1] else None
-        self.constant, up = None, level.up
-        if isinstance(up, nn.ConvTranspose2d) and up.kernel_size == up.stride == (2, 2):
-            channels = up.in_channels, inner.shape[0]
-            bias = first.conv.bias
+        self.constant = None
+        # What is added to each sample anyway takes the bias along.
+        self.bias = None if bias is None else nn.Parameter(bias.data[:, None, None])
+        if isinstance(up, Twofold):
+            self.enlarge = TwofoldConvolution(inner)
+        elif isinstance(up, nn.ConvTranspose2d) and up.kernel_size == up.stride == (2, 2):
             self.enlarge = nn.utils.skip_init(
-                nn.ConvTranspose2d, *channels, 4, stride=2, padding=1, bias=bias is not None
+                nn.ConvTranspose2d,
+                up.in_channels,
+                inner.shape[0],
+                4,
+                stride=2,
+                padding=1,
+                bias=False,
             )
             self.enlarge.weight.data = F.conv2d(up.weight.data, inner, padding=2)
-            if bias is not None:
-                self.enlarge.bias.data = bias.data
             if up.bias is not None:
                 self.constant = _conv(
                     torch.einsum("omhw,m->ohw", inner, up.bias.data)[:, None], None
                 )
         else:
-            bias = first.conv.bias
-            self.enlarge = nn.Sequential(up, _conv(inner, None if bias is None else bias.data))
+            self.enlarge = nn.Sequential(up, _conv(inner, None))
 
     def fixed(self, skip: torch.Tensor | None, values: torch.Tensor) -> torch.Tensor | None:
-        """Return what does not depend on the sample: of the skip, and of the enlargement's bias."""
+        """Return what does not depend on the sample: of the skip, and the biases."""
         parts = [] if skip is None else [self.skip(skip)]
+        size = [2 * side for side in values.shape[2:]]
         if self.constant is not None:
             # The bias' share is a constant but for the border, where the convolution sees zeros.
-            ones = values.new_ones(1, 1, 2 * values.shape[2], 2 * values.shape[3])
-            parts.append(self.constant(ones))
+            parts.append(self.constant(values.new_ones(1, 1, *size)))
+        if self.bias is not None:
+            # Written out: sums of tensors of one size are several times as fast.
+            whole = self.bias.expand(1, -1, *size)
+            parts.append(whole.contiguous(memory_format=torch.channels_last))
         return sum(parts[1:], parts[0]) if parts else None
+
+    def begin(self, values: torch.Tensor, fixed: torch.Tensor | None) -> torch.Tensor:
+        """Compute the level up to its first dropout."""
+        values = self.enlarge(values)
+        if fixed is not None:
+            values = values.add_(fixed)
+        return torch.relu_(self.norm(values))
+
+    def finish(self, drop: Drop, values: torch.Tensor, in_place: bool) -> torch.Tensor:
+        """Compute the rest of the level; the first dropout may overwrite `values` if `in_place`."""
+        values = _drop(drop, self.rate, values, in_place)
+        second = self.second
+        return _drop(drop, second.rate, second.finish(second.conv(values)), True)
 
 
 class Replay:
@@ -100,27 +119,22 @@ class Replay:
 
     def __init__(self, plan: Plan, features: Sequence[torch.Tensor]):
         self.plan = plan
-        skips = [*features[1:], *[None] * (len(plan.steps) + 2 - len(features))]
-        joined = plan.join(plan.entry(features[0]), skips[0])
-        self.start = plan.first.finish(plan.first.conv(joined))
-        self.fixed, values = [], self.start
-        for step, skip in zip(plan.steps, skips[1:], strict=True):
+        skips = [*features[1:], *[None] * (len(plan.steps) + 1 - len(features))]
+        entry = plan.entry(features[0])
+        self.fixed, values = [], entry
+        for step, skip in zip(plan.steps, skips, strict=True):
             self.fixed.append(step.fixed(skip, values))
             # Only its size counts: the next level's is twice as large.
             values = values.new_empty(1).expand(1, 1, 2 * values.shape[2], 2 * values.shape[3])
+        self.start = plan.steps[0].begin(entry, self.fixed[0])
 
     def __call__(self, drop: Drop) -> torch.Tensor:
         """Compute logits ``(B, C, H, W)`` with the dropout that `drop` applies."""
-        plan = self.plan
-        values = _drop(drop, plan.first.rate, self.start, False)
-        values = _block(drop, plan.second, values)
-        for step, fixed in zip(plan.steps, self.fixed, strict=True):
-            values = step.enlarge(values)
-            if fixed is not None:
-                values = values.add_(fixed)
-            values = _drop(drop, step.rate, torch.relu_(step.norm(values)), True)
-            values = _block(drop, step.second, values)
-        return plan.head(values)
+        first, *others = self.plan.steps
+        values = first.finish(drop, self.start, False)
+        for step, fixed in zip(others, self.fixed[1:], strict=True):
+            values = step.finish(drop, step.begin(values, fixed), True)
+        return self.plan.head(values)
 
 
 def _scaled(block: ConvBlock) -> ConvBlock:
@@ -144,7 +158,3 @@ def _conv(weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Conv2d:
 
 def _drop(drop: Drop, rate: float, values: torch.Tensor, in_place: bool) -> torch.Tensor:
     return drop(rate, values, in_place) if rate > 0 else values
-
-
-def _block(drop: Drop, block: ConvBlock, values: torch.Tensor) -> torch.Tensor:
-    return _drop(drop, block.rate, block.finish(block.conv(values)), True)

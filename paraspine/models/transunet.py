@@ -9,6 +9,7 @@ from torch import nn
 
 from paraspine.arrays import SettingsError
 from paraspine.models.blocks import ConvBlock, Decoder, Level, initialise
+from paraspine.models.enlarge import Twofold
 from paraspine.models.network import Features, Network
 from paraspine.models.options import (
     ACTIVATIONS,
@@ -188,7 +189,7 @@ def up_sampler(
     skips = [*skips, *[0] * (len(widths) - len(skips))]
     levels = [
         Level(
-            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
+            Twofold(),
             before,
             skip,
             after,
