@@ -1,11 +1,12 @@
 """Dropout by bits: what torch's own does, in value, gradient, memory order and randomness."""
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
 from torch import nn
 
-from paraspine.dropout import Dropout, rectify_and_drop
+from paraspine.dropout import Dropout, keep_bits, rectify_and_drop
 from paraspine.memory_order import channels_last
 from paraspine.models import build
 from paraspine.models.blocks import norm_layer
@@ -34,7 +35,7 @@ def test_a_value_is_dropped_or_scaled_and_its_gradient_with_it(dtype, order):
     torch.testing.assert_close(given.grad, expected)
 
 
-@pytest.mark.parametrize("rate", [0.02, 0.18, 0.5, 0.9])
+@pytest.mark.parametrize("rate", [0.002, 0.02, 0.18, 0.5, 0.9, 0.998])
 def test_the_share_that_is_dropped_is_the_rate(rate):
     torch.manual_seed(0)
     given = torch.ones(200_001)
@@ -49,9 +50,31 @@ def test_neighbours_are_dropped_independently():
     torch.manual_seed(0)
     given = torch.ones(40_000, dtype=torch.float32)
     gone = Dropout(0.5).train()(given) == 0
-    for apart in (1, 2, 3, 4, 64):  # four share a draw of the generator
+    for apart in (1, 2, 3, 4, 7, 8, 64, 256):  # eight share a draw of the generator
         both = int((gone[apart:] & gone[:-apart]).sum())
         assert stats.binomtest(both, len(given) - apart, 0.25).pvalue > 1e-3, apart
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.18])
+def test_every_place_is_dropped_at_the_rate(rate):
+    # The limits of 256 neighbours differ: without turning them a place would keep its own.
+    torch.manual_seed(0)
+    layer, calls = Dropout(rate).train(), 4000
+    gone = sum((layer(torch.ones(300)) == 0).to(torch.int64) for _ in range(calls))
+    expected = stats.binom.var(calls, rate)
+    spread = ((gone - calls * rate) ** 2).sum() / expected
+    assert 1e-3 < stats.chi2.cdf(float(spread), len(gone)) < 1 - 1e-3
+
+
+@pytest.mark.parametrize("threshold", [1, 255, 256, 1311, 11796, 65279, 65280, 65281, 65535])
+def test_of_all_draws_the_share_below_the_limits_is_the_threshold(threshold):
+    # 256 values that see every one of the 256 draws each: the share is exact, whatever the turn.
+    draws = np.repeat(np.arange(256, dtype=np.uint8), 256).view(np.int64)
+    for turn in (0, 1, 100, 255):
+        words = torch.from_numpy(np.append(draws, turn))
+        kept = keep_bits(words, threshold)
+        assert set(kept.unique().tolist()) <= {-1, 0}
+        assert int((kept == 0).sum()) == threshold
 
 
 def test_torchs_generator_decides():

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from paraspine.arrays import ModelError
-from paraspine.dropout import clear, keep_bits, random_words, threshold_of
+from paraspine.dropout import clear, keep_bits, random_words, threshold_of, words_for
 
 __all__ = ["Masks", "dropping", "sampled_layers"]
 
@@ -120,7 +120,7 @@ class Masks:
         # Pixels first, as channels-last memory has them.
         shape = [shape[0], *shape[2:], shape[1]]
         count = math.prod(shape)
-        words = [_words(-(-count // 4), stream) for stream in self.streams]
+        words = [_words(words_for(count), stream) for stream in self.streams]
         draws = torch.stack(words) if items > 1 else words[0][None]
         keep = keep_bits(draws, threshold)[:, :count].unflatten(1, shape).movedim(-1, 2)
         return keep.flatten(0, 1) if shape[0] > 1 else keep[:, 0]
