@@ -53,7 +53,7 @@ class Material:
         side = self.size(256, 64)
         path = phantom.make_cohort(
             self.folder / "cohort",
-            subjects=self.size(8, 2),
+            subjects=self.size(14, 2),
             missing_slices=0.0,
             single_rater=0.0,
             size=(side, side),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +12,10 @@ import numpy as np
 import torch
 
 from paraspine.augmentation import Augmentation
+from paraspine.dropout import Dropout
+from paraspine.models.enlarge import Twofold
 
-__all__ = ["best_loader", "cached", "random_transforms", "without_metadata"]
+__all__ = ["best_loader", "cached", "random_transforms", "with_torchs_own", "without_metadata"]
 
 
 def random_transforms(settings: Augmentation, size: Sequence[int], keys=("image", "label")) -> list:
@@ -121,3 +124,16 @@ def threads_for_workers(threads: int) -> list[int]:
 def as_tensor(values) -> torch.Tensor:
     """Return a plain tensor of what MONAI gives."""
     return values.as_tensor() if hasattr(values, "as_tensor") else torch.as_tensor(values)
+
+
+def with_torchs_own(network: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy of a network with torch's own layers in place of paraspine's faster ones."""
+    network = copy.deepcopy(network)
+    for parent in list(network.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, Dropout):
+                setattr(parent, name, torch.nn.Dropout(layer.p))
+            elif isinstance(layer, Twofold):
+                own = torch.nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
+                setattr(parent, name, own)
+    return network

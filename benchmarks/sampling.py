@@ -7,6 +7,7 @@ import functools
 import numpy as np
 import torch
 
+from benchmarks import plain
 from benchmarks.material import Benchmark, Material
 from benchmarks.timing import Case, Row
 from paraspine import models, sampling
@@ -37,6 +38,7 @@ def make_dropout(name: str, material: Material) -> Case:
     small = {"width": 8} if name == "unet" else {"width": 8, "layers": 2}
     model = models.build(name, 1, CLASSES, **material.size({}, small)).eval()
     # The network is prepared once a call; more images where that is a larger share of the time.
+    # The network is prepared once a call; more images where that is a larger share of the time.
     images = material.images(material.size(2 if name == "unet" else 6, 1))
     batch = torch.from_numpy(images)
     side = images.shape[2]
@@ -46,8 +48,10 @@ def make_dropout(name: str, material: Material) -> Case:
             model, images, SAMPLES, batch_size=1, device="cpu", precision=precision
         )
 
+    full = plain.with_torchs_own(model)
+
     def rival() -> list[tuple[torch.Tensor, torch.Tensor]]:
-        return [full_passes(model, image[None]) for image in batch]
+        return [full_passes(full, image[None]) for image in batch]
 
     def check() -> None:
         # The same masks in both: what the fast path leaves out must not change a sample.
@@ -89,7 +93,7 @@ def make_dropout(name: str, material: Material) -> Case:
 
 
 def full_passes(model, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean probabilities and expected entropy of full passes with torch's own dropout."""
+    """Mean probabilities and expected entropy of full passes with dropout."""
     for layer in model.sampled_dropout():
         layer.train()
     total = entropy = 0.0

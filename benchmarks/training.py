@@ -14,7 +14,6 @@ from benchmarks.material import Benchmark, Material
 from benchmarks.sampling import TITLES, without_bf16
 from benchmarks.timing import Case, Row
 from paraspine import augmentation, execute, models, runs, training
-from paraspine.dropout import Dropout
 
 __all__ = ["BENCHMARKS"]
 
@@ -26,7 +25,8 @@ def make_epoch(name: str, material: Material) -> Case:
     options = {k: v for k, v in profile.items() if k in models.options(name)}
     options |= material.size({}, {"width": 4})
     network = models.build(name, 1, CLASSES, **options)
-    count = material.size(24, 8)
+    # As many as an epoch of the quick profile has.
+    count = material.size(84, 8)
     images, labels = material.images(count), material.votes(count)
     size = images.shape[2:]
     settings = training.Settings(
@@ -97,7 +97,7 @@ def plain_epochs(network, loader, settings, epochs: int = 1) -> list[float]:
     with plain.quiet():
         from monai.losses import DiceCELoss
 
-    model = with_torchs_dropout(copy.deepcopy(network)).train()
+    model = plain.with_torchs_own(network).train()
     criterion = DiceCELoss(softmax=True, to_onehot_y=True, batch=True)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -112,15 +112,6 @@ def plain_epochs(network, loader, settings, epochs: int = 1) -> list[float]:
             optimizer.step()
             losses.append(loss.item())
     return losses
-
-
-def with_torchs_dropout(network: torch.nn.Module) -> torch.nn.Module:
-    """Exchange paraspine's dropout layers for torch's own, which a user would have; in place."""
-    for parent in list(network.modules()):
-        for name, layer in parent.named_children():
-            if isinstance(layer, Dropout):
-                setattr(parent, name, torch.nn.Dropout(layer.p))
-    return network
 
 
 def compare_losses(name, options, images, labels, settings, material: Material) -> None:
