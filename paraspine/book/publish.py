@@ -29,6 +29,8 @@ EXECUTED = "notebook.ipynb"
 PLACES = ("run_folder",)
 #: Parameters that stand under a page's title where a run has them.
 IMPORTANT = ("profile", "manifest_path", "model", "fusion", "method", "loss", "fold", "seed")
+#: With more differing parameters than that in it, a title says a run's name instead.
+MOST_WORDS = 4
 
 _OF_A_RUN = ("complete.json", "parameters.json")
 _SKIPPED = ("_build", "executed", "generated", "__pycache__", ".ipynb_checkpoints")
@@ -78,7 +80,7 @@ def publish(
 
     A run becomes ``executed/<notebook>.ipynb`` where it is the only run of its notebook, else
     ``executed/<notebook>-<run>.ipynb`` with the parameters that tell it from the others in its
-    title.
+    title, or, where those are many, its name.
 
     Parameters
     ----------
@@ -215,7 +217,7 @@ def _name(sources: Sequence[_Source]) -> list[Page]:
             kin = [s.parameters for s in sources if s.stem == item.stem]
             if item.folder is not None:
                 name = f"{name}-{_slug(item.folder.name)}"
-            if differing := _differing(item.parameters, kin):
+            if differing := _differing(item, kin):
                 title = f"{title.rstrip('.')} ({differing})"
         pages.append(Page(name, title, item.stem, item.parameters, item.provenance))
     twice = [n for n, count in Counter(p.name for p in pages).items() if count > 1]
@@ -225,7 +227,10 @@ def _name(sources: Sequence[_Source]) -> list[Page]:
     return pages
 
 
-def _differing(own: Mapping, kin: Sequence[Mapping]) -> str:
+def _differing(item: _Source, kin: Sequence[Mapping]) -> str:
+    """What tells a run from others of its notebook: a few parameters, else its folder's name."""
+    own = item.parameters
+
     def key(value) -> str:
         return json.dumps(value, sort_keys=True, default=str)
 
@@ -236,8 +241,10 @@ def _differing(own: Mapping, kin: Sequence[Mapping]) -> str:
     words = [
         f"{n.replace('_', ' ')} {own[n]}" if isinstance(own[n], int | float) else str(own[n])
         for n in names
-        if not isinstance(own[n], list | dict)
+        if not isinstance(own[n], list | dict) and own[n] != ""
     ]
+    if len(words) > MOST_WORDS and item.folder is not None:
+        return re.sub(r"[-_]+", " ", item.folder.name)
     return ", ".join(words)
 
 

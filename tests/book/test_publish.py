@@ -53,6 +53,30 @@ def test_runs_of_one_notebook_are_told_apart_by_what_differs(make, source, tmp_p
     ]  # fmt: skip
 
 
+def test_runs_that_differ_in_much_are_told_apart_by_their_names(make, source, tmp_path):
+    runs = [
+        make.run(tmp_path / name, make.notebook(title="Training"), name="03_train",
+                 parameters={f"option_{i}": i * step for i in range(1, 7)} | {"center": ""})
+        for name, step in (("fusion-dice_split-0", 1), ("unet-seed1", 2))
+    ]  # fmt: skip
+    done = publish(runs, source, tmp_path / "out")
+    assert [p.title for p in done.pages] == [
+        "Training (fusion dice split 0)", "Training (unet seed1)",
+    ]  # fmt: skip
+
+
+def test_what_is_empty_says_nothing(make, source, tmp_path):
+    runs = [
+        make.run(tmp_path / name, make.notebook(title="Training"), name="03_train",
+                 parameters={"center": center, "width": width})
+        for name, center, width in (("a", "", 8), ("b", "north", 8), ("c", "", 16))
+    ]  # fmt: skip
+    done = publish(runs, source, tmp_path / "out")
+    assert [p.title for p in done.pages] == [
+        "Training (width 8)", "Training (north, width 8)", "Training (width 16)",
+    ]  # fmt: skip
+
+
 def test_many_parameters_fold_away(make, source, tmp_path):
     parameters = {"model": "unet", "seed": 0} | {f"option_{i}": i / 2 for i in range(9)}
     run = make.run(tmp_path / "a", make.notebook(), parameters=parameters)
