@@ -63,7 +63,10 @@ class Material:
 
     def images(self, count: int) -> np.ndarray:
         """Images ``(count, 1, H, W)`` of the cohort, float32."""
-        return np.ascontiguousarray(self.slices.images[:count])
+        images = self.slices.images[:count]
+        if len(images) < count:
+            raise ValueError(f"count: the cohort has {len(images)} slices, {count} were asked for.")
+        return np.ascontiguousarray(images)
 
     def votes(self, count: int) -> np.ndarray:
         """Majority votes ``(count, H, W)`` of the raters, uint8."""

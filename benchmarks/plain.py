@@ -132,7 +132,7 @@ def with_torchs_own(network: torch.nn.Module) -> torch.nn.Module:
     for parent in list(network.modules()):
         for name, layer in parent.named_children():
             if isinstance(layer, Dropout):
-                setattr(parent, name, torch.nn.Dropout(layer.p))
+                setattr(parent, name, torch.nn.Dropout(layer.p).train(layer.training))
             elif isinstance(layer, Twofold):
                 own = torch.nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
                 setattr(parent, name, own)

@@ -25,7 +25,7 @@ def make_epoch(name: str, material: Material) -> Case:
     options = {k: v for k, v in profile.items() if k in models.options(name)}
     options |= material.size({}, {"width": 4})
     network = models.build(name, 1, CLASSES, **options)
-    # As many as an epoch of the quick profile has.
+    # About as many as an epoch of the quick profile has.
     count = material.size(84, 8)
     images, labels = material.images(count), material.votes(count)
     size = images.shape[2:]
@@ -76,7 +76,8 @@ def make_epoch(name: str, material: Material) -> Case:
         threads=material.threads,
         note=f"{count} images in batches of {settings.batch_size}, augmented; "
         f"{models.parameter_count(network) / 1e6:.2f} million parameters; ours with its "
-        f"checkpoint; MONAI with CacheDataset, DiceCELoss, {workers} worker processes; the first "
+        f"checkpoint; MONAI with CacheDataset, DiceCELoss, torch's own dropout and "
+        f"enlargement, {workers} worker processes; the first "
         "loss equal to 1e-5 in float32 and 0.02 in bf16, the second to 2e-3",
         rounds=5,
     )

@@ -49,13 +49,13 @@ def test_the_share_that_is_dropped_is_the_rate(rate):
 def test_neighbours_are_dropped_independently():
     torch.manual_seed(0)
     given = torch.ones(40_000, dtype=torch.float32)
-    gone = Dropout(0.5).train()(given) == 0
+    gone = Dropout(0.3).train()(given) == 0
     for apart in (1, 2, 3, 4, 7, 8, 64, 256):  # eight share a draw of the generator
         both = int((gone[apart:] & gone[:-apart]).sum())
-        assert stats.binomtest(both, len(given) - apart, 0.25).pvalue > 1e-3, apart
+        assert stats.binomtest(both, len(given) - apart, 0.09).pvalue > 1e-3, apart
 
 
-@pytest.mark.parametrize("rate", [0.02, 0.18])
+@pytest.mark.parametrize("rate", [0.002, 0.02])
 def test_every_place_is_dropped_at_the_rate(rate):
     # The limits of 256 neighbours differ: without turning them a place would keep its own.
     torch.manual_seed(0)

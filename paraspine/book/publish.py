@@ -209,16 +209,17 @@ def _slug(text: str) -> str:
 
 def _name(sources: Sequence[_Source]) -> list[Page]:
     """A name and a title of its own for each run."""
-    times = Counter(s.stem for s in sources)
+    of_notebook: dict[str, list[_Source]] = {}
+    for item in sources:
+        of_notebook.setdefault(item.stem, []).append(item)
+    words = {id(s): w for kin in of_notebook.values() for s, w in _differing(kin)}
     pages = []
     for item in sources:
         name, title = _slug(item.stem), title_of(item.notebook) or item.stem.replace("_", " ")
-        if times[item.stem] > 1:
-            kin = [s.parameters for s in sources if s.stem == item.stem]
-            if item.folder is not None:
-                name = f"{name}-{_slug(item.folder.name)}"
-            if differing := _differing(item, kin):
-                title = f"{title.rstrip('.')} ({differing})"
+        if len(of_notebook[item.stem]) > 1 and item.folder is not None:
+            name = f"{name}-{_slug(item.folder.name)}"
+        if words[id(item)]:
+            title = f"{title.rstrip('.')} ({words[id(item)]})"
         pages.append(Page(name, title, item.stem, item.parameters, item.provenance))
     twice = [n for n, count in Counter(p.name for p in pages).items() if count > 1]
     if twice:
@@ -227,25 +228,39 @@ def _name(sources: Sequence[_Source]) -> list[Page]:
     return pages
 
 
-def _differing(item: _Source, kin: Sequence[Mapping]) -> str:
-    """What tells a run from others of its notebook: a few parameters, else its folder's name."""
-    own = item.parameters
+def _differing(kin: Sequence[_Source]) -> list[tuple[_Source, str]]:
+    """Say what tells each run of a notebook from the others; nothing where there is one.
+
+    That is the parameters in which they differ, or where these are many, or not enough, the run's
+    name.
+    """
 
     def key(value) -> str:
         return json.dumps(value, sort_keys=True, default=str)
 
-    names = [n for n in own if len({key(k.get(n)) for k in kin}) > 1]
+    every = dict.fromkeys(n for item in kin for n in item.parameters)
+    keys = {n: [key(item.parameters.get(n)) for item in kin] for n in every}
+    names = [n for n, values in keys.items() if len(set(values)) > 1]
     few = [n for n in names if n in IMPORTANT]
-    if len({tuple(key(k.get(n)) for n in few) for k in kin}) == len(kin):
+    if len(set(zip(*(keys[n] for n in few), strict=True))) == len(kin):
         names = few  # enough to tell them apart
-    words = [
-        f"{n.replace('_', ' ')} {own[n]}" if isinstance(own[n], int | float) else str(own[n])
-        for n in names
-        if not isinstance(own[n], list | dict) and own[n] != ""
+    words = [", ".join(_say(item.parameters, names)) for item in kin]
+    times = Counter(words)
+    return [
+        (item, item.folder.name)
+        if item.folder is not None and len(kin) > 1 and (len(names) > MOST_WORDS or times[text] > 1)
+        else (item, text)
+        for item, text in zip(kin, words, strict=True)
     ]
-    if len(words) > MOST_WORDS and item.folder is not None:
-        return re.sub(r"[-_]+", " ", item.folder.name)
-    return ", ".join(words)
+
+
+def _say(parameters: Mapping, names: Iterable[str]) -> list[str]:
+    said = {n: parameters.get(n, "") for n in names}
+    return [
+        f"{n.replace('_', ' ')} {value}" if isinstance(value, int | float) else str(value)
+        for n, value in said.items()
+        if not isinstance(value, list | dict) and value != ""
+    ]
 
 
 def _strip(pages: Sequence[Page], roots: Mapping[str, str]) -> list[Page]:

@@ -20,6 +20,9 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.autograd.function import once_differentiable
+
+from paraspine.models.packed import bf16_in_hardware
 
 __all__ = [
     "Twofold",
@@ -35,7 +38,7 @@ CHANNELS = {torch.bfloat16: 32, torch.float32: 64}
 #: Up to so many pixels of a side make one block; longer sides have blocks of about so many.
 WHOLE, BLOCK = 32, 16
 #: Enlarged pixels that a block's pixels reach, beyond twice their own number, at either end.
-REACH = 3
+REACH = 2
 
 
 class Twofold(nn.Upsample):
@@ -71,12 +74,12 @@ def pays(values: torch.Tensor) -> bool:
     kind = _kind(values)
     if values.device.type != "cpu" or values.shape[1] < CHANNELS.get(kind, math.inf):
         return False
-    return kind == torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return kind == torch.float32 or bf16_in_hardware()
 
 
 def _kind(values: torch.Tensor) -> torch.dtype:
     """Return the precision that values are computed with."""
-    if torch.is_autocast_enabled("cpu"):
+    if torch.is_autocast_enabled("cpu") and values.dtype != torch.float64:
         return torch.get_autocast_dtype("cpu")
     return values.dtype
 
@@ -99,7 +102,8 @@ def enlarge_and_convolve(values: torch.Tensor, taps: torch.Tensor) -> torch.Tens
     """Compute ``conv2d(upsample(values), weight, padding=1)`` on a CPU.
 
     ``upsample`` doubles the sides, bilinearly with ``align_corners=True``. Both arguments have a
-    gradient, but not a second one.
+    gradient, but not a second one. A pixel that is not finite spoils its whole neighbourhood, up to
+    a side of some 30 pixels, instead of the next ones alone.
 
     Parameters
     ----------
@@ -126,13 +130,14 @@ class _EnlargedAndConvolved(torch.autograd.Function):
         return _forward(values, taps)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, gradient):
-        return _backward(*ctx.saved_tensors, gradient)
+        return _backward(*ctx.saved_tensors, gradient, ctx.needs_input_grad)
 
 
 @dataclass(frozen=True)
 class _Side:
-    """``S U`` of a side, in blocks; each block's own number of pixels comes first in the names.
+    """``S U`` of a side, in blocks.
 
     Attributes
     ----------
@@ -169,7 +174,7 @@ def _block(pixels: int) -> int:
 
 def _matrix(pixels: int) -> torch.Tensor:
     """``S_t U`` of a side: float64, ``(2 pixels, pixels, 3 taps)``."""
-    unit = torch.eye(pixels, dtype=torch.float64)[None, None]
+    unit = torch.eye(pixels, dtype=torch.float64, device="cpu")[None, None]
     up = F.interpolate(unit, size=(2 * pixels, pixels), mode="bilinear", align_corners=True)[0, 0]
     whole = up.new_zeros(2 * pixels, pixels, 3)
     whole[1:, :, 0], whole[:, :, 1], whole[:-1, :, 2] = up[:-1], up, up[1:]
@@ -230,8 +235,10 @@ def _forward(values: torch.Tensor, taps: torch.Tensor) -> torch.Tensor:
     margin = (columns.border, columns.border, rows.border, rows.border)
     # Rows first, so that all images share the products along rows.
     values = F.pad(values, margin).permute(2, 0, 3, 1).contiguous()
-    shape = (images, rows.count, 2 * rows.block, columns.count, 2 * columns.block, outer)
-    out = values.new_empty(shape)
+    size = (images, outer, 2 * height, 2 * width)
+    result = torch.empty(size, dtype=values.dtype, memory_format=torch.channels_last)
+    out = result.permute(0, 2, 3, 1)
+    out = out.view(images, rows.count, 2 * rows.block, columns.count, 2 * columns.block, outer)
     mixed = values.new_empty(3, tall * images * wide, 3 * outer)
     enlarged = values.new_empty(2 * rows.block, images * wide * 3 * outer)
     lines = enlarged.view(2 * rows.block, images, wide * 3, outer).unbind(1)
@@ -242,12 +249,12 @@ def _forward(values: torch.Tensor, taps: torch.Tensor) -> torch.Tensor:
         torch.mm(rows.forward_rows[k], mixed.view(3 * tall, -1), out=enlarged)
         for image in range(images):
             _along_columns(columns.forward_columns, lines[image], 3 * columns.block, out[image, k])
-    return out.view(images, 2 * height, 2 * width, outer).permute(0, 3, 1, 2)
+    return result
 
 
 def _backward(
-    values: torch.Tensor, taps: torch.Tensor, gradient: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+    values: torch.Tensor, taps: torch.Tensor, gradient: torch.Tensor, needed: tuple[bool, bool]
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     images, channels, height, width = values.shape
     outer = taps.shape[2] // 3
     rows, columns = _side(height, values.dtype), _side(width, values.dtype)
@@ -269,10 +276,14 @@ def _backward(
                 out=mixed[tap, k * rows.block : (k + 1) * rows.block],
             )
     mixed = mixed.view(3, -1, 3 * outer)
-    flat = values.permute(2, 0, 3, 1).reshape(-1, channels)
-    inner = torch.mm(mixed[0], taps[0].t())
-    for tap in (1, 2):
-        inner.addmm_(mixed[tap], taps[tap].t())
-    weights = torch.stack([torch.mm(flat.t(), mixed[tap]) for tap in range(3)])
-    inner = inner.view(height, images, width, channels).permute(1, 3, 0, 2)
-    return inner.contiguous(memory_format=torch.channels_last), weights
+    inner = weights = None
+    if needed[0]:
+        inner = torch.mm(mixed[0], taps[0].t())
+        for tap in (1, 2):
+            inner.addmm_(mixed[tap], taps[tap].t())
+        inner = inner.view(height, images, width, channels).permute(1, 3, 0, 2)
+        inner = inner.contiguous(memory_format=torch.channels_last)
+    if needed[1]:
+        flat = values.permute(2, 0, 3, 1).reshape(-1, channels)
+        weights = torch.stack([torch.mm(flat.t(), mixed[tap]) for tap in range(3)])
+    return inner, weights

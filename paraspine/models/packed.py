@@ -7,7 +7,14 @@ import copy
 import torch
 from torch import nn
 
-__all__ = ["pack_linear"]
+__all__ = ["bf16_in_hardware", "pack_linear"]
+
+
+def bf16_in_hardware() -> bool:
+    """Whether oneDNN is there and the processor computes in bf16."""
+    return torch.backends.mkldnn.is_available() and bool(
+        torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
 
 
 class _Packed(nn.Module):
@@ -15,7 +22,7 @@ class _Packed(nn.Module):
 
     def __init__(self, layer: nn.Linear, dtype: torch.dtype):
         super().__init__()
-        weight = layer.weight.detach().to(dtype)
+        weight = layer.weight.detach().to("cpu", dtype)
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight, None)
         self.bias = layer.bias
 
@@ -36,8 +43,8 @@ def pack_linear(network: nn.Module, dtype: torch.dtype) -> None:
 
     In float32 torch would ask MKL for their products, which on processors of other makers is the
     slower library; in bf16 it would arrange the weights anew in every pass. The network can then
-    neither be trained nor saved. Without oneDNN, and in bf16 on a processor that does not compute
-    in it, nothing is done.
+    neither be trained nor saved, nor brought to another precision than `dtype`. Without oneDNN, and
+    in bf16 on a processor that does not compute in it, nothing is done.
 
     Parameters
     ----------
@@ -50,10 +57,7 @@ def pack_linear(network: nn.Module, dtype: torch.dtype) -> None:
     known = hasattr(mkldnn, "_reorder_linear_weight") and hasattr(mkldnn, "_linear_pointwise")
     if not (torch.backends.mkldnn.is_available() and known):
         return
-    served = [torch.float32]
-    if mkldnn._is_mkldnn_bf16_supported():
-        served.append(torch.bfloat16)
-    if dtype not in served:
+    if dtype != torch.float32 and not (dtype == torch.bfloat16 and bf16_in_hardware()):
         return
     for parent in list(network.modules()):
         for name, layer in parent.named_children():

@@ -55,7 +55,7 @@ class Step(nn.Module):
         self.skip = _conv(outer, None) if outer.shape[1] else None
         self.constant = None
         # What is added to each sample anyway takes the bias along.
-        self.bias = None if bias is None else nn.Parameter(bias.data[:, None, None])
+        self.bias = None if bias is None else nn.Parameter(bias.data[:, None, None], False)
         if isinstance(up, Twofold):
             self.enlarge = TwofoldConvolution(inner)
         elif isinstance(up, nn.ConvTranspose2d) and up.kernel_size == up.stride == (2, 2):
@@ -151,6 +151,7 @@ def _conv(weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Conv2d:
     outer, inner = weight.shape[:2]
     conv = nn.utils.skip_init(nn.Conv2d, inner, outer, 3, padding=1, bias=bias is not None)
     conv.weight.data = weight.clone()
+    conv.requires_grad_(False)
     if bias is not None:
         conv.bias.data = bias.clone()
     return conv

@@ -61,7 +61,7 @@ def test_runs_that_differ_in_much_are_told_apart_by_their_names(make, source, tm
     ]  # fmt: skip
     done = publish(runs, source, tmp_path / "out")
     assert [p.title for p in done.pages] == [
-        "Training (fusion dice split 0)", "Training (unet seed1)",
+        "Training (fusion-dice_split-0)", "Training (unet-seed1)",
     ]  # fmt: skip
 
 
@@ -75,6 +75,16 @@ def test_what_is_empty_says_nothing(make, source, tmp_path):
     assert [p.title for p in done.pages] == [
         "Training (width 8)", "Training (north, width 8)", "Training (width 16)",
     ]  # fmt: skip
+
+
+def test_titles_that_would_be_the_same_are_told_apart_by_their_names(make, source, tmp_path):
+    runs = [
+        make.run(tmp_path / name, make.notebook(title="Training"), name="03_train",
+                 parameters={"left": left, "right": right})
+        for name, left, right in (("a", "", "x"), ("b", "x", ""))
+    ]  # fmt: skip
+    done = publish(runs, source, tmp_path / "out")
+    assert [p.title for p in done.pages] == ["Training (a)", "Training (b)"]
 
 
 def test_many_parameters_fold_away(make, source, tmp_path):

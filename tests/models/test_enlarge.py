@@ -134,6 +134,49 @@ def test_a_module_takes_either_way(channels):
     torch.testing.assert_close(TwofoldConvolution(weight)(values), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_only_the_gradients_that_are_asked_for():
+    values, weight = draw(1, 2, 5, 40), taps_of(draw(2, 2, 3, 3, seed=1))
+    result = enlarge_and_convolve(values.requires_grad_(), weight.requires_grad_())
+    slopes = draw(*result.shape, seed=2)
+    both = torch.autograd.grad(result, (values, weight), slopes)
+    first = enlarge_and_convolve(values, weight.detach())
+    second = enlarge_and_convolve(values.detach(), weight)
+    assert torch.equal(torch.autograd.grad(first, values, slopes)[0], both[0])
+    assert torch.equal(torch.autograd.grad(second, weight, slopes)[0], both[1])
+
+
+def test_a_second_gradient_is_refused():
+    values, taps = draw(1, 2, 3, 3).requires_grad_(), taps_of(draw(2, 2, 3, 3, seed=1))
+    result = enlarge_and_convolve(values, taps).square().sum()
+    (gradient,) = torch.autograd.grad(result, values, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+def test_what_comes_out_may_be_overwritten():
+    values, taps = draw(1, 2, 3, 3).requires_grad_(), taps_of(draw(2, 2, 3, 3, seed=1))
+    enlarge_and_convolve(values, taps).add_(1).mul_(2).sum().backward()
+    expected = torch.autograd.grad(enlarge_and_convolve(values, taps).sum() * 2, values)[0]
+    torch.testing.assert_close(values.grad, expected)
+
+
+def test_double_precision_stays_under_autocast():
+    values = draw(1, 64, 4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not enlarge.pays(values)
+        assert enlarge_and_convolve(values, taps_of(draw(2, 64, 3, 3))).dtype == torch.float64
+
+
+def test_a_replay_with_gradients_enabled():
+    network = build("transunet", 1, 3, width=16, layers=1, image_size=32, dropout=0.2).eval()
+    copy = network.for_inference(replay=True)
+    images = draw(1, 1, 32, 32).float()
+    logits = copy.replay(copy.encode(images))(lambda rate, values, in_place: values)
+    with torch.no_grad():
+        again = copy.replay(copy.encode(images))(lambda rate, values, in_place: values)
+    assert torch.equal(logits, again)
+
+
 def test_metatensors_go_through_a_network():
     from monai.data import MetaTensor
 
