@@ -12,6 +12,7 @@ __all__ = [
     "Dropout",
     "clear",
     "keep_bits",
+    "normalise_and_drop",
     "random_words",
     "rectify_and_drop",
     "threshold_of",
@@ -113,7 +114,8 @@ class _RectifiedAndCleared(torch.autograd.Function):
     def forward(ctx, values, keep, scale):
         ctx.mark_dirty(values)
         ctx.scale = scale
-        clear(values.relu_().mul_(scale), keep, in_place=True)
+        values.relu_()
+        clear(values if scale == 1 else values.mul_(scale), keep, in_place=True)
         ctx.save_for_backward(values)
         return values
 
@@ -122,7 +124,7 @@ class _RectifiedAndCleared(torch.autograd.Function):
         # What is above 0 was neither rectified nor dropped.
         (values,) = ctx.saved_tensors
         gradient = torch.ops.aten.threshold_backward(gradient, values, 0)
-        return gradient.mul_(ctx.scale), None, None
+        return gradient if ctx.scale == 1 else gradient.mul_(ctx.scale), None, None
 
 
 class Dropout(nn.Dropout):
@@ -153,6 +155,20 @@ def rectify_and_drop(values: torch.Tensor, layer: nn.Module) -> torch.Tensor:
     if isinstance(layer, Dropout) and layer.draws_for(values):
         return _RectifiedAndCleared.apply(values, _keep(values, layer.p), 1 / (1 - layer.p))
     return layer(torch.relu_(values))
+
+
+def normalise_and_drop(norm: nn.Module, values: torch.Tensor, layer: nn.Module) -> torch.Tensor:
+    """Compute ``layer(relu(norm(values)))`` for a normalisation with weights and a dropout layer.
+
+    `Dropout` leaves its factor to the weights: ``relu(s x) = s relu(x)``.
+    """
+    if isinstance(layer, Dropout) and layer.draws_for(values):
+        scale = 1 / (1 - layer.p)
+        scaled = {name: tensor * scale for name, tensor in norm.named_parameters()}
+        if set(scaled) == {"weight", "bias"}:
+            values = torch.func.functional_call(norm, scaled, values)
+            return _RectifiedAndCleared.apply(values, _keep(values, layer.p), 1)
+    return rectify_and_drop(norm(values), layer)
 
 
 def _keep(values: torch.Tensor, rate: float) -> torch.Tensor:

@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from paraspine.dropout import Dropout, keep_bits, rectify_and_drop
+from paraspine.dropout import Dropout, keep_bits, normalise_and_drop, rectify_and_drop
 from paraspine.memory_order import channels_last
 from paraspine.models import build
 from paraspine.models.blocks import norm_layer
@@ -113,19 +113,25 @@ def test_networks_have_it():
 
 @pytest.mark.parametrize("norm", ["batch", "instance", "group"])
 @pytest.mark.parametrize("layer", [Dropout(0.3), nn.Dropout(0.3), Dropout(0.0), nn.Identity()])
-def test_rectified_and_dropped_at_once_is_one_after_the_other(norm, layer):
+@pytest.mark.parametrize("scaled", [False, True])
+def test_rectified_and_dropped_at_once_is_one_after_the_other(norm, layer, scaled):
     given = (values(seed=2) - 0.9).requires_grad_()
     found, gradients = [], []
     for combined in (
-        lambda normed: rectify_and_drop(normed, layer.train()),
-        lambda normed: layer.train()(torch.relu(normed)),
+        (lambda block, values: normalise_and_drop(block, values, layer.train()))
+        if scaled
+        else (lambda block, values: rectify_and_drop(block(values), layer.train())),
+        lambda block, values: layer.train()(torch.relu(block(values))),
     ):
         torch.manual_seed(3)
         block = norm_layer(norm, SHAPE[1]).train()
         given.grad = None
-        found.append(combined(block(given)))
+        with torch.no_grad():
+            block.weight.copy_(torch.linspace(-1, 2, SHAPE[1]))
+            block.bias.copy_(torch.linspace(0.5, -0.5, SHAPE[1]))
+        found.append(combined(block, given))
         (found[-1] * values(seed=4)).sum().backward()
-        gradients.append([given.grad, *(p.grad for p in block.parameters())])
+        gradients.append([given.grad, *(p.grad for p in block.parameters()), *block.buffers()])
     torch.testing.assert_close(*found)
     torch.testing.assert_close(*gradients)
     share = (found[0] == 0).float().mean()

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from paraspine.arrays import SettingsError
-from paraspine.dropout import Dropout, rectify_and_drop
+from paraspine.dropout import Dropout, normalise_and_drop
 from paraspine.models.enlarge import Twofold, enlarge_and_convolve, pays, taps_of
 
 __all__ = ["NORMS", "ConvBlock", "Decoder", "Level", "dropout_layer", "initialise", "norm_layer"]
@@ -73,7 +73,7 @@ class ConvBlock(nn.Module):
 
     def complete(self, values: torch.Tensor) -> torch.Tensor:
         """Normalise, rectify and drop what the convolution gave."""
-        return rectify_and_drop(self.norm(values), self.dropout)
+        return normalise_and_drop(self.norm, values, self.dropout)
 
     def fold(self) -> None:
         """Make the normalisation part of the convolution, where its statistics are fixed."""
