@@ -11,9 +11,10 @@ from benchmarks import plain
 from benchmarks.material import Benchmark, Material
 from benchmarks.timing import Case, Row
 from paraspine import models, sampling
+from paraspine.processor import computes_bf16
 from paraspine.sampling.masks import Masks, dropping
 
-__all__ = ["BENCHMARKS", "has_bf16", "without_bf16"]
+__all__ = ["BENCHMARKS", "without_bf16"]
 
 CLASSES, SAMPLES = 5, 10
 #: How many times as fast as full passes, by network and precision.
@@ -24,14 +25,9 @@ BOUNDS = {
 TITLES = {"unet": "UNet", "transunet": "TransUNet"}
 
 
-def has_bf16() -> bool:
-    """Whether the processor computes in bf16."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
 def without_bf16() -> str | None:
     """Say that the processor has no bf16, where it has none."""
-    return None if has_bf16() else "the processor does not compute in bf16"
+    return None if computes_bf16() else "the processor does not compute in bf16"
 
 
 def make_dropout(name: str, material: Material) -> Case:
@@ -70,7 +66,7 @@ def make_dropout(name: str, material: Material) -> Case:
         spread = float(samples.std(dim=0).mean())
         assert spread > 1e-4, f"samples hardly differ ({spread:.2g})"
 
-    bounds = {k: v for k, v in BOUNDS[name].items() if k == "float32" or has_bf16()}
+    bounds = {k: v for k, v in BOUNDS[name].items() if k == "float32" or computes_bf16()}
     return Case(
         rows=[
             Row(

@@ -14,7 +14,6 @@ __all__ = [
     "keep_bits",
     "normalise_and_drop",
     "random_words",
-    "rectify_and_drop",
     "threshold_of",
     "words_for",
 ]
@@ -111,11 +110,9 @@ class _Cleared(torch.autograd.Function):
 
 class _RectifiedAndCleared(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, values, keep, scale):
+    def forward(ctx, values, keep):
         ctx.mark_dirty(values)
-        ctx.scale = scale
-        values.relu_()
-        clear(values if scale == 1 else values.mul_(scale), keep, in_place=True)
+        clear(values.relu_(), keep, in_place=True)
         ctx.save_for_backward(values)
         return values
 
@@ -123,8 +120,7 @@ class _RectifiedAndCleared(torch.autograd.Function):
     def backward(ctx, gradient):
         # What is above 0 was neither rectified nor dropped.
         (values,) = ctx.saved_tensors
-        gradient = torch.ops.aten.threshold_backward(gradient, values, 0)
-        return gradient if ctx.scale == 1 else gradient.mul_(ctx.scale), None, None
+        return torch.ops.aten.threshold_backward(gradient, values, 0), None
 
 
 class Dropout(nn.Dropout):
@@ -146,29 +142,20 @@ class Dropout(nn.Dropout):
         return self.training and values.device.type == "cpu" and inside
 
 
-def rectify_and_drop(values: torch.Tensor, layer: nn.Module) -> torch.Tensor:
-    """Compute ``layer(relu(values))`` for a dropout layer, overwriting `values` where that serves.
-
-    `Dropout` then needs one pass over the gradient instead of three. What computed `values` must
-    not need them for its own gradient, as normalisations don't.
-    """
-    if isinstance(layer, Dropout) and layer.draws_for(values):
-        return _RectifiedAndCleared.apply(values, _keep(values, layer.p), 1 / (1 - layer.p))
-    return layer(torch.relu_(values))
-
-
 def normalise_and_drop(norm: nn.Module, values: torch.Tensor, layer: nn.Module) -> torch.Tensor:
-    """Compute ``layer(relu(norm(values)))`` for a normalisation with weights and a dropout layer.
+    """Compute ``layer(relu(norm(values)))`` for a normalisation and a dropout layer.
 
-    `Dropout` leaves its factor to the weights: ``relu(s x) = s relu(x)``.
+    `Dropout` leaves its factor to the normalisation's weights, since ``s relu(x) = relu(s x)``, and
+    needs one pass over the gradient instead of three. The normalisation must not need what it gave
+    for its own gradient: that is overwritten.
     """
     if isinstance(layer, Dropout) and layer.draws_for(values):
         scale = 1 / (1 - layer.p)
         scaled = {name: tensor * scale for name, tensor in norm.named_parameters()}
         if set(scaled) == {"weight", "bias"}:
             values = torch.func.functional_call(norm, scaled, values)
-            return _RectifiedAndCleared.apply(values, _keep(values, layer.p), 1)
-    return rectify_and_drop(norm(values), layer)
+            return _RectifiedAndCleared.apply(values, _keep(values, layer.p))
+    return layer(torch.relu_(norm(values)))
 
 
 def _keep(values: torch.Tensor, rate: float) -> torch.Tensor:

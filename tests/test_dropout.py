@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from paraspine.dropout import Dropout, keep_bits, normalise_and_drop, rectify_and_drop
+from paraspine.dropout import Dropout, keep_bits, normalise_and_drop
 from paraspine.memory_order import channels_last
 from paraspine.models import build
 from paraspine.models.blocks import norm_layer
@@ -113,14 +113,11 @@ def test_networks_have_it():
 
 @pytest.mark.parametrize("norm", ["batch", "instance", "group"])
 @pytest.mark.parametrize("layer", [Dropout(0.3), nn.Dropout(0.3), Dropout(0.0), nn.Identity()])
-@pytest.mark.parametrize("scaled", [False, True])
-def test_rectified_and_dropped_at_once_is_one_after_the_other(norm, layer, scaled):
+def test_normalised_and_dropped_at_once_is_one_after_the_other(norm, layer):
     given = (values(seed=2) - 0.9).requires_grad_()
     found, gradients = [], []
     for combined in (
-        (lambda block, values: normalise_and_drop(block, values, layer.train()))
-        if scaled
-        else (lambda block, values: rectify_and_drop(block(values), layer.train())),
+        lambda block, values: normalise_and_drop(block, values, layer.train()),
         lambda block, values: layer.train()(torch.relu(block(values))),
     ):
         torch.manual_seed(3)

@@ -248,7 +248,7 @@ def _differing(kin: Sequence[_Source]) -> list[tuple[_Source, str]]:
     times = Counter(words)
     return [
         (item, item.folder.name)
-        if item.folder is not None and len(kin) > 1 and (len(names) > MOST_WORDS or times[text] > 1)
+        if item.folder is not None and (len(names) > MOST_WORDS or times[text] > 1)
         else (item, text)
         for item, text in zip(kin, words, strict=True)
     ]

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-from paraspine.models.packed import bf16_in_hardware
+from paraspine.processor import computes_bf16
 
 __all__ = [
     "Twofold",
@@ -59,14 +59,14 @@ class TwofoldConvolution(nn.Module):
 
     def __init__(self, weight: torch.Tensor):
         super().__init__()
+        self.up = Twofold()
         self.taps = nn.Parameter(taps_of(weight.detach()).clone(), requires_grad=False)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Compute ``(B, out, 2 H, 2 W)``."""
         if pays(values):
             return enlarge_and_convolve(values, self.taps)
-        values = F.interpolate(values, scale_factor=2, mode="bilinear", align_corners=True)
-        return F.conv2d(values, weight_of(self.taps), padding=1)
+        return F.conv2d(self.up(values), weight_of(self.taps), padding=1)
 
 
 def pays(values: torch.Tensor) -> bool:
@@ -74,7 +74,7 @@ def pays(values: torch.Tensor) -> bool:
     kind = _kind(values)
     if values.device.type != "cpu" or values.shape[1] < CHANNELS.get(kind, math.inf):
         return False
-    return kind == torch.float32 or bf16_in_hardware()
+    return kind == torch.float32 or computes_bf16()
 
 
 def _kind(values: torch.Tensor) -> torch.dtype:

@@ -7,14 +7,9 @@ import copy
 import torch
 from torch import nn
 
-__all__ = ["bf16_in_hardware", "pack_linear"]
+from paraspine.processor import computes_bf16
 
-
-def bf16_in_hardware() -> bool:
-    """Whether oneDNN is there and the processor computes in bf16."""
-    return torch.backends.mkldnn.is_available() and bool(
-        torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    )
+__all__ = ["pack_linear"]
 
 
 class _Packed(nn.Module):
@@ -57,7 +52,7 @@ def pack_linear(network: nn.Module, dtype: torch.dtype) -> None:
     known = hasattr(mkldnn, "_reorder_linear_weight") and hasattr(mkldnn, "_linear_pointwise")
     if not (torch.backends.mkldnn.is_available() and known):
         return
-    if dtype != torch.float32 and not (dtype == torch.bfloat16 and bf16_in_hardware()):
+    if dtype != torch.float32 and not (dtype == torch.bfloat16 and computes_bf16()):
         return
     for parent in list(network.modules()):
         for name, layer in parent.named_children():

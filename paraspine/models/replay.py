@@ -52,7 +52,7 @@ class Step(nn.Module):
         inner, outer = weight[:, : level.up_channels], weight[:, level.up_channels :]
         self.rate, self.norm = first.rate, first.norm
         self.second = _scaled(level.second)
-        self.skip = _conv(outer, None) if outer.shape[1] else None
+        self.skip = _conv(outer) if outer.shape[1] else None
         self.constant = None
         # What is added to each sample anyway takes the bias along.
         self.bias = None if bias is None else nn.Parameter(bias.data[:, None, None], False)
@@ -70,11 +70,9 @@ class Step(nn.Module):
             )
             self.enlarge.weight.data = F.conv2d(up.weight.data, inner, padding=2)
             if up.bias is not None:
-                self.constant = _conv(
-                    torch.einsum("omhw,m->ohw", inner, up.bias.data)[:, None], None
-                )
+                self.constant = _conv(torch.einsum("omhw,m->ohw", inner, up.bias.data)[:, None])
         else:
-            self.enlarge = nn.Sequential(up, _conv(inner, None))
+            self.enlarge = nn.Sequential(up, _conv(inner))
 
     def fixed(self, skip: torch.Tensor | None, values: torch.Tensor) -> torch.Tensor | None:
         """Return what does not depend on the sample: of the skip, and the biases."""
@@ -147,14 +145,11 @@ def _scaled(block: ConvBlock) -> ConvBlock:
     return block
 
 
-def _conv(weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Conv2d:
+def _conv(weight: torch.Tensor) -> nn.Conv2d:
     outer, inner = weight.shape[:2]
-    conv = nn.utils.skip_init(nn.Conv2d, inner, outer, 3, padding=1, bias=bias is not None)
+    conv = nn.utils.skip_init(nn.Conv2d, inner, outer, 3, padding=1, bias=False)
     conv.weight.data = weight.clone()
-    conv.requires_grad_(False)
-    if bias is not None:
-        conv.bias.data = bias.clone()
-    return conv
+    return conv.requires_grad_(False)
 
 
 def _drop(drop: Drop, rate: float, values: torch.Tensor, in_place: bool) -> torch.Tensor:

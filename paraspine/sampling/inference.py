@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from paraspine import losses
 from paraspine.arrays import ImageError, ModelError, SettingsError, ShapeError
 from paraspine.memory_order import channels_last
+from paraspine.processor import computes_bf16
 
 __all__ = [
     "Runner",
@@ -178,8 +179,7 @@ def find_precision(precision: str, device: torch.device) -> bool:
     if precision == "auto":
         if device.type == "cuda":
             return torch.cuda.is_bf16_supported(including_emulation=False)
-        available = device.type == "cpu" and torch.backends.mkldnn.is_available()
-        return available and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return device.type == "cpu" and computes_bf16()
     return precision == "bf16"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from paraspine.arrays import SettingsError
+from paraspine.processor import computes_bf16
 from paraspine.training.settings import Settings
 
 __all__ = ["autocast", "choose_device", "choose_precision", "conditions", "switches"]
@@ -46,7 +47,7 @@ def choose_precision(name: str, device: torch.device) -> str:
     if name == "auto":
         if device.type == "cuda":
             return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float32"
-        return "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "float32"
+        return "bf16" if computes_bf16() else "float32"
     if name == "tf32" and device.type != "cuda":
         raise SettingsError('precision: "tf32" is for NVIDIA GPUs; use "float32" or "auto".')
     return name

@@ -40,51 +40,51 @@ def test_a_single_run_keeps_the_name_of_its_notebook(make, source, tmp_path):
     assert page.cells[0].source.endswith("Some words.")
 
 
-def test_runs_of_one_notebook_are_told_apart_by_what_differs(make, source, tmp_path):
+def trainings(make, source, tmp_path, parameters):
+    """Publish runs of one notebook, by name."""
     runs = [
-        make.run(tmp_path / name, make.notebook(title="Training"), name="03_train",
-                 parameters={"model": "unet", "fusion": fusion, "seed": seed})
-        for name, fusion, seed in (("m0", "majority", 0), ("r0", "random", 0), ("r1", "random", 1))
-    ]  # fmt: skip
-    done = publish(runs, source, tmp_path / "out")
-    assert [p.name for p in done.pages] == ["03_train-m0", "03_train-r0", "03_train-r1"]
-    assert [p.title for p in done.pages] == [
+        make.run(tmp_path / name, make.notebook(title="Training"), name="03_train", parameters=own)
+        for name, own in parameters.items()
+    ]
+    return publish(runs, source, tmp_path / "out").pages
+
+
+def test_runs_of_one_notebook_are_told_apart_by_what_differs(make, source, tmp_path):
+    pages = trainings(make, source, tmp_path, {
+        "m0": {"model": "unet", "fusion": "majority", "seed": 0},
+        "r0": {"model": "unet", "fusion": "random", "seed": 0},
+        "r1": {"model": "unet", "fusion": "random", "seed": 1},
+    })  # fmt: skip
+    assert [p.name for p in pages] == ["03_train-m0", "03_train-r0", "03_train-r1"]
+    assert [p.title for p in pages] == [
         "Training (majority, seed 0)", "Training (random, seed 0)", "Training (random, seed 1)",
     ]  # fmt: skip
 
 
 def test_runs_that_differ_in_much_are_told_apart_by_their_names(make, source, tmp_path):
-    runs = [
-        make.run(tmp_path / name, make.notebook(title="Training"), name="03_train",
-                 parameters={f"option_{i}": i * step for i in range(1, 7)} | {"center": ""})
+    pages = trainings(make, source, tmp_path, {
+        name: {f"option_{i}": i * step for i in range(1, 7)} | {"center": ""}
         for name, step in (("fusion-dice_split-0", 1), ("unet-seed1", 2))
-    ]  # fmt: skip
-    done = publish(runs, source, tmp_path / "out")
-    assert [p.title for p in done.pages] == [
-        "Training (fusion-dice_split-0)", "Training (unet-seed1)",
-    ]  # fmt: skip
+    })  # fmt: skip
+    assert [p.title for p in pages] == ["Training (fusion-dice_split-0)", "Training (unet-seed1)"]
 
 
 def test_what_is_empty_says_nothing(make, source, tmp_path):
-    runs = [
-        make.run(tmp_path / name, make.notebook(title="Training"), name="03_train",
-                 parameters={"center": center, "width": width})
-        for name, center, width in (("a", "", 8), ("b", "north", 8), ("c", "", 16))
-    ]  # fmt: skip
-    done = publish(runs, source, tmp_path / "out")
-    assert [p.title for p in done.pages] == [
+    pages = trainings(make, source, tmp_path, {
+        "a": {"center": "", "width": 8},
+        "b": {"center": "north", "width": 8},
+        "c": {"center": "", "width": 16},
+    })  # fmt: skip
+    assert [p.title for p in pages] == [
         "Training (width 8)", "Training (north, width 8)", "Training (width 16)",
     ]  # fmt: skip
 
 
 def test_titles_that_would_be_the_same_are_told_apart_by_their_names(make, source, tmp_path):
-    runs = [
-        make.run(tmp_path / name, make.notebook(title="Training"), name="03_train",
-                 parameters={"left": left, "right": right})
-        for name, left, right in (("a", "", "x"), ("b", "x", ""))
-    ]  # fmt: skip
-    done = publish(runs, source, tmp_path / "out")
-    assert [p.title for p in done.pages] == ["Training (a)", "Training (b)"]
+    pages = trainings(make, source, tmp_path, {
+        "a": {"left": "", "right": "x"}, "b": {"left": "x", "right": ""},
+    })  # fmt: skip
+    assert [p.title for p in pages] == ["Training (a)", "Training (b)"]
 
 
 def test_many_parameters_fold_away(make, source, tmp_path):
