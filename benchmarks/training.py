@@ -75,8 +75,8 @@ def make_epoch(name: str, material: Material) -> Case:
         check=check,
         threads=material.threads,
         note=f"{count} images in batches of {settings.batch_size}, augmented; "
-        f"{models.parameter_count(network) / 1e6:.2f} million parameters; ours with its "
-        f"checkpoint; MONAI with CacheDataset, DiceCELoss, torch's own dropout and "
+        f"{models.parameter_count(network) / 1e6:.2f} million parameters; ours with the "
+        f"files that it leaves; MONAI with CacheDataset, DiceCELoss, torch's own dropout and "
         f"enlargement, {workers} worker processes; the first "
         "loss equal to 1e-5 in float32 and 0.02 in bf16, the second to 2e-3",
         rounds=5,

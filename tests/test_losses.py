@@ -371,3 +371,55 @@ def test_the_normalised_relu_keeps_a_negative_score_and_the_maximum_teachable():
     # over the maximum 4, a constant: a tenth of 1/4 where the score is negative, 1/4 elsewhere
     torch.testing.assert_close(scores.grad[0, 1], torch.tensor([0.025, 0.25, 0.25]))
     assert (scores.grad[0, 0] == 0).all()  # background has no score of its own
+
+
+@given(
+    hnp.arrays(np.float32, (2, 3, 3, 2), elements=st.floats(-60, 60, width=32)),
+    hnp.arrays(np.uint8, (2, 3, 2), elements=st.integers(0, 2)),
+    st.fixed_dictionaries(
+        {
+            "batch": st.booleans(),
+            "include_background": st.booleans(),
+            "class_weights": st.sampled_from([None, (1.0, 2.0, 0.5), (0.0, 1.0, 1.0)]),
+            "dice_weight": st.sampled_from([0.0, 0.4, 1.0]),
+            "ce_weight": st.sampled_from([0.0, 0.6, 1.0]),
+        }
+    ),
+    st.sampled_from([torch.float32, torch.bfloat16]),
+)
+@settings(deadline=None, max_examples=150)
+def test_dice_ce_of_class_numbers_and_its_gradient_equal_autograd(scores, target, options, dtype):
+    target = torch.from_numpy(target)
+    soft = F.one_hot(target.long(), 3).movedim(-1, 1).float()  # takes the way of soft labels
+    found = []
+    for labels in (target, soft):
+        logits = torch.from_numpy(scores).to(dtype).requires_grad_()
+        value = losses.dice_ce(logits, labels, **options)
+        (3 * value).backward()
+        found.append((value.detach(), logits.grad.float()))
+    (value, gradient), (plain, wanted) = found
+    torch.testing.assert_close(value, plain, rtol=2e-6, atol=2e-6)
+    torch.testing.assert_close(
+        gradient, wanted, rtol=8e-3 if dtype != torch.float32 else 1e-5, atol=2e-6
+    )
+
+
+def test_gradient_of_dice_ce_is_in_the_order_of_the_scores(batch):
+    logits, hard, _ = batch
+    for order in (torch.channels_last, torch.contiguous_format):
+        scores = logits.clone().contiguous(memory_format=order).requires_grad_()
+        given = []
+        scores.register_hook(given.append)
+        losses.dice_ce(scores, hard).backward()
+        assert given[0].stride() == scores.stride()
+
+
+def test_dice_ce_of_a_single_class_and_of_numbers_that_are_none(batch):
+    one = torch.zeros(1, 1, 4, requires_grad=True)
+    losses.dice_ce(one, torch.zeros(1, 4, dtype=torch.long)).backward()
+    assert torch.equal(one.grad, torch.zeros_like(one))
+    # A number that is no class is in no class, as before its one-hot form is made.
+    logits, hard, _ = batch
+    other = torch.where(hard == 2, 255, hard).to(torch.uint8)
+    soft = F.one_hot(hard, 3).movedim(-1, 1).float() * (hard != 2)[:, None]
+    torch.testing.assert_close(losses.dice_ce(logits, other), losses.dice_ce(logits, soft))

@@ -8,6 +8,7 @@ import torch
 
 from paraspine.arrays import SettingsError, ShapeError
 from paraspine.losses.activation import probabilities
+from paraspine.losses.class_numbers import dice_ce_of_numbers, serves
 
 __all__ = ["cross_entropy", "dice", "dice_ce", "dice_focal", "one_hot"]
 
@@ -167,7 +168,20 @@ def dice_ce(
     Returns
     -------
     torch.Tensor, scalar, float32
+        On the CPU, for class numbers and the product, it has a first derivative and no second.
     """
+    if soft_overlap == "product" and serves(logits, target):
+        weights = _weights(class_weights, logits)
+        return dice_ce_of_numbers(
+            logits,
+            target,
+            None if weights is None else weights.flatten(),
+            dice_weight=dice_weight,
+            ce_weight=ce_weight,
+            batch=batch,
+            include_background=include_background,
+            smooth=smooth,
+        )
     g = one_hot(logits, target)
     log_p = logits.float().log_softmax(1)
     overlap = _dice(

@@ -159,7 +159,8 @@ class Loop:
         self._close(mean, measured, rate)
         dice = measured["validation_dice"]
         bar.set_postfix(epoch=place.epoch, loss=f"{mean:.4f}", dice=f"{dice:.3f}")
-        if place.stopped or self._due():
+        # The result follows the last epoch at once and takes no longer to write than a checkpoint.
+        if not place.stopped and self._due():
             self._save()
 
     def _due(self) -> bool:

@@ -34,7 +34,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(tmp_path, tiny, new_
     run = new_run("whole")
     settings = tiny.settings(precision=precision)
     training.fit(tiny.network(), tiny.data(), settings, run)
-    # Of the 12 iterations, 2, 3, 4, 6, 8, 9, 10 and 12 are followed by a checkpoint.
+    # Of the 12 iterations, 2, 3, 4, 6, 8, 9 and 10 are followed by a checkpoint.
     kills = [
         "step:1",  # before there is any
         "half:1",  # half of the first one written
@@ -46,7 +46,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(tmp_path, tiny, new_
             "after rename:2",  # of the checkpoint of iteration 8
             "half:1",
             "step:3",
-            "after rename:3",  # last checkpoint, weights, history: no times yet
+            "after rename:2",  # weights, history: no times yet
             "before rename:4",  # all but the summary
             "after rename:4",  # everything, and still the checkpoint
         ]
