@@ -2,11 +2,13 @@
 
 Each statistic is made of sums over subjects, so a resample of subjects costs one multiplication,
 and conditions that share their draws can be subtracted resample by resample: that is what makes an
-interval of a difference a paired one.
+interval of a difference a paired one. What another training of a network would change is a second
+source of chance, which only several trainings show; `contrast` puts both into one interval.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -20,7 +22,16 @@ from paraspine.arrays import SettingsError
 from paraspine.measures.frames import error_detectors
 from paraspine.measures.tables import CONDITION, join
 
-__all__ = ["QUANTITIES", "Cell", "Evidence", "estimate_of", "evidence", "replicates", "samples_of"]
+__all__ = [
+    "QUANTITIES",
+    "Cell",
+    "Evidence",
+    "contrast",
+    "estimate_of",
+    "evidence",
+    "replicates",
+    "samples_of",
+]
 
 #: What `replicates` computes, and the measures that it is computed from.
 QUANTITIES = {
@@ -40,6 +51,14 @@ QUANTITIES = {
 SHARES = ("epistemic", "aleatoric", "joint", "unique_aleatoric", "epistemic_over_aleatoric")
 #: Quantities with a value per structure.
 BY_CLASS = ("brier", "dice")
+#: Between which values a quantity lies, where it is not from 0 to 1.
+RANGES = {
+    "brier": (0.0, np.inf),
+    "entropy": (0.0, np.inf),
+    "entropy_sd": (0.0, np.inf),
+    "correlation": (-1.0, 1.0),
+    "epistemic_over_aleatoric": (-1.0, 1.0),
+}
 
 
 class Cell(NamedTuple):
@@ -85,6 +104,13 @@ class Evidence:
     def runs_of(self, cell: Cell) -> list[tuple]:
         """The runs that fill a cell: one per seed."""
         return [run for run in self.runs() if Cell(run[0], run[1], run[3]) == cell]
+
+    def trainings(self, cells: Iterable[Cell]) -> int:
+        """How often the networks of some cells were trained, the fewest; an ensemble once."""
+        return min(
+            1 if cell.method == "ensemble" else len({run[2] for run in self.runs_of(cell)})
+            for cell in cells
+        )
 
     def ensembles(self, cells: Iterable[Cell]) -> str:
         """Kind and size of the ensembles among some cells, as their runs are named; else empty."""
@@ -185,14 +211,85 @@ def replicates(
     -------
     numpy.ndarray of float, (len(terms), 1 + resamples)
         The first column is from all subjects. All terms are computed on the images that all of
-        their runs have, and share their draws. A cell with several seeds is the mean over them.
-        NaN where undefined.
+        their runs have, and share their draws. A cell with several seeds is the mean over them,
+        and its resamples are of subjects alone (`contrast` has the trainings too). NaN where
+        undefined.
 
     Raises
     ------
     SettingsError
         If a quantity is unknown or a cell was not run.
     """
+    each = _of_runs(found, quantity, terms, only)
+    return np.stack([np.mean(list(values.values()), axis=0) for values in each])
+
+
+def contrast(
+    found: Evidence,
+    quantity: str,
+    terms: Sequence[Sequence[Cell]],
+    factors: Sequence[float] = (1.0,),
+    *,
+    only: str | None = None,
+) -> np.ndarray:
+    """A sum of terms, from all subjects and from each resample of subjects and trainings.
+
+    Of a network that was trained n times with other seeds, the mean over the trainings is taken. To
+    each resample of subjects comes a draw of Student's t with n - 1 degrees of freedom, times the
+    trainings' standard deviation over the root of n: what is known of the mean over all trainings
+    that there might be, if they are normally distributed (its posterior, by the usual prior).
+    Terms of the same network are combined training by training first, so that a difference between
+    two ways of sampling has its own deviation; networks of other architectures or targets, and
+    ensembles, are other trainings. Of one training, and of an ensemble, nothing is known of that
+    deviation, and the resamples are of subjects alone.
+
+    Parameters
+    ----------
+    found, quantity, terms, only
+        As for `replicates`.
+    factors : sequence of float, (len(terms),)
+        Of the terms.
+
+    Returns
+    -------
+    numpy.ndarray of float, (1 + resamples,)
+        The first is from all subjects. A single term stays within the quantity's range.
+    """
+    each = _of_runs(found, quantity, terms, only)
+    total = np.zeros(1 + found.resamples)
+    networks: dict[tuple, list[tuple]] = {}
+    for factor, term, values in zip(factors, terms, each, strict=True):
+        total += factor * np.mean(list(values.values()), axis=0)
+        model, fusion, method = term[0]
+        if method != "ensemble":
+            networks.setdefault((model, fusion), []).append((factor, values))
+    for network, parts in networks.items():
+        seeds = _by_seed(parts)
+        if len(seeds) > 1:
+            error = np.std(seeds, ddof=1) / np.sqrt(len(seeds))
+            stream = np.random.default_rng(zlib.crc32(" ".join(network).encode()))
+            total[1:] += error * stream.standard_t(len(seeds) - 1, found.resamples)
+    if len(terms) == 1 and factors[0] == 1:
+        total = np.clip(total, *RANGES.get(quantity, (0.0, 1.0)))
+    return total
+
+
+def _by_seed(parts: Sequence[tuple[float, Mapping]]) -> list[float]:
+    """What each training contributes to a sum, from all subjects; of the seeds in all its terms."""
+    tables = []
+    for factor, values in parts:
+        table: dict = {}
+        for pair, drawn in values.items():
+            table.setdefault(pair[0][2], []).append(factor * drawn[0])
+        tables.append({seed: np.mean(own) for seed, own in table.items()})
+    shared = [seed for seed in tables[0] if all(seed in table for table in tables)]
+    return [sum(table[seed] for table in tables) for seed in shared]
+
+
+def _of_runs(
+    found: Evidence, quantity: str, terms: Sequence[Sequence[Cell]], only: str | None
+) -> list[dict[tuple, np.ndarray]]:
+    """For each term, its runs (of each cell one) to what `replicates` averages over them."""
     if quantity not in QUANTITIES:
         raise SettingsError(f"quantity: expected one of {', '.join(QUANTITIES)}, got {quantity!r}.")
     for cell in (c for term in terms for c in term):
@@ -208,7 +305,8 @@ def replicates(
         table = table[table.index.get_level_values("class") == only]
     table = table.dropna()
     if table.empty:
-        return np.full((len(terms), 1 + found.resamples), np.nan)
+        undefined = np.full(1 + found.resamples, np.nan)
+        return [dict.fromkeys(term, undefined) for term in paired]
     subjects = table.index.get_level_values("subject").to_numpy()
     count, mean, spread = _moments(table.to_numpy(), subjects, found.resamples)
     place = {column: i for i, column in enumerate(columns)}
@@ -225,7 +323,7 @@ def replicates(
             return _correlation(part, 0, 1, count)
         return _share(part, count, quantity)
 
-    return np.stack([np.mean([of(pair) for pair in term], axis=0) for term in paired])
+    return [{pair: of(pair) for pair in term} for term in paired]
 
 
 def estimate_of(values: np.ndarray) -> statistics.Estimate:
@@ -238,9 +336,12 @@ def estimate_of(values: np.ndarray) -> statistics.Estimate:
 def _pairs(found: Evidence, term: Sequence[Cell]) -> list[tuple]:
     """Runs of a term's cells together: of the same seed where there are such, else each with each.
 
-    Shares pair an epistemic run with the aleatoric one of the same training.
+    Shares pair an epistemic run with the aleatoric one of the same training; an ensemble has no
+    single one.
     """
     every = list(product(*(found.runs_of(cell) for cell in term)))
+    if any(cell.method == "ensemble" for cell in term):
+        return every
     return [pair for pair in every if len({run[2] for run in pair}) == 1] or every
 
 
@@ -299,15 +400,16 @@ def _share(spread, count, quantity: str) -> np.ndarray:
     return np.where(defined, parts[quantity], np.nan)
 
 
-def _precision(found: Evidence, terms: list[list[tuple]]) -> np.ndarray:
+def _precision(found: Evidence, terms: list[list[tuple]]) -> list[dict[tuple, np.ndarray]]:
     """AUC-PR of predictive entropy over the pooled voxels of the subjects that all runs have."""
     runs = list(dict.fromkeys(run for term in terms for run in term))
     parts = [found.detectors.get(run, {}) for run in runs]
     shared = tuple(s for s in parts[0] if all(s in part for part in parts))
     if not shared:
-        return np.full((len(terms), 1 + found.resamples), np.nan)
+        undefined = np.full(1 + found.resamples, np.nan)
+        return [{(run,): undefined for run in term} for term in terms]
     values = {run: _precision_of(found, run, shared) for run in runs}
-    return np.stack([np.mean([values[run] for run in term], axis=0) for term in terms])
+    return [{(run,): values[run] for run in term} for term in terms]
 
 
 def _precision_of(found: Evidence, run: tuple, subjects: tuple) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from paraspine import published, statistics, text
-from paraspine.measures.paired import Evidence, estimate_of, replicates
+from paraspine.measures.paired import Evidence, contrast, estimate_of
 from paraspine.measures.printed import (
     PAPER,
     digits_of,
@@ -62,10 +62,11 @@ def beside_published(found: Evidence, name: str) -> pd.DataFrame:
     pandas.DataFrame
         ``table``, ``system``, ``condition``, ``target``, ``metric``, ``unit``, ``published``,
         ``published_sd``, ``note`` as printed; ``value``, ``low``, ``high`` (95 %, resampling
-        subjects) and ``sd`` (over images; only where the paper prints one) of this run in the
-        printed unit, NaN where there is none; ``place`` of the published value: ``"inside"``,
-        ``"above"`` or ``"below"`` this run's interval, empty without one; ``status``: empty, or why
-        this run has no such cell; ``ensemble``: its kind and size where this run's cell has one.
+        subjects and, where there are several, trainings) and ``sd`` (over images; only where the
+        paper prints one) of this run in the printed unit, NaN where there is none; ``place`` of the
+        published value: ``"inside"``, ``"above"`` or ``"below"`` this run's interval, empty without
+        one; ``status``: empty, or why this run has no such cell; ``ensemble``: its kind and size
+        where this run's cell has one.
     """
     lines = []
     for row in published.table(PAPER, name).itertuples():
@@ -118,11 +119,10 @@ def structure_named(structures: Iterable[str], target: str) -> str | None:
 def _measured(found: Evidence, name: str, target: str, cells) -> tuple[statistics.Estimate, float]:
     if name == "Table 5":
         if len(cells) == 1:  # the squared correlation of one uncertainty is its share
-            r = replicates(found, "correlation", [cells])[0]
-            return estimate_of(r**2), np.nan
-        return estimate_of(replicates(found, target, [cells])[0]), np.nan
+            return estimate_of(contrast(found, "correlation", [cells]) ** 2), np.nan
+        return estimate_of(contrast(found, target, [cells])), np.nan
     only = structure_named(found.structures(), target) if target != "all" else None
-    value = estimate_of(replicates(found, QUANTITY[name], [cells], only=only)[0])
+    value = estimate_of(contrast(found, QUANTITY[name], [cells], only=only))
     if name != "Table 4":
         return value, np.nan
     wide = found.wide("dice").xs(only, level="class")

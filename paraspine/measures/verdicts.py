@@ -10,7 +10,7 @@ import pandas as pd
 from paraspine import statistics, text
 from paraspine.measures.claims import CLAIMS, Claim, Comparison
 from paraspine.measures.limits import FEWEST, MANY
-from paraspine.measures.paired import Evidence, estimate_of, replicates
+from paraspine.measures.paired import Evidence, contrast, estimate_of
 from paraspine.measures.printed import missing_words
 
 __all__ = [
@@ -102,10 +102,11 @@ def claims_table(found: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFr
     pandas.DataFrame
         ``table``, ``claim``, ``said`` (where in the paper), ``statistic``, ``quantity``, ``kind``,
         ``bound_low``, ``bound_high``, ``where``; ``printed`` (the same statistic of the published
-        table, NaN where it has none), ``value``, ``low``, ``high`` (95 %, resampling subjects; both
-        sides of a difference share the resamples) in units of 1; ``subjects`` (how many were
-        measured); ``verdict`` (one of `VERDICTS`) and ``why`` there is none; ``ensemble``: kind and
-        size of this run's ensembles in it, else empty.
+        table, NaN where it has none), ``value``, ``low``, ``high`` (95 %, resampling subjects and,
+        where there are several, trainings; both sides of a difference share the subjects) in units
+        of 1; ``subjects`` (how many were measured); ``trainings`` (of each network, the fewest; an
+        ensemble counts once; 0 where it was not run); ``verdict`` (one of `VERDICTS`) and ``why``
+        there is none; ``ensemble``: kind and size of this run's ensembles in it, else empty.
     """
     lines = []
     for claim in claims:
@@ -115,8 +116,7 @@ def claims_table(found: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFr
             verdict, why = "not run", missing
             if not missing:
                 factors, terms = zip(*place.terms, strict=True)
-                drawn = np.array(factors) @ replicates(found, claim.quantity, terms)
-                value = estimate_of(drawn)
+                value = estimate_of(contrast(found, claim.quantity, terms, factors))
                 verdict, why = judge(value, claim.kind, claim.bounds, found.subjects())
             lines.append(
                 {
@@ -134,6 +134,7 @@ def claims_table(found: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFr
                     "low": value.low,
                     "high": value.high,
                     "subjects": found.subjects(),
+                    "trainings": 0 if missing else found.trainings(place.cells()),
                     "verdict": verdict,
                     "why": why,
                     "ensemble": "" if missing else found.ensembles(place.cells()),
@@ -262,7 +263,27 @@ def claims_sentence(table: pd.DataFrame, source: str) -> str:
             "for their number: where nothing differs, about one in twenty excludes 0"
             + (", and more of them with so few subjects." if subjects < MANY else ".")
         )
+        words.append(_trainings_sentence(table.loc[table["verdict"] != "not run", "trainings"]))
     return " ".join(words)
+
+
+def _trainings_sentence(trainings: pd.Series) -> str:
+    """What the intervals hold of the trainings' chance, and what they don't."""
+    once = int((trainings == 1).sum())
+    if once == len(trainings):
+        return (
+            "Each network was trained once, and what another training would change is in no "
+            "interval: a verdict is on these trainings. With several `seeds` it would be on the "
+            "networks."
+        )
+    most = trainings[trainings > 1]
+    told = text.count(most.min(), "training")
+    if most.min() < most.max():
+        told = f"{most.min()} to {text.count(most.max(), 'training')}"
+    words = f"The intervals hold what another training would change, from {told} of each network"
+    if once:
+        words += f", but for {text.count(once, 'comparison')} with an ensemble or a single training"
+    return words + "."
 
 
 def headline_claims(table: pd.DataFrame) -> str:

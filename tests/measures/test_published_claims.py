@@ -5,12 +5,20 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.metrics import average_precision_score
 
 from paraspine import measures, metrics, published, statistics
 from paraspine.arrays import SettingsError
 from paraspine.measures.claims import CLAIMS
-from paraspine.measures.paired import QUANTITIES, Cell, Evidence, replicates, samples_of
+from paraspine.measures.paired import (
+    QUANTITIES,
+    Cell,
+    Evidence,
+    contrast,
+    replicates,
+    samples_of,
+)
 from paraspine.measures.printed import missing_words, printed_cell
 from paraspine.measures.published import TABLES
 from paraspine.measures.verdicts import VERDICTS, claims_summary, judge
@@ -189,6 +197,124 @@ def test_a_cell_with_seeds_is_the_mean_over_them():
     ]
     found = Evidence(pd.concat(parts), {}, 20)
     assert replicates(found, "brier", [[Cell("unet", "majority", "single")]])[0, 0] == 0.002
+
+
+# -- trainings -------------------------------------------------------------------------------------
+
+UNET, TRANSUNET = (Cell(model, "majority", "single") for model in ("unet", "transunet"))
+
+
+def trained(briers, resamples=4000):
+    """Evidence of networks whose images all have the same Brier score: subjects don't differ.
+
+    `briers` are the scores of each cell, one per seed.
+    """
+    parts = [
+        run_frame(*cell, seed=seed, brier=value, structures=STRUCTURES[:1])
+        for cell, values in briers.items()
+        for seed, value in enumerate(values)
+    ]
+    return Evidence(pd.concat(parts, ignore_index=True), {}, resamples)
+
+
+def test_contrast_of_one_training_resamples_subjects_alone():
+    found = book(EVERY[:3], entropy=noisy, dice=lambda *r: 0.9 + noisy(*r), resamples=200)
+    first, second, third = ([Cell(*r)] for r in EVERY[:3])
+    for quantity in ("dice", "entropy", "correlation"):
+        plain = [1, -1] @ replicates(found, quantity, [first, second])
+        assert contrast(found, quantity, [first, second], (1, -1)) == pytest.approx(plain)
+    shares = [first + third]
+    assert contrast(found, "joint", shares) == pytest.approx(replicates(found, "joint", shares)[0])
+
+
+def test_contrast_of_several_trainings_by_hand():
+    """Mean 2, standard error 1 / sqrt(3), two degrees of freedom."""
+    found = trained({UNET: [0.1, 0.2, 0.3]}, resamples=20000)
+    drawn = contrast(found, "brier", [[UNET]])
+    assert drawn[0] == pytest.approx(0.2)
+    own = stats.t(2, loc=0.2, scale=0.1 / np.sqrt(3))
+    below = own.cdf(0)  # what would lie below is 0: no Brier score does
+    assert np.mean(drawn[1:] == 0) == pytest.approx(below, abs=0.005)
+    for share in (0.1, 0.25, 0.5, 0.75, 0.9):
+        assert np.mean(drawn[1:] <= own.ppf(share)) == pytest.approx(share, abs=0.015)
+
+
+def test_trainings_of_two_networks_vary_apart_and_of_one_together():
+    other = UNET._replace(method="dropout")
+    found = trained({UNET: [0.1, 0.2, 0.4], other: [0.3, 0.4, 0.6], TRANSUNET: [0.5, 0.7, 0.6]})
+    # Each training of the same network differs by 0.2 between its two ways of sampling.
+    same = contrast(found, "brier", [[other], [UNET]], (1, -1))
+    assert same == pytest.approx(np.full(4001, 0.2))
+    apart = contrast(found, "brier", [[TRANSUNET], [UNET]], (1, -1)) - (0.6 - 0.7 / 3)
+    errors = [np.std(v, ddof=1) / np.sqrt(3) for v in ([0.5, 0.7, 0.6], [0.1, 0.2, 0.4])]
+    # The sum of two independent t: its middle half by convolving their densities.
+    grid = np.linspace(-20, 20, 80001)
+    densities = [stats.t(2, scale=e).pdf(grid) for e in errors]
+    both = np.convolve(*densities, mode="same") * (grid[1] - grid[0]) ** 2
+    quarter = -grid[np.searchsorted(np.cumsum(both), 0.25)]
+    assert np.mean(np.abs(apart[1:]) <= quarter) == pytest.approx(0.5, abs=0.03)
+
+
+def test_intervals_over_trainings_cover_as_often_as_they_say():
+    generator = np.random.default_rng(11)
+    covered, subjects_alone, studies = 0, 0, 120
+    for _ in range(studies):
+        scores = {cell: generator.normal(0.5, s, 3) for cell, s in ((UNET, 0.1), (TRANSUNET, 0.02))}
+        found, terms = trained(scores, 1000), [[UNET], [TRANSUNET]]
+        both = measures.estimate_of(contrast(found, "brier", terms, (1, -1)))
+        covered += both.low <= 0 <= both.high
+        without = measures.estimate_of([1, -1] @ replicates(found, "brier", terms))
+        subjects_alone += without.low <= 0 <= without.high
+    assert stats.binomtest(covered, studies, 0.95, alternative="less").pvalue > 0.05
+    assert subjects_alone < 0.1 * studies
+
+
+def test_seeds_that_only_one_of_two_ways_has_and_ensembles_are_left_out():
+    other = UNET._replace(method="dropout")
+    found = trained({UNET: [0.1, 0.2, 0.4], other: [0.3, 0.4]})
+    assert contrast(found, "brier", [[other], [UNET]], (1, -1))[1:] == pytest.approx(
+        np.full(4000, 0.35 - 0.7 / 3)
+    )
+    ensemble = UNET._replace(method="ensemble")
+    found = trained({UNET: [0.1, 0.2, 0.4], ensemble: [0.3]})
+    assert found.trainings([UNET]) == 3
+    assert found.trainings([UNET, ensemble]) == found.trainings([ensemble]) == 1
+    drawn = contrast(found, "brier", [[ensemble], [UNET]], (1, -1))
+    alone = contrast(found, "brier", [[UNET]])
+    inside = alone > 0
+    assert (drawn - drawn[0])[inside] == pytest.approx((alone - alone[0])[inside])
+
+
+def test_an_ensemble_is_paired_with_every_training_of_its_partner():
+    parts = [run_frame("unet", "majority", "ensemble", entropy=noisy(*EVERY[0]), structures=())]
+    for seed in (0, 1):
+        entropy = noisy("unet", "majority", f"tta {seed}")
+        parts.append(
+            run_frame("unet", "majority", "tta", seed=seed, entropy=entropy, structures=())
+        )
+    cells = [UNET._replace(method="ensemble"), UNET._replace(method="tta")]
+    whole = replicates(Evidence(pd.concat(parts), {}, 50), "joint", [cells])[0]
+    alone = [
+        replicates(Evidence(pd.concat([parts[0], part]), {}, 50), "joint", [cells])[0]
+        for part in parts[1:]
+    ]
+    assert whole == pytest.approx(np.mean(alone, axis=0))
+
+
+def test_verdicts_hold_what_another_training_would_change():
+    start = "TransUNet keeps"
+    near = {UNET: [0.0020, 0.0021, 0.0022], TRANSUNET: [0.0010, 0.0011, 0.0012]}
+    told, table = verdicts(trained(near), start)
+    assert told == ["supported", "not run"]
+    assert table["trainings"].tolist() == [3, 0]
+    assert "from 3 trainings of each network." in measures.claims_sentence(table, "made up")
+    # The means differ as much, but so do trainings.
+    far = {UNET: [0.0010, 0.0021, 0.0032], TRANSUNET: [0.0001, 0.0011, 0.0021]}
+    assert verdicts(trained(far), start)[0][0] == "can't tell"
+    once = {cell: values[:1] for cell, values in far.items()}
+    told, table = verdicts(trained(once), start)
+    assert told[0] == "supported"
+    assert "Each network was trained once" in measures.claims_sentence(table, "made up")
 
 
 def test_images_that_one_run_lacks_leave_the_comparison():
