@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from benchmarks import plain
-from benchmarks.material import Benchmark, Material
+from benchmarks.material import Benchmark, Material, processors
 from benchmarks.sampling import TITLES, without_bf16
 from benchmarks.timing import Case, Row
 from paraspine import augmentation, execute, models, runs, training
@@ -20,7 +20,11 @@ __all__ = ["BENCHMARKS"]
 CLASSES = 5
 
 
-def make_epoch(name: str, material: Material) -> Case:
+def make_epoch(name: str, together: bool, material: Material) -> Case:
+    """One epoch on one thread, as the graph runs trainings side by side, or on all threads."""
+    threads = material.threads if together else 1
+    torch.set_num_threads(threads)
+    manner = "on all threads" if together else "on one thread, as in the graph"
     profile = execute.load_profile(execute.project_root() / "profiles" / "quick.yaml")
     options = {k: v for k, v in profile.items() if k in models.options(name)}
     options |= material.size({}, {"width": 4})
@@ -65,7 +69,8 @@ def make_epoch(name: str, material: Material) -> Case:
     return Case(
         rows=[
             Row(
-                f"one training epoch, quick-size {TITLES[name]}, {size[0]} x {size[1]}, bf16",
+                f"one training epoch, quick-size {TITLES[name]}, {size[0]} x {size[1]}, bf16, "
+                f"{manner}",
                 "the same network and data in a plain float32 MONAI loop",
                 ours,
                 lambda: epoch(loader),
@@ -73,7 +78,7 @@ def make_epoch(name: str, material: Material) -> Case:
             )
         ],
         check=check,
-        threads=material.threads,
+        threads=threads,
         note=f"{count} images in batches of {settings.batch_size}, augmented; "
         f"{models.parameter_count(network) / 1e6:.2f} million parameters; ours with the "
         f"files that it leaves; MONAI with CacheDataset, DiceCELoss, torch's own dropout and "
@@ -143,8 +148,18 @@ def copy_settings(settings: training.Settings, **changes) -> training.Settings:
     return training.Settings(**vars(settings) | changes)
 
 
+def without_threads() -> str | None:
+    """Say why there is nothing to see with several threads."""
+    return without_bf16() or (None if processors() > 1 else "there is one processor")
+
+
 BENCHMARKS = tuple(
-    Benchmark(f"epoch-{name}", functools.partial(make_epoch, name), without_bf16)
+    Benchmark(
+        f"epoch-{name}" + ("-threads" if together else ""),
+        functools.partial(make_epoch, name, together),
+        without_threads if together else without_bf16,
+    )
     for name in ("unet", "transunet")
     if name in models.names()
+    for together in (False, True)
 )
