@@ -418,8 +418,30 @@ def test_dice_ce_of_a_single_class_and_of_numbers_that_are_none(batch):
     one = torch.zeros(1, 1, 4, requires_grad=True)
     losses.dice_ce(one, torch.zeros(1, 4, dtype=torch.long)).backward()
     assert torch.equal(one.grad, torch.zeros_like(one))
-    # A number that is no class is in no class, as before its one-hot form is made.
+    # Voxels with a number that is no class belong to none.
     logits, hard, _ = batch
     other = torch.where(hard == 2, 255, hard).to(torch.uint8)
     soft = F.one_hot(hard, 3).movedim(-1, 1).float() * (hard != 2)[:, None]
     torch.testing.assert_close(losses.dice_ce(logits, other), losses.dice_ce(logits, soft))
+
+
+def test_dice_ce_of_many_voxels_loses_none():
+    """A sum of 2^18 probabilities near 1, voxel by voxel in float32, would come out too large."""
+    logits = torch.zeros(1, 2, 512, 512)
+    logits[:, 0] = 6.5
+    target = torch.zeros(1, 512, 512, dtype=torch.uint8)
+    soft = torch.stack([torch.ones(1, 512, 512), torch.zeros(1, 512, 512)], dim=1)
+    options = {"ce_weight": 0.0, "smooth": 1e-5, "include_background": True}
+    value, plain = (losses.dice_ce(logits, labels, **options) for labels in (target, soft))
+    exact = 1 - 2 / (1 + math.exp(6.5) / (math.exp(6.5) + 1)) * math.exp(6.5) / (math.exp(6.5) + 1)
+    assert value.item() == pytest.approx((exact + 1) / 2, abs=2e-7)
+    torch.testing.assert_close(value, plain, rtol=0, atol=2e-7)
+
+
+def test_dice_ce_of_numbers_from_inference_mode(batch):
+    logits, hard, _ = batch
+    with torch.inference_mode():
+        numbers = hard.clone()
+    scores = logits.clone().requires_grad_()
+    losses.dice_ce(scores, numbers).backward()
+    assert torch.isfinite(scores.grad).all()

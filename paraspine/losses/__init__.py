@@ -4,7 +4,7 @@ Notation: ``p`` are probabilities (softmax of the logits over classes, unless an
 given), ``g`` the target: one-hot of a label map, or a soft label. ``w_c`` are class weights, 1
 unless given.
 
-Every loss is a dense sum over classes, without scatter operations, so that on a GPU it gives the
+On a GPU every loss is a dense sum over classes, without scatter operations, so that it gives the
 same bits each time.
 """
 

@@ -25,9 +25,13 @@ def serves(logits: torch.Tensor, target: torch.Tensor) -> bool:
         and not target.is_floating_point()
         and target.dtype != torch.bool
         and target.shape == (logits.shape[0], *logits.shape[2:])
-        and int(target.min()) >= 0
-        and int(target.max()) < logits.shape[1]
+        and _within(target, logits.shape[1])
     )
+
+
+def _within(target: torch.Tensor, classes: int) -> bool:
+    smallest, largest = torch.aminmax(target)
+    return int(smallest) >= 0 and int(largest) < classes
 
 
 def dice_ce_of_numbers(
@@ -41,7 +45,9 @@ def dice_ce_of_numbers(
     include_background: bool,
     smooth: float,
 ) -> torch.Tensor:
-    """Compute `paraspine.losses.dice_ce` of class numbers and softmax; it has one derivative.
+    """Compute `paraspine.losses.dice_ce` of class numbers and softmax.
+
+    It has a first derivative, backwards, and no other.
 
     Parameters
     ----------
@@ -57,7 +63,8 @@ def dice_ce_of_numbers(
     torch.Tensor, scalar, float32
     """
     first = 0 if include_background or logits.shape[1] == 1 else 1
-    numbers = target.as_subclass(torch.Tensor).flatten(1)[:, None].long()
+    # A copy even of 64-bit numbers: those may be of inference mode, which autograd can't keep.
+    numbers = target.as_subclass(torch.Tensor).flatten(1)[:, None].to(torch.int64, copy=True)
     options = (dice_weight, ce_weight, batch, first, smooth)
     return _DiceAndCrossEntropy.apply(logits.as_subclass(torch.Tensor), numbers, weights, options)
 
@@ -86,9 +93,10 @@ class _DiceAndCrossEntropy(torch.autograd.Function):
         log_own = log_p.gather(1, numbers)
         p, own = log_p.exp_(), log_own.exp()
 
-        places = numbers + classes * torch.arange(images)[:, None, None]
-        counts = torch.bincount(places.flatten(), minlength=images * classes)
-        overlap = torch.bincount(places.flatten(), own.flatten(), minlength=images * classes)
+        places = (numbers + classes * torch.arange(images)[:, None, None]).flatten()
+        counts = torch.bincount(places, minlength=images * classes)
+        # One after another: in float32 a sum of many voxels would lose its last ones.
+        overlap = torch.bincount(places, own.flatten().double(), minlength=images * classes)
         sums = torch.stack([overlap.float(), counts.float() + p.sum(2).flatten()])
         sums = sums.view(2, images, classes)
         sums = sums.sum(1, keepdim=True) if batch else sums
@@ -118,7 +126,8 @@ class _DiceAndCrossEntropy(torch.autograd.Function):
         each, inverse, ratio = each * gradient, inverse * gradient, ratio * gradient
         # What stands at a voxel's own class alone, and the sum over classes of p A.
         of_own = _at(-2 * inverse, numbers).mul_(own)
-        mean = torch.matmul(ratio[:, None].expand(len(p), -1, -1), p).add_(of_own)
+        with torch.autocast("cpu", enabled=False):
+            mean = torch.matmul(ratio[:, None].expand(len(p), -1, -1), p).add_(of_own)
         if each.ndim:
             mean.sub_(each)
             result = ratio[:, :, None] - mean

@@ -46,7 +46,7 @@ def fusion_claims(
     Returns
     -------
     pandas.DataFrame
-        As `claims_table` gives it, for `pretty_claims`, `claims_summary` and `claims_sentence`.
+        As `claims_table` gives it, for `pretty_claims` and `claims_summary`.
         ``printed`` is the difference in the paper's Table 2, mean over the two structures of its
         spinal cord data; it prints no signed calibration gap.
     """
@@ -90,6 +90,7 @@ def _line(table, claim, said, statistic, quantity, kind, where, printed, found, 
         "low": found.low,
         "high": found.high,
         "subjects": subjects,
+        "trainings": 1,  # on each split
         "verdict": verdict,
         "why": why,
         "ensemble": "",  # candidates are single networks

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from paraspine import metrics, statistics
 from paraspine.arrays import SettingsError
@@ -25,6 +26,7 @@ from paraspine.measures.tables import CONDITION, join
 __all__ = [
     "QUANTITIES",
     "Cell",
+    "Contrast",
     "Evidence",
     "contrast",
     "estimate_of",
@@ -53,7 +55,6 @@ SHARES = ("epistemic", "aleatoric", "joint", "unique_aleatoric", "epistemic_over
 BY_CLASS = ("brier", "dice")
 #: Between which values a quantity lies, where it is not from 0 to 1.
 RANGES = {
-    "brier": (0.0, np.inf),
     "entropy": (0.0, np.inf),
     "entropy_sd": (0.0, np.inf),
     "correlation": (-1.0, 1.0),
@@ -104,13 +105,6 @@ class Evidence:
     def runs_of(self, cell: Cell) -> list[tuple]:
         """The runs that fill a cell: one per seed."""
         return [run for run in self.runs() if Cell(run[0], run[1], run[3]) == cell]
-
-    def trainings(self, cells: Iterable[Cell]) -> int:
-        """How often the networks of some cells were trained, the fewest; an ensemble once."""
-        return min(
-            1 if cell.method == "ensemble" else len({run[2] for run in self.runs_of(cell)})
-            for cell in cells
-        )
 
     def ensembles(self, cells: Iterable[Cell]) -> str:
         """Kind and size of the ensembles among some cells, as their runs are named; else empty."""
@@ -224,66 +218,102 @@ def replicates(
     return np.stack([np.mean(list(values.values()), axis=0) for values in each])
 
 
+class Contrast(NamedTuple):
+    """A sum of terms and what its interval knows of trainings, see `contrast`.
+
+    Attributes
+    ----------
+    drawn : numpy.ndarray of float, (1 + resamples,)
+        From all subjects, and from each resample.
+    trainings : int
+        How often its networks were trained, the fewest; 0 where it is of ensembles alone.
+    """
+
+    drawn: np.ndarray
+    trainings: int
+
+
 def contrast(
     found: Evidence,
     quantity: str,
     terms: Sequence[Sequence[Cell]],
-    factors: Sequence[float] = (1.0,),
+    factors: Sequence[float] | None = None,
     *,
     only: str | None = None,
-) -> np.ndarray:
-    """A sum of terms, from all subjects and from each resample of subjects and trainings.
+) -> Contrast:
+    """A sum of terms, whose resamples hold the chance of subjects and of trainings.
 
     Of a network that was trained n times with other seeds, the mean over the trainings is taken. To
     each resample of subjects comes a draw of Student's t with n - 1 degrees of freedom, times the
     trainings' standard deviation over the root of n: what is known of the mean over all trainings
     that there might be, if they are normally distributed (its posterior, by the usual prior).
-    Terms of the same network are combined training by training first, so that a difference between
-    two ways of sampling has its own deviation; networks of other architectures or targets, and
-    ensembles, are other trainings. Of one training, and of an ensemble, nothing is known of that
-    deviation, and the resamples are of subjects alone.
+    Terms of the same network are combined training by training first, of the seeds that all of them
+    have, so that a difference between two ways of sampling has its own deviation; networks of other
+    architectures or targets are other trainings. Of one training nothing is known of the deviation,
+    and an ensemble is taken as it is.
 
     Parameters
     ----------
     found, quantity, terms, only
         As for `replicates`.
-    factors : sequence of float, (len(terms),)
-        Of the terms.
+    factors : sequence of float, (len(terms),), optional
+        Of the terms; 1 without.
 
     Returns
     -------
-    numpy.ndarray of float, (1 + resamples,)
-        The first is from all subjects. A single term stays within the quantity's range.
+    Contrast
+        A single term with factor 1 stays within the quantity's range; NaN where undefined.
+
+    Raises
+    ------
+    SettingsError
+        As `replicates`, or if there are not as many factors as terms.
     """
-    each = _of_runs(found, quantity, terms, only)
+    factors = [1.0] * len(terms) if factors is None else factors
+    if len(factors) != len(terms):
+        raise SettingsError(f"factors: expected {len(terms)}, one a term, got {len(factors)}.")
     total = np.zeros(1 + found.resamples)
-    networks: dict[tuple, list[tuple]] = {}
+    networks: dict[tuple, list[dict]] = {}
+    each = _of_runs(found, quantity, terms, only)
     for factor, term, values in zip(factors, terms, each, strict=True):
-        total += factor * np.mean(list(values.values()), axis=0)
-        model, fusion, method = term[0]
-        if method != "ensemble":
-            networks.setdefault((model, fusion), []).append((factor, values))
+        own = next((i for i, cell in enumerate(term) if cell.method != "ensemble"), None)
+        if own is None:
+            total += factor * np.mean(list(values.values()), axis=0)
+            continue
+        seeds: dict = {}
+        for pair, drawn in values.items():
+            seeds.setdefault(pair[own][2], []).append(factor * drawn)
+        by_seed = {seed: np.mean(parts, axis=0) for seed, parts in seeds.items()}
+        networks.setdefault(term[own][:2], []).append(by_seed)
+    trainings = []
     for network, parts in networks.items():
-        seeds = _by_seed(parts)
-        if len(seeds) > 1:
-            error = np.std(seeds, ddof=1) / np.sqrt(len(seeds))
-            stream = np.random.default_rng(zlib.crc32(" ".join(network).encode()))
-            total[1:] += error * stream.standard_t(len(seeds) - 1, found.resamples)
+        for k, drawn in enumerate(_by_training(parts)):
+            total += drawn.mean(axis=0)
+            trainings.append(len(drawn))
+            if len(drawn) > 1:
+                error = drawn[:, 0].std(ddof=1) / np.sqrt(len(drawn))
+                key = zlib.crc32(f"{' '.join(network)} {k}".encode())
+                total[1:] += error * _student(len(drawn) - 1, found.resamples, key)
     if len(terms) == 1 and factors[0] == 1:
         total = np.clip(total, *RANGES.get(quantity, (0.0, 1.0)))
-    return total
+    return Contrast(total, min(trainings, default=0))
 
 
-def _by_seed(parts: Sequence[tuple[float, Mapping]]) -> list[float]:
-    """What each training contributes to a sum, from all subjects; of the seeds in all its terms."""
-    tables = []
-    for factor, values in parts:
-        table: dict = {}
-        for pair, drawn in values.items():
-            table.setdefault(pair[0][2], []).append(factor * drawn[0])
-        tables.append({seed: np.mean(own) for seed, own in table.items()})
-    shared = [seed for seed in tables[0] if all(seed in table for table in tables)]
-    return [sum(table[seed] for table in tables) for seed in shared]
+def _by_training(parts: Sequence[dict]) -> list[np.ndarray]:
+    """Sum a network's terms for each seed that all have; one by one where none is shared.
+
+    Each array is ``(seeds, 1 + resamples)``.
+    """
+    shared = [seed for seed in parts[0] if all(seed in part for part in parts)]
+    if shared:
+        return [np.stack([sum(part[seed] for part in parts) for seed in shared])]
+    return [np.stack(list(part.values())) for part in parts]
+
+
+def _student(freedom: int, count: int, seed: int) -> np.ndarray:
+    """Quantiles of Student's t at equal steps, in random order: draws without uneven tails."""
+    order = np.random.default_rng(seed).permutation(count)
+    return stats.t.ppf((order + 0.5) / count, freedom)
 
 
 def _of_runs(

@@ -90,6 +90,11 @@ def missing_words(found: Evidence, cells) -> str:
     return f"needs {text.listing(dict.fromkeys(words))}" if words else ""
 
 
+def trained_words(trainings: int) -> str:
+    """How many trainings a number is the mean of, to go behind it; empty for one."""
+    return f", mean of {trainings} trainings" if trainings > 1 else ""
+
+
 def runs_sentence(sampled: Iterable, source: str) -> str:
     """What this run has to set beside the papers, in their words, and on which data.
 

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from paraspine import published, statistics, text
-from paraspine.measures.paired import Evidence, contrast, estimate_of
+from paraspine.measures.paired import Contrast, Evidence, contrast, estimate_of
 from paraspine.measures.printed import (
     PAPER,
     digits_of,
     missing_words,
     printed_cell,
+    trained_words,
     unit_words,
     with_sd,
 )
@@ -61,12 +62,12 @@ def beside_published(found: Evidence, name: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``table``, ``system``, ``condition``, ``target``, ``metric``, ``unit``, ``published``,
-        ``published_sd``, ``note`` as printed; ``value``, ``low``, ``high`` (95 %, resampling
-        subjects and, where there are several, trainings) and ``sd`` (over images; only where the
-        paper prints one) of this run in the printed unit, NaN where there is none; ``place`` of the
-        published value: ``"inside"``, ``"above"`` or ``"below"`` this run's interval, empty without
-        one; ``status``: empty, or why this run has no such cell; ``ensemble``: its kind and size
-        where this run's cell has one.
+        ``published_sd``, ``note`` as printed; ``value``, ``low``, ``high`` (95 %, of
+        subjects and, where there are several, trainings, see `paired.contrast`) and ``sd`` (over
+        images; only where the paper prints one) of this run in the printed unit, NaN where there is
+        none; ``trainings`` behind it; ``place`` of the published value: ``"inside"``, ``"above"``
+        or ``"below"`` this run's interval, empty without one; ``status``: empty, or why this run
+        has no such cell; ``ensemble``: its kind and size where this run's cell has one.
     """
     lines = []
     for row in published.table(PAPER, name).itertuples():
@@ -74,9 +75,10 @@ def beside_published(found: Evidence, name: str) -> pd.DataFrame:
         if row.target in ALONE and missing_words(found, cells):
             cells = (cells[ALONE.index(row.target)],)  # the other one is not there to go with it
         status = _status(found, name, row.target, cells)
-        value, sd = statistics.Estimate(np.nan), np.nan
+        value, sd, trainings = statistics.Estimate(np.nan), np.nan, 0
         if not status:
-            value, sd = _measured(found, name, row.target, cells)
+            drawn, trainings = _measured(found, name, row.target, cells)
+            value, sd = estimate_of(drawn), _spread(found, name, row.target, cells)
             status = "" if np.isfinite(value.value) else "undefined in this run"
         scale = 1 / SCALES[row.unit]
         lines.append(
@@ -94,6 +96,7 @@ def beside_published(found: Evidence, name: str) -> pd.DataFrame:
                 "low": scale * value.low,
                 "high": scale * value.high,
                 "sd": scale * sd if np.isfinite(row.sd) else np.nan,
+                "trainings": trainings,
                 "status": status,
                 "ensemble": "" if status else found.ensembles(cells),
             }
@@ -116,18 +119,24 @@ def structure_named(structures: Iterable[str], target: str) -> str | None:
     return next((s for s in structures if sorted(s.lower().split()) == wanted), None)
 
 
-def _measured(found: Evidence, name: str, target: str, cells) -> tuple[statistics.Estimate, float]:
+def _measured(found: Evidence, name: str, target: str, cells) -> Contrast:
     if name == "Table 5":
-        if len(cells) == 1:  # the squared correlation of one uncertainty is its share
-            return estimate_of(contrast(found, "correlation", [cells]) ** 2), np.nan
-        return estimate_of(contrast(found, target, [cells])), np.nan
-    only = structure_named(found.structures(), target) if target != "all" else None
-    value = estimate_of(contrast(found, QUANTITY[name], [cells], only=only))
+        if len(cells) == 1:  # what one uncertainty explains without a partner
+            return contrast(found, "epistemic", [(*cells, *cells)])
+        return contrast(found, target, [cells])
+    return contrast(found, QUANTITY[name], [cells], only=_structure(found, target))
+
+
+def _structure(found: Evidence, target: str) -> str | None:
+    return structure_named(found.structures(), target) if target != "all" else None
+
+
+def _spread(found: Evidence, name: str, target: str, cells) -> float:
+    """Standard deviation over images, the mean over trainings; of Table 4 alone, else NaN."""
     if name != "Table 4":
-        return value, np.nan
-    wide = found.wide("dice").xs(only, level="class")
-    spread = [wide[run].std(ddof=1) for run in found.runs_of(cells[0])]
-    return value, float(np.mean(spread))
+        return np.nan
+    wide = found.wide("dice").xs(_structure(found, target), level="class")
+    return float(np.mean([wide[run].std(ddof=1) for run in found.runs_of(cells[0])]))
 
 
 def place_of(row) -> str:
@@ -167,6 +176,7 @@ def pretty_beside(table: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
                 f"this run ({source})": row.status
                 or with_sd(row.value, row.sd, digits)
                 + _range(row.low, row.high, digits)
+                + trained_words(row.trainings)
                 + (f", {row.ensemble}" if row.ensemble else ""),
                 "the published value is": where.get(row.place, f"{row.place} this run's interval"),
             }

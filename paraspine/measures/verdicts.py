@@ -11,7 +11,7 @@ from paraspine import statistics, text
 from paraspine.measures.claims import CLAIMS, Claim, Comparison
 from paraspine.measures.limits import FEWEST, MANY
 from paraspine.measures.paired import Evidence, contrast, estimate_of
-from paraspine.measures.printed import missing_words
+from paraspine.measures.printed import missing_words, trained_words
 
 __all__ = [
     "VERDICTS",
@@ -102,21 +102,22 @@ def claims_table(found: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFr
     pandas.DataFrame
         ``table``, ``claim``, ``said`` (where in the paper), ``statistic``, ``quantity``, ``kind``,
         ``bound_low``, ``bound_high``, ``where``; ``printed`` (the same statistic of the published
-        table, NaN where it has none), ``value``, ``low``, ``high`` (95 %, resampling subjects and,
-        where there are several, trainings; both sides of a difference share the subjects) in units
-        of 1; ``subjects`` (how many were measured); ``trainings`` (of each network, the fewest; an
-        ensemble counts once; 0 where it was not run); ``verdict`` (one of `VERDICTS`) and ``why``
-        there is none; ``ensemble``: kind and size of this run's ensembles in it, else empty.
+        table, NaN where it has none), ``value``, ``low``, ``high`` (95 %, of subjects and, where
+        there are several, trainings, see `paired.contrast`) in units of 1; ``subjects`` (how many
+        were measured); ``trainings`` (of each network, the fewest; 0 where it is of ensembles
+        alone, or was not run); ``verdict`` (one of `VERDICTS`) and ``why`` there is none;
+        ``ensemble``: kind and size of this run's ensembles in it, else empty.
     """
     lines = []
     for claim in claims:
         for place in claim.comparisons or (Comparison("", ()),):
             missing = claim.needs or missing_words(found, place.cells())
-            value = statistics.Estimate(np.nan)
+            value, trainings = statistics.Estimate(np.nan), 0
             verdict, why = "not run", missing
             if not missing:
                 factors, terms = zip(*place.terms, strict=True)
-                value = estimate_of(contrast(found, claim.quantity, terms, factors))
+                drawn, trainings = contrast(found, claim.quantity, terms, factors)
+                value = estimate_of(drawn)
                 verdict, why = judge(value, claim.kind, claim.bounds, found.subjects())
             lines.append(
                 {
@@ -134,7 +135,7 @@ def claims_table(found: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFr
                     "low": value.low,
                     "high": value.high,
                     "subjects": found.subjects(),
-                    "trainings": 0 if missing else found.trainings(place.cells()),
+                    "trainings": trainings,
                     "verdict": verdict,
                     "why": why,
                     "ensemble": "" if missing else found.ensembles(place.cells()),
@@ -207,6 +208,7 @@ def pretty_claims(table: pd.DataFrame, of: str, source: str) -> pd.DataFrame:
                 if undefined
                 else text.interval(value, digits)
                 + unit
+                + trained_words(row.trainings)
                 + (f", {row.ensemble}" if row.ensemble else ""),
                 "verdict": row.verdict,
                 "why": row.why,
@@ -263,27 +265,29 @@ def claims_sentence(table: pd.DataFrame, source: str) -> str:
             "for their number: where nothing differs, about one in twenty excludes 0"
             + (", and more of them with so few subjects." if subjects < MANY else ".")
         )
-        words.append(_trainings_sentence(table.loc[table["verdict"] != "not run", "trainings"]))
+        words.append(_trainings_sentence(table[table["verdict"] != "not run"]))
     return " ".join(words)
 
 
-def _trainings_sentence(trainings: pd.Series) -> str:
+def _trainings_sentence(checked: pd.DataFrame) -> str:
     """What the intervals hold of the trainings' chance, and what they don't."""
-    once = int((trainings == 1).sum())
-    if once == len(trainings):
-        return (
-            "Each network was trained once, and what another training would change is in no "
-            "interval: a verdict is on these trainings. With several `seeds` it would be on the "
+    words = []
+    known = checked.loc[checked["trainings"] > 0, "trainings"]
+    if (known > 1).any():
+        counts = known[known > 1].agg(["min", "max"]).unique().tolist()
+        told = f"{text.listing(counts, 'to')} trainings"
+        words.append(f"The intervals hold what another training would change, from {told} of each.")
+    if (known == 1).any():
+        each = "Each network" if (known == 1).all() else "Some networks"
+        verb = "was" if (known == 1).all() else "were"
+        words.append(
+            f"{each} {verb} trained once, and what another training would change is in no interval "
+            "of theirs: a verdict is on these trainings. With several `seeds` it would be on the "
             "networks."
         )
-    most = trainings[trainings > 1]
-    told = text.count(most.min(), "training")
-    if most.min() < most.max():
-        told = f"{most.min()} to {text.count(most.max(), 'training')}"
-    words = f"The intervals hold what another training would change, from {told} of each network"
-    if once:
-        words += f", but for {text.count(once, 'comparison')} with an ensemble or a single training"
-    return words + "."
+    if ((checked["ensemble"] != "") | (checked["trainings"] == 0)).any():
+        words.append("An ensemble is taken as it is; what another would change is in no interval.")
+    return " ".join(words)
 
 
 def headline_claims(table: pd.DataFrame) -> str:

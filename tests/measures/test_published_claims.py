@@ -222,30 +222,37 @@ def test_contrast_of_one_training_resamples_subjects_alone():
     first, second, third = ([Cell(*r)] for r in EVERY[:3])
     for quantity in ("dice", "entropy", "correlation"):
         plain = [1, -1] @ replicates(found, quantity, [first, second])
-        assert contrast(found, quantity, [first, second], (1, -1)) == pytest.approx(plain)
+        drawn, trainings = contrast(found, quantity, [first, second], (1, -1))
+        assert drawn == pytest.approx(plain)
+        assert trainings == 1
     shares = [first + third]
-    assert contrast(found, "joint", shares) == pytest.approx(replicates(found, "joint", shares)[0])
+    assert contrast(found, "joint", shares).drawn == pytest.approx(
+        replicates(found, "joint", shares)[0]
+    )
+    with pytest.raises(SettingsError, match="factors: expected 2, one a term, got 1"):
+        contrast(found, "dice", [first, second], (1,))
 
 
 def test_contrast_of_several_trainings_by_hand():
     """Mean 2, standard error 1 / sqrt(3), two degrees of freedom."""
     found = trained({UNET: [0.1, 0.2, 0.3]}, resamples=20000)
-    drawn = contrast(found, "brier", [[UNET]])
+    drawn, trainings = contrast(found, "brier", [[UNET]])
     assert drawn[0] == pytest.approx(0.2)
+    assert trainings == 3
     own = stats.t(2, loc=0.2, scale=0.1 / np.sqrt(3))
     below = own.cdf(0)  # what would lie below is 0: no Brier score does
-    assert np.mean(drawn[1:] == 0) == pytest.approx(below, abs=0.005)
+    assert np.mean(drawn[1:] == 0) == pytest.approx(below, abs=1e-4)
     for share in (0.1, 0.25, 0.5, 0.75, 0.9):
-        assert np.mean(drawn[1:] <= own.ppf(share)) == pytest.approx(share, abs=0.015)
+        assert np.mean(drawn[1:] <= own.ppf(share)) == pytest.approx(share, abs=1e-4)
 
 
 def test_trainings_of_two_networks_vary_apart_and_of_one_together():
     other = UNET._replace(method="dropout")
     found = trained({UNET: [0.1, 0.2, 0.4], other: [0.3, 0.4, 0.6], TRANSUNET: [0.5, 0.7, 0.6]})
     # Each training of the same network differs by 0.2 between its two ways of sampling.
-    same = contrast(found, "brier", [[other], [UNET]], (1, -1))
+    same = contrast(found, "brier", [[other], [UNET]], (1, -1)).drawn
     assert same == pytest.approx(np.full(4001, 0.2))
-    apart = contrast(found, "brier", [[TRANSUNET], [UNET]], (1, -1)) - (0.6 - 0.7 / 3)
+    apart = contrast(found, "brier", [[TRANSUNET], [UNET]], (1, -1)).drawn - (0.6 - 0.7 / 3)
     errors = [np.std(v, ddof=1) / np.sqrt(3) for v in ([0.5, 0.7, 0.6], [0.1, 0.2, 0.4])]
     # The sum of two independent t: its middle half by convolving their densities.
     grid = np.linspace(-20, 20, 80001)
@@ -261,7 +268,7 @@ def test_intervals_over_trainings_cover_as_often_as_they_say():
     for _ in range(studies):
         scores = {cell: generator.normal(0.5, s, 3) for cell, s in ((UNET, 0.1), (TRANSUNET, 0.02))}
         found, terms = trained(scores, 1000), [[UNET], [TRANSUNET]]
-        both = measures.estimate_of(contrast(found, "brier", terms, (1, -1)))
+        both = measures.estimate_of(contrast(found, "brier", terms, (1, -1)).drawn)
         covered += both.low <= 0 <= both.high
         without = measures.estimate_of([1, -1] @ replicates(found, "brier", terms))
         subjects_alone += without.low <= 0 <= without.high
@@ -269,20 +276,41 @@ def test_intervals_over_trainings_cover_as_often_as_they_say():
     assert subjects_alone < 0.1 * studies
 
 
-def test_seeds_that_only_one_of_two_ways_has_and_ensembles_are_left_out():
+def test_ways_of_a_network_are_compared_on_the_seeds_that_both_have():
     other = UNET._replace(method="dropout")
-    found = trained({UNET: [0.1, 0.2, 0.4], other: [0.3, 0.4]})
-    assert contrast(found, "brier", [[other], [UNET]], (1, -1))[1:] == pytest.approx(
-        np.full(4000, 0.35 - 0.7 / 3)
-    )
+    found = trained({UNET: [0.1, 0.2, 0.9], other: [0.3, 0.5]})
+    drawn, trainings = contrast(found, "brier", [[other], [UNET]], (1, -1))
+    assert trainings == 2
+    assert drawn[0] == pytest.approx(0.25)  # 0.2 and 0.3, not 0.4 less 0.4
+    scale = np.std([0.2, 0.3], ddof=1) / np.sqrt(2)
+    assert np.mean(drawn[1:] <= 0.25 + scale * stats.t(1).ppf(0.9)) == pytest.approx(0.9, abs=1e-3)
+    # Without a common seed they are as different networks.
+    frame = found.frame
+    moved = frame.assign(seed=frame["seed"] + 3 * (frame["method"] == "dropout"))
+    drawn, trainings = contrast(Evidence(moved, {}, 4000), "brier", [[other], [UNET]], (1, -1))
+    assert (drawn[0], trainings) == (pytest.approx(0.0), 2)
+    assert np.ptp(drawn) > 0
+
+
+def test_an_ensemble_is_taken_as_it_is_and_its_partner_is_not():
     ensemble = UNET._replace(method="ensemble")
     found = trained({UNET: [0.1, 0.2, 0.4], ensemble: [0.3]})
-    assert found.trainings([UNET]) == 3
-    assert found.trainings([UNET, ensemble]) == found.trainings([ensemble]) == 1
-    drawn = contrast(found, "brier", [[ensemble], [UNET]], (1, -1))
-    alone = contrast(found, "brier", [[UNET]])
-    inside = alone > 0
-    assert (drawn - drawn[0])[inside] == pytest.approx((alone - alone[0])[inside])
+    drawn, trainings = contrast(found, "brier", [[ensemble]])
+    assert (drawn == 0.3).all()
+    assert trainings == 0
+    drawn, trainings = contrast(found, "brier", [[ensemble], [UNET]], (1, -1))
+    assert trainings == 3
+    assert np.ptp(drawn) > 0.1
+    # A share of an ensemble and TTA has the chance of TTA's trainings.
+    tta = UNET._replace(method="tta")
+    parts = [run_frame(*ensemble, entropy=noisy(*EVERY[0]), structures=())]
+    for seed in range(3):
+        entropy = noisy("unet", "majority", f"tta {seed}")
+        parts.append(run_frame(*tta, seed=seed, entropy=entropy, structures=()))
+    found = Evidence(pd.concat(parts), {}, 500)
+    drawn, trainings = contrast(found, "aleatoric", [[ensemble, tta]])
+    assert trainings == 3
+    assert drawn == pytest.approx(contrast(found, "epistemic", [[tta, tta]]).drawn)
 
 
 def test_an_ensemble_is_paired_with_every_training_of_its_partner():
@@ -307,14 +335,26 @@ def test_verdicts_hold_what_another_training_would_change():
     told, table = verdicts(trained(near), start)
     assert told == ["supported", "not run"]
     assert table["trainings"].tolist() == [3, 0]
-    assert "from 3 trainings of each network." in measures.claims_sentence(table, "made up")
+    words = measures.claims_sentence(table, "made up")
+    assert "another training would change, from 3 trainings of each." in words
+    assert "once" not in words
+    assert "ensemble" not in words
+    shown = measures.pretty_claims(table, "Table 1", "made up")
+    assert shown["this run (made up)"].iloc[0].endswith("mean of 3 trainings")
     # The means differ as much, but so do trainings.
     far = {UNET: [0.0010, 0.0021, 0.0032], TRANSUNET: [0.0001, 0.0011, 0.0021]}
     assert verdicts(trained(far), start)[0][0] == "can't tell"
     once = {cell: values[:1] for cell, values in far.items()}
     told, table = verdicts(trained(once), start)
     assert told[0] == "supported"
-    assert "Each network was trained once" in measures.claims_sentence(table, "made up")
+    words = measures.claims_sentence(table, "made up")
+    assert "Each network was trained once" in words
+    assert "The intervals hold" not in words
+    ensembles = {cell._replace(method="ensemble"): [0.2] for cell in far}
+    table = verdicts(trained(far | ensembles), "TransUNet outlines better")[1]
+    told = table.set_index("where")["trainings"]
+    assert told["ensemble majority"] == 0
+    assert "An ensemble is taken as it is" in measures.claims_sentence(table, "made up")
 
 
 def test_images_that_one_run_lacks_leave_the_comparison():
