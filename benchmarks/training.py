@@ -58,9 +58,9 @@ def make_epoch(name: str, together: bool, material: Material) -> Case:
         return plain_epochs(network, loader, settings)
 
     dataset = plain.cached(images, labels, settings.augmentation)
-    loader, workers = plain.best_loader(
-        dataset, settings.batch_size, sorted({0, min(2, material.threads)}), epoch
-    )
+    # A worker would be a second thread.
+    candidates = sorted({0, min(2, material.threads)}) if together else [0]
+    loader, workers = plain.best_loader(dataset, settings.batch_size, candidates, epoch)
 
     def check() -> None:
         ours()
