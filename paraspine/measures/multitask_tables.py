@@ -160,6 +160,7 @@ def beside_multitask(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFr
                 "high": scale * cell["high"],
                 "sd": scale * cell["sd"],
                 "status": status,
+                "trainings": 1,
                 "ensemble": "",  # single networks
             }
         )
