@@ -234,7 +234,7 @@ def test_contrast_of_one_training_resamples_subjects_alone():
 
 
 def test_contrast_of_several_trainings_by_hand():
-    """Mean 2, standard error 1 / sqrt(3), two degrees of freedom."""
+    """Mean 0.2, standard error 0.1 / sqrt(3), two degrees of freedom."""
     found = trained({UNET: [0.1, 0.2, 0.3]}, resamples=20000)
     drawn, trainings = contrast(found, "brier", [[UNET]])
     assert drawn[0] == pytest.approx(0.2)
