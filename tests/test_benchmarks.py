@@ -3,7 +3,9 @@
 import csv
 import json
 import math
+import os
 import re
+import signal
 import sys
 import time
 from collections import Counter
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from scipy import stats
 from sklearn.metrics import average_precision_score
 from typer.testing import CliRunner
@@ -278,16 +281,17 @@ def two_cases(monkeypatch):
 def test_command_writes_a_whole_run_only(two_cases, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "FOLDER", tmp_path)
     for words in (["--quick"], ["--only", "here"]):
-        found = CliRunner().invoke(command.app, words)
+        found = CliRunner().invoke(command.app, ["--in-process", *words])
         assert found.exit_code == 0, found.output
         assert not list(tmp_path.iterdir())
-    found = CliRunner().invoke(command.app, ["--repeats", "4"])
+    found = CliRunner().invoke(command.app, ["--in-process", "--repeats", "4"])
     assert "elsewhere is left out: no such processor." in found.output
     assert "1 of 1 rows hold." in found.output
     record = json.loads((tmp_path / "results.json").read_text())
     assert record["left_out"] == {"elsewhere": "no such processor"}
     assert record["rows"][0]["rounds"] == 4
     assert record["provenance"]["durations"].keys() == {"here", "total_seconds"}
+    assert record["provenance"]["processes"] == "one for all"
     assert len(report.read_results(tmp_path / "results.csv")) == 1
     assert set(two_cases) == {1}
 
@@ -298,11 +302,41 @@ def test_command_fails_where_results_differ(monkeypatch):
 
     cases = [Benchmark("wrong", lambda material: case(check=check))]
     monkeypatch.setattr("benchmarks.catalogue.collect", lambda: cases)
-    found = CliRunner().invoke(command.app, ["--quick"])
+    found = CliRunner().invoke(command.app, ["--in-process", "--quick"])
     assert found.exit_code == 1
     assert "not equal" in found.output
     assert CliRunner().invoke(command.app, ["--only", "nothing"]).exit_code == 2
     assert "wrong" in CliRunner().invoke(command.app, ["--list"]).output
+
+
+def whose(material):
+    """A case that says which process it was in, and with which material."""
+    return case(bound=0.0, note=f"{os.getpid()} {material.quick}")
+
+
+def killed(material):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def measured(*makes, **options):
+    benchmarks = [Benchmark(make.__name__, make) for make in makes]
+    return command.run(benchmarks, Material(Path(), True), 1, Console(quiet=True), **options)
+
+
+def test_each_case_has_a_process_of_its_own():
+    lines, left_out, seconds = measured(whose, whose)
+    processes = [line.note.split()[0] for line in lines]
+    assert len({*processes, str(os.getpid())}) == 3
+    assert [line.note.split()[1] for line in lines] == ["True", "True"]
+    assert not left_out
+    assert seconds["whose"] > 0
+    assert measured(whose, isolated=False)[0][0].note == f"{os.getpid()} True"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_a_case_whose_process_is_killed_is_named():
+    with pytest.raises(RuntimeError, match="killed: its process was killed"):
+        measured(killed)
 
 
 def test_fast_cases_at_small_size(tmp_path):

@@ -133,6 +133,7 @@ def _machine(noted: Mapping) -> str:
         "processor": noted.get("processor"),
         "device": noted.get("device"),
         "threads": noted.get("threads"),
+        "processes": noted.get("processes"),
         "platform": noted.get("platform"),
         "finished": noted.get("finished"),
         "duration": duration(total),

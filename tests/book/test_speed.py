@@ -27,6 +27,7 @@ def write(root, tmp_path, monkeypatch):
     def write(*lines, **left_out):
         rows = [Measured(**{"against": "a loop", "bound": 2.0} | line) for line in lines]
         noted = provenance(threads=2, durations={"total_seconds": 83.0})
+        noted["processes"] = "a fresh one for each case"
         return write_results(rows, tmp_path, provenance=noted, left_out=left_out)[1]
 
     yield write
@@ -56,7 +57,7 @@ def test_table_sentence_and_machine(write):
     ]
     noted = record["provenance"]
     for words in (noted["processor"], noted["versions"]["numpy"], noted["finished"], "83 s",
-                  "5 classes; 7 rounds, 1 thread"):  # fmt: skip
+                  "5 classes; 7 rounds, 1 thread", "a fresh one for each case"):  # fmt: skip
         assert words in text
 
 
