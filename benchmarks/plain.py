@@ -14,6 +14,7 @@ import torch
 from paraspine.augmentation import Augmentation
 from paraspine.dropout import Dropout
 from paraspine.models.enlarge import Twofold
+from paraspine.models.transposed import TwofoldTransposed
 
 __all__ = ["best_loader", "cached", "random_transforms", "with_torchs_own", "without_metadata"]
 
@@ -135,5 +136,9 @@ def with_torchs_own(network: torch.nn.Module) -> torch.nn.Module:
                 setattr(parent, name, torch.nn.Dropout(layer.p).train(layer.training))
             elif isinstance(layer, Twofold):
                 own = torch.nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
+                setattr(parent, name, own)
+            elif isinstance(layer, TwofoldTransposed):
+                own = torch.nn.ConvTranspose2d(layer.in_channels, layer.out_channels, 2, stride=2)
+                own.weight, own.bias = layer.weight, layer.bias
                 setattr(parent, name, own)
     return network

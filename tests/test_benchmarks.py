@@ -413,6 +413,28 @@ def test_augmentation_and_tta_agree_with_monai_and_would_notice(monkeypatch):
         augmentation.compare_tta(images[:1], network, samples=2)
 
 
+@pytest.mark.parametrize("name", ["unet", "transunet"])
+def test_plain_network_has_the_librarys_layers_only(name):
+    import torch
+    from torch import nn
+
+    from benchmarks import plain
+    from paraspine import models
+    from paraspine.dropout import Dropout
+    from paraspine.models.enlarge import Twofold
+    from paraspine.models.transposed import TwofoldTransposed
+
+    network = models.build(name, 1, 3, dropout=0.2, **({"width": 4} if name == "unet" else {}))
+    ours = (Dropout, Twofold, TwofoldTransposed)
+    assert any(isinstance(layer, ours) for layer in network.modules())
+    found = plain.with_torchs_own(network).eval()
+    assert not any(isinstance(layer, ours) for layer in found.modules())
+    assert any(isinstance(layer, nn.Dropout) for layer in found.modules())
+    images = torch.linspace(0, 1, 32 * 32).view(1, 1, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(found(images), network.eval()(images), rtol=1e-4, atol=1e-4)
+
+
 def test_plain_loop_loses_what_ours_does_and_would_notice(tmp_path):
     pytest.importorskip("monai")
     from benchmarks import training

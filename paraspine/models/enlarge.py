@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-from paraspine.processor import computes_bf16
+from paraspine.processor import computes_bf16, computing_dtype
 
 __all__ = [
     "Twofold",
@@ -71,17 +71,10 @@ class TwofoldConvolution(nn.Module):
 
 def pays(values: torch.Tensor) -> bool:
     """Whether `enlarge_and_convolve` is the faster way for values ``(B, in, H, W)``."""
-    kind = _kind(values)
+    kind = computing_dtype(values)
     if values.device.type != "cpu" or values.shape[1] < CHANNELS.get(kind, math.inf):
         return False
     return kind == torch.float32 or computes_bf16()
-
-
-def _kind(values: torch.Tensor) -> torch.dtype:
-    """Return the precision that values are computed with."""
-    if torch.is_autocast_enabled("cpu") and values.dtype != torch.float64:
-        return torch.get_autocast_dtype("cpu")
-    return values.dtype
 
 
 def taps_of(weight: torch.Tensor) -> torch.Tensor:
@@ -117,7 +110,7 @@ def enlarge_and_convolve(values: torch.Tensor, taps: torch.Tensor) -> torch.Tens
     torch.Tensor, ``(B, out, 2 H, 2 W)``
         In channels-last order. Under autocast in its precision, else in that of `values`.
     """
-    kind = _kind(values)
+    kind = computing_dtype(values)
     # Subclasses, such as MONAI's MetaTensor, end here: not all can do what comes next.
     values = values.as_subclass(torch.Tensor)
     return _EnlargedAndConvolved.apply(values.to(kind), taps.to(kind))

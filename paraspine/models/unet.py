@@ -18,6 +18,7 @@ from paraspine.models.options import (
     check_counts,
     check_rate,
 )
+from paraspine.models.transposed import TwofoldTransposed
 
 __all__ = ["UNet", "expanding_path"]
 
@@ -117,7 +118,7 @@ def expanding_path(widths: Sequence[int], out_channels: int, norm: str, dropout:
         Of the blocks.
     """
     levels = [
-        Level(nn.ConvTranspose2d(deep, width, 2, stride=2), width, width, width, norm, dropout)
+        Level(TwofoldTransposed(deep, width), width, width, width, norm, dropout)
         for deep, width in zip(widths[:0:-1], widths[-2::-1], strict=True)
     ]
     return Decoder(nn.Identity(), levels, nn.Conv2d(widths[0], out_channels, 1))
