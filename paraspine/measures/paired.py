@@ -31,11 +31,10 @@ __all__ = [
     "contrast",
     "estimate_of",
     "evidence",
-    "replicates",
     "samples_of",
 ]
 
-#: What `replicates` computes, and the measures that it is computed from.
+#: What `contrast` computes, and the measures that it is computed from.
 QUANTITIES = {
     "brier": ("brier",),
     "dice": ("dice",),
@@ -181,43 +180,6 @@ def samples_of(session, run) -> list:
     return [found for found in opened if set(CONDITION) <= set(found.parameters)]
 
 
-def replicates(
-    found: Evidence, quantity: str, terms: Sequence[Sequence[Cell]], *, only: str | None = None
-) -> np.ndarray:
-    """A quantity of several cells, from all subjects and from each resample of them.
-
-    Parameters
-    ----------
-    found : Evidence
-        What was measured.
-    quantity : str
-        One of `QUANTITIES`: mean over images and structures of ``brier`` and ``dice``; mean and
-        standard deviation over images of predictive entropy (nats); Pearson's ``correlation`` of it
-        with GT entropy; ``precision`` (AUC-PR); and the shares of the variance of GT entropy that
-        ``epistemic`` and ``aleatoric`` uncertainty explain, both (``joint``), what the aleatoric
-        adds (``unique_aleatoric``) and by how much the epistemic explains more.
-    terms : sequence of sequences of Cell
-        One cell each; for shares the epistemic and the aleatoric one.
-    only : str, optional
-        One structure, for ``brier`` and ``dice``.
-
-    Returns
-    -------
-    numpy.ndarray of float, (len(terms), 1 + resamples)
-        The first column is from all subjects. All terms are computed on the images that all of
-        their runs have, and share their draws. A cell with several seeds is the mean over them,
-        and its resamples are of subjects alone (`contrast` has the trainings too). NaN where
-        undefined.
-
-    Raises
-    ------
-    SettingsError
-        If a quantity is unknown or a cell was not run.
-    """
-    each = _of_runs(found, quantity, terms, only)
-    return np.stack([np.mean(list(values.values()), axis=0) for values in each])
-
-
 class Contrast(NamedTuple):
     """A sum of terms and what its interval knows of trainings, see `contrast`.
 
@@ -254,10 +216,21 @@ def contrast(
 
     Parameters
     ----------
-    found, quantity, terms, only
-        As for `replicates`.
+    found : Evidence
+        What was measured.
+    quantity : str
+        One of `QUANTITIES`: mean over images and structures of ``brier`` and ``dice``; mean and
+        standard deviation over images of predictive entropy (nats); Pearson's ``correlation`` of it
+        with GT entropy; ``precision`` (AUC-PR); and the shares of the variance of GT entropy that
+        ``epistemic`` and ``aleatoric`` uncertainty explain, both (``joint``), what the aleatoric
+        adds (``unique_aleatoric``) and by how much the epistemic explains more.
+    terms : sequence of sequences of Cell
+        One cell each; for shares the epistemic and the aleatoric one. All terms are computed on the
+        images that all of their runs have, and share their draws of subjects.
     factors : sequence of float, (len(terms),), optional
         Of the terms; 1 without.
+    only : str, optional
+        One structure, for ``brier`` and ``dice``.
 
     Returns
     -------
@@ -267,7 +240,7 @@ def contrast(
     Raises
     ------
     SettingsError
-        As `replicates`, or if there are not as many factors as terms.
+        If a quantity is unknown, a cell was not run, or there are not as many factors as terms.
     """
     factors = [1.0] * len(terms) if factors is None else factors
     if len(factors) != len(terms):
@@ -319,7 +292,7 @@ def _student(freedom: int, count: int, seed: int) -> np.ndarray:
 def _of_runs(
     found: Evidence, quantity: str, terms: Sequence[Sequence[Cell]], only: str | None
 ) -> list[dict[tuple, np.ndarray]]:
-    """For each term, its runs (of each cell one) to what `replicates` averages over them."""
+    """For each term, its runs (of each cell one) to their values, ``(1 + resamples,)``."""
     if quantity not in QUANTITIES:
         raise SettingsError(f"quantity: expected one of {', '.join(QUANTITIES)}, got {quantity!r}.")
     for cell in (c for term in terms for c in term):
@@ -357,7 +330,7 @@ def _of_runs(
 
 
 def estimate_of(values: np.ndarray) -> statistics.Estimate:
-    """Estimate of one row of `replicates`, or of a combination of rows."""
+    """Estimate of what `contrast` has drawn."""
     if np.isnan(values[0]):
         return statistics.Estimate(float("nan"))
     return statistics.Estimate(float(values[0]), *statistics.percentile_interval(values[1:]))

@@ -32,7 +32,7 @@ __all__ = [
 
 TABLES = ("Table 1", "Table 2", "Table 3", "Table 4", "Table 5")
 
-#: What the paper calls each of its tables' quantities, as `replicates` names it.
+#: What the paper calls each of its tables' quantities, as `contrast` names it.
 QUANTITY = {
     "Table 1": "brier",
     "Table 2": "precision",

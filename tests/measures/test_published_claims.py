@@ -10,15 +10,9 @@ from sklearn.metrics import average_precision_score
 
 from paraspine import measures, metrics, published, statistics
 from paraspine.arrays import SettingsError
+from paraspine.measures import paired
 from paraspine.measures.claims import CLAIMS
-from paraspine.measures.paired import (
-    QUANTITIES,
-    Cell,
-    Evidence,
-    contrast,
-    replicates,
-    samples_of,
-)
+from paraspine.measures.paired import QUANTITIES, Cell, Evidence, contrast, samples_of
 from paraspine.measures.printed import missing_words, printed_cell
 from paraspine.measures.published import TABLES
 from paraspine.measures.verdicts import VERDICTS, claims_summary, judge
@@ -88,6 +82,15 @@ def noisy(model, fusion, method):
     gt = images()[1]
     seed = [ord(c) for c in model + fusion + method]
     return gt + 0.004 * np.random.default_rng(seed).standard_normal(len(gt))
+
+
+def replicates(found, quantity, terms, *, only=None):
+    """Each term from all subjects and from resamples of subjects alone: `contrast` is judged by it.
+
+    ``(len(terms), 1 + resamples)``; of several seeds the mean.
+    """
+    each = paired._of_runs(found, quantity, terms, only)
+    return np.stack([np.mean(list(values.values()), axis=0) for values in each])
 
 
 def test_replicates_are_those_of_the_statistics_room():
@@ -371,12 +374,12 @@ def test_images_that_one_run_lacks_leave_the_comparison():
 def test_unknown_quantities_and_cells_are_refused():
     found = book(EVERY[:1], resamples=10)
     with pytest.raises(SettingsError, match="quantity: expected one of"):
-        replicates(found, "kappa", [[Cell(*EVERY[0])]])
+        contrast(found, "kappa", [[Cell(*EVERY[0])]])
     with pytest.raises(SettingsError, match="no such run"):
-        replicates(found, "dice", [[Cell(*EVERY[1])]])
+        contrast(found, "dice", [[Cell(*EVERY[1])]])
     twice = Evidence(pd.concat([found.frame, found.frame]), {}, 10)
     with pytest.raises(SettingsError, match="several values in one run"):
-        replicates(twice, "dice", [[Cell(*EVERY[0])]])
+        contrast(twice, "dice", [[Cell(*EVERY[0])]])
 
 
 # -- verdicts --------------------------------------------------------------------------------------
