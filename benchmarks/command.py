@@ -82,6 +82,8 @@ def bench(
     if output is not None:
         provenance = runs.provenance(started=started, durations=seconds, threads=material.threads)
         provenance |= {"processes": "a fresh one for each case" if isolated else "one for all"}
+        if isolated:
+            del provenance["peak_memory_mib"]  # of this process, which only waits
         for path in write_results(lines, output, provenance=provenance, left_out=left_out):
             console.print(f"Written: {path.name}")
     if any(line.problem for line in lines):
@@ -105,7 +107,7 @@ def run(
     Raises
     ------
     RuntimeError
-        If the process of a case was killed.
+        If the process of a case gave no result.
     """
     lines, left_out, seconds = [], {}, {}
     for benchmark in benchmarks:

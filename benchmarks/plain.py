@@ -138,7 +138,8 @@ def with_torchs_own(network: torch.nn.Module) -> torch.nn.Module:
                 own = torch.nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
                 setattr(parent, name, own)
             elif isinstance(layer, TwofoldTransposed):
-                own = torch.nn.ConvTranspose2d(layer.in_channels, layer.out_channels, 2, stride=2)
+                sizes = layer.in_channels, layer.out_channels, 2, 2
+                own = torch.nn.utils.skip_init(torch.nn.ConvTranspose2d, *sizes)
                 own.weight, own.bias = layer.weight, layer.bias
                 setattr(parent, name, own)
     return network

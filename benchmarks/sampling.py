@@ -83,8 +83,8 @@ def make_dropout(name: str, material: Material) -> Case:
         threads=material.threads,
         note=f"{models.parameter_count(model) / 1e6:.1f} million parameters, {len(images)} images "
         "one by one, mean and expected entropy on both sides; the full passes with torch's own "
-        "dropout and enlargement; with the same masks equal to 1e-4 in float32, to 0.01 on "
-        "average in bf16",
+        "dropout, enlargement and transposed convolution; with the same masks equal to 1e-4 in "
+        "float32, to 0.01 on average in bf16",
         rounds=5,
     )
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import multiprocessing
 import os
 import re
 import signal
@@ -310,8 +311,9 @@ def test_command_fails_where_results_differ(monkeypatch):
 
 
 def whose(material):
-    """A case that says which process it was in, and with which material."""
-    return case(bound=0.0, note=f"{os.getpid()} {material.quick}")
+    """A case that says which process it was in, how it starts others, and with which material."""
+    manner = multiprocessing.get_start_method()
+    return case(bound=0.0, note=f"{os.getpid()} {material.quick} {manner}")
 
 
 def killed(material):
@@ -327,15 +329,16 @@ def test_each_case_has_a_process_of_its_own():
     lines, left_out, seconds = measured(whose, whose)
     processes = [line.note.split()[0] for line in lines]
     assert len({*processes, str(os.getpid())}) == 3
-    assert [line.note.split()[1] for line in lines] == ["True", "True"]
+    own = f"True {multiprocessing.get_start_method()}"
+    assert [line.note.split(maxsplit=1)[1] for line in lines] == [own, own]
     assert not left_out
     assert seconds["whose"] > 0
-    assert measured(whose, isolated=False)[0][0].note == f"{os.getpid()} True"
+    assert measured(whose, isolated=False)[0][0].note == f"{os.getpid()} {own}"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 def test_a_case_whose_process_is_killed_is_named():
-    with pytest.raises(RuntimeError, match="killed: its process was killed"):
+    with pytest.raises(RuntimeError, match="killed: its process gave no result"):
         measured(killed)
 
 
@@ -346,6 +349,9 @@ def test_fast_cases_at_small_size(tmp_path):
         command.app, ["--quick", "--repeats", "2", "--only", names, "--output", str(tmp_path)]
     )
     assert found.exit_code == 0, found.output
+    noted = json.loads((tmp_path / "results.json").read_text())["provenance"]
+    assert noted["processes"] == "a fresh one for each case"
+    assert "peak_memory_mib" not in noted
     rows = report.read_results(tmp_path / "results.csv")
     assert [row["bound"] for row in rows] == [7, 1, 30, 40]
     for row in rows:
