@@ -81,8 +81,15 @@ class ClassTable:
         return self.names[1:]
 
     @property
-    def mirror(self) -> tuple[int, ...]:
-        """Class numbers after a left-right mirroring: ``mirror[old] = new``."""
+    def mirror(self) -> tuple[int, ...] | None:
+        """Class numbers after a left-right mirroring: ``mirror[old] = new``.
+
+        None where a name says a side and stands in no pair: who mirrors would then teach left
+        structures as right ones.
+        """
+        paired = {name for pair in self.pairs for name in pair}
+        if any(self.side(name) and name not in paired for name in self.foreground):
+            return None
         swap = dict(self.pairs) | {b: a for a, b in self.pairs}
         return tuple(self.names.index(swap.get(n, n)) for n in self.names)
 

@@ -118,6 +118,7 @@ def test_every_figure_says_its_source_and_loads_nothing(drawn):
 
 def test_every_function_is_drawn_here(drawn):
     elsewhere = {"prediction_grid", "variance_steps"}  # tests/test_multitask_figures.py
+    elsewhere |= {"choice_explorer"}  # tests/test_explorer.py
     functions = {n for n in figures.__all__ if n.islower()} - elsewhere
     assert len(drawn) >= len(functions)
 
@@ -160,6 +161,12 @@ def test_scatter_by_group_takes_an_estimate_for_each():
     names = [t.name for t in figure.data[1:]]
     assert names == ["single: r = 0.50 [0.10, 0.80]", "dropout: r undefined"]
     assert figure.data[1].marker.color != figure.data[2].marker.color
+    told = figures.entropy_scatter(
+        entropies(), source=SOURCE, colour="method", averages=True,
+        estimate={"single": estimate(0.5, 0.1, 0.8)},
+    )  # fmt: skip
+    for trace, mark in zip(told.data[1:], ("r = 0.50 [0.10, 0.80],", "dropout:"), strict=True):
+        assert f"{mark} mean {np.mean(trace.y):.4f}" in trace.name
 
 
 def test_scatter_of_a_single_rater_says_why_it_is_empty():

@@ -139,7 +139,9 @@ def check_mirror(
             raise SettingsError(
                 f"mirror: images are mirrored (probability {settings.mirror:g}) but no "
                 "mirror_classes were given, so left structures would be taught as right ones; "
-                "pass the class table's `mirror`, or set mirror=0."
+                "pass the class table's `mirror`, or set mirror=0. The table has none where "
+                "classes are named left or right and stand in no pair: name them in the "
+                "`mirror_pairs` of the manifest's JSON file."
             )
         return None
     swap = tuple(int(c) for c in mirror_classes)

@@ -70,15 +70,25 @@ def estimate(
         typer.Option("--parameter", "-p", help="NAME=VALUE that the runs would be made with."),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Iterations to try of each kind.")] = 3,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="A JSON file to write too; the book shows benchmarks/estimate.json."),
+    ] = None,
 ) -> None:
     """Say how long a book's trainings will take here, from a few steps of each kind."""
     from paraspine import execute
+    from paraspine.arrays import SettingsError
+    from paraspine.execute.estimating import BRIEF, write_estimate
 
+    if output is not None and output.is_dir():  # said before minutes are spent
+        raise SettingsError(f"--output: expected a file to write, got the folder {output}.")
     changes = dict(execute.parse_assignment(text) for text in parameter or [])
     found = execute.estimate(profile, manifest, steps=steps, **changes)
-    shown = found.table.round({"seconds": 3, "hours": 2})
+    shown = found.table[list(BRIEF)].round({"seconds": 3, "hours": 2})
     typer.echo(shown.to_string(index=False))
     typer.echo(found.words())
+    if output is not None:
+        write_estimate(found, output)
 
 
 @plainly

@@ -35,6 +35,8 @@ COMMON = {
     "model": "unet",
     "layers": 4,
     "encoder": "resnet34",
+    "transformer_dropout": 0.0,
+    "transunet_weights": "",
     "momentum": 0.9,
     "weight_decay": 0.0,
     "intensity_shift": 0.0,

@@ -119,6 +119,33 @@ class Session:
         known = settings.get("kind", "slices") == "slices"
         return slices.crowd(data, settings, raters) if known else None
 
+    def weights(self, model: str, transunet: str) -> Path | None:
+        """File that a network starts from; None where it starts at random.
+
+        Parameters
+        ----------
+        model : str
+            The architecture.
+        transunet : str
+            File for a TransUNet, alone or within a multi-task network, relative to the top folder;
+            empty: none.
+
+        Raises
+        ------
+        RunError
+            If there is no such file.
+        """
+        if not transunet or not model.endswith("transunet"):
+            return None
+        path = self.path(transunet)
+        if not path.is_file():
+            raise RunError(
+                f"transunet_weights: expected a file below {self.root.name} or an absolute path; "
+                f"there is no {transunet}. Put it there, or leave it empty for a random start."
+            )
+        self.inputs[self._relative(path)] = {"kind": "file", "sha256": runs.sha256(path)}
+        return path
+
     def upstream(self, folder: Path | str) -> runs.Run:
         """Open a run that this one builds on; refuse one that is incomplete, damaged or stale."""
         path = self.path(folder)
@@ -233,7 +260,7 @@ def begin(name: str, namespace: Mapping) -> Session:
 
     A run that was killed half-way is taken up again where parameters, code and cohort are the
     same, so that training resumes; anything else begins in an empty folder. An earlier complete
-    result stays until the new one is complete.
+    result stays until the new one is complete. From here on pandas shows tables whole.
 
     Parameters
     ----------
@@ -248,6 +275,7 @@ def begin(name: str, namespace: Mapping) -> Session:
         If a parameter has a value of another type than its default.
     """
     import_nbformat()  # plotly asks for it when the first figure is shown
+    _show_whole_tables()
     root = project_root()
     notebook = root / "notebooks" / f"{name}.ipynb"
     values = {key: namespace[key] for key in declared_parameters(notebook)}
@@ -268,6 +296,12 @@ def begin(name: str, namespace: Mapping) -> Session:
     for name, now in begun.items():
         run.write_bytes(name, now)
     return Session(run=run, root=root, notebook=notebook, parameters=parameters)
+
+
+def _show_whole_tables() -> None:
+    """Let pandas cut no cell, row or column of what the notebook shows."""
+    for what in ("max_colwidth", "max_rows", "max_columns"):
+        pd.set_option(f"display.{what}", None)
 
 
 def _cohort_stamp(root: Path, parameters: Mapping) -> bytes:
@@ -340,6 +374,8 @@ def staleness(
             if reason := staleness(path, root=root):
                 return f"its input {name} is out of date: {reason}"
             now = results_digest(path)
+        elif entry["kind"] == "file":
+            now = runs.sha256(path)
         else:
             now = cohort_digest(path)
         if now != entry["sha256"]:

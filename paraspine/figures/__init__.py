@@ -9,6 +9,7 @@ from .agreement import agreement_by_level, dice_by_class, pairwise_dice
 from .calibration import accuracy_retention, intervals, precision_recall, reliability_diagram
 from .candidates import entropy_panels, reliability_panels
 from .entropies import entropy_histogram, entropy_scatter
+from .explorer import Explorer, choice_explorer
 from .images import View, cohort_slices, slice_explorer, uncertainty_panels
 from .multiples import small_multiples
 from .multitask import Compared, Steps, prediction_grid, variance_steps
@@ -19,10 +20,12 @@ from .style import PALETTE
 __all__ = [
     "PALETTE",
     "Compared",
+    "Explorer",
     "Steps",
     "View",
     "accuracy_retention",
     "agreement_by_level",
+    "choice_explorer",
     "cohort_slices",
     "dice_by_class",
     "entropy_histogram",

@@ -39,6 +39,7 @@ def entropy_scatter(
     y_title: str = "prediction entropy (nats)",
     title: str = "Entropy of the prediction against disagreement of the raters",
     identity: bool = True,
+    averages: bool = False,
     interval: str = "95 % interval, subjects resampled",
     colours: Mapping[str, str] | None = None,
 ) -> go.Figure:
@@ -64,6 +65,8 @@ def entropy_scatter(
     identity : bool
         Draw the line of equal entropies and give both axes the same scale; without it each axis
         has its own, for measures that are much smaller, such as mutual information.
+    averages : bool
+        Say each group's mean of `y` in the legend.
     interval : str
         What the interval in square brackets is.
     colours : mapping, optional
@@ -96,6 +99,8 @@ def entropy_scatter(
     for name, rows in groups.items():
         own = estimate.get(name) if isinstance(estimate, Mapping) else estimate
         words = name if own is None else f"{name}: {estimate_text(own, 'r')}"
+        if averages:
+            words += f"{':' if own is None else ','} mean {rows[y].mean():.4f}"
         first = f"{x_title}: %{{x:.4f}}<br>{y_title}: %{{y:.4f}}"
         figure.add_scatter(
             x=rows[x].to_numpy(float), y=rows[y].to_numpy(float), mode="markers", name=words,

@@ -36,6 +36,12 @@ class View:
         The classes predicted.
     maps : mapping of str to (H, W)
         Uncertainty in nats, by the name of the panel; NaN where nothing was seen.
+    choices : mapping of str to str
+        What has to be chosen to see it, by the name of the list: subject, level, network.
+    titles : mapping of str to str
+        Titles of panels that say more than their names.
+    notes : mapping of str to str
+        What to read in place of a panel that it lacks.
     """
 
     image: np.ndarray
@@ -44,6 +50,9 @@ class View:
     rated: np.ndarray | None = None
     prediction: np.ndarray | None = None
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
+    choices: Mapping[str, str] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, classes: ClassTable) -> None:
         """Raise `ShapeError` or `LabelError` where the arrays don't fit each other."""

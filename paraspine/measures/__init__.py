@@ -226,6 +226,7 @@ from paraspine.measures.recovery import (
     truth_views,
 )
 from paraspine.measures.references import reference_sentence, reference_table
+from paraspine.measures.sampled import sampling_record, sampling_sentence
 from paraspine.measures.scores import (
     compared_ways,
     cost_table,
@@ -241,6 +242,7 @@ from paraspine.measures.sentences import (
     calibration_sentence,
     correlation_sentence,
     detection_sentence,
+    figure_2_title,
     fusion_sentence,
     group_sentence,
     headline,
@@ -284,7 +286,6 @@ from paraspine.measures.views import (
     compared_views,
     map_limits,
     name_of,
-    predicted_by,
     stored_maps,
     views,
 )
@@ -364,6 +365,7 @@ __all__ = [
     "extent_frame",
     "extent_sentence",
     "extent_table",
+    "figure_2_title",
     "fat_sentence",
     "fat_table",
     "few_raters_sentence",
@@ -430,7 +432,6 @@ __all__ = [
     "partition_table",
     "plain_name",
     "population_sentence",
-    "predicted_by",
     "prediction_frame",
     "prediction_sentence",
     "pretty",
@@ -460,6 +461,8 @@ __all__ = [
     "runs_sentence",
     "sampled_from",
     "samples_of",
+    "sampling_record",
+    "sampling_sentence",
     "scatter_sentence",
     "shape_sentence",
     "shape_table",

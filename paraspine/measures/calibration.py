@@ -14,7 +14,7 @@ __all__ = ["calibration_table", "reliability_curves"]
 def calibration_table(
     frame: pd.DataFrame, *, resamples: int = 2000, region: str = "all"
 ) -> pd.DataFrame:
-    """Expected calibration error of each condition, pooled and averaged over images.
+    """Expected calibration error of each condition: pooled, by image and by subject.
 
     Parameters
     ----------
@@ -27,16 +27,18 @@ def calibration_table(
     -------
     pandas.DataFrame
         ``who``, ``mean`` (pooled ECE, lemay2022), ``over`` and ``under`` (the parts of it from bins
-        in which confidence is above and below accuracy), ``by_image`` (mean over images of each
-        image's ECE), the interval of each (``low``, ``high``, ``over_low`` and so on; resampling
-        subjects, NaN with one), ``accuracy``, ``confidence``.
+        in which confidence is above and below accuracy), ``by_image`` and ``by_subject`` (mean over
+        images of each image's ECE, over subjects of each subject's), the interval of each (``low``,
+        ``high``, ``over_low`` and so on; resampling subjects, NaN with one), ``accuracy``,
+        ``confidence``.
     """
     if region not in ("all", "near"):
         raise SettingsError(f"region: expected 'all' or 'near', got {region!r}.")
     chosen = frame[frame["region"] == region]
     columns = [
         "who", "mean", "low", "high", "over", "over_low", "over_high", "under", "under_low",
-        "under_high", "by_image", "by_image_low", "by_image_high", "accuracy", "confidence",
+        "under_high", "by_image", "by_image_low", "by_image_high", "by_subject", "by_subject_low",
+        "by_subject_high", "accuracy", "confidence",
     ]  # fmt: skip
     lines = []
     for who, part in chosen.groupby("who", sort=False):
@@ -59,12 +61,13 @@ def calibration_table(
         by_image = statistics.mean_interval(
             each.to_numpy(), each.index.get_level_values("subject").to_numpy(), resamples
         )
+        by_subject = statistics.mean_interval(_ece(*sums)[0], subjects, resamples)
         total = sums.sum(axis=(1, 2))
         line = {"who": who}
         for prefix, value, (low, high) in zip(
-            ("", "over_", "under_", "by_image_"),
-            (*pooled, by_image.value),
-            (*intervals, (by_image.low, by_image.high)),
+            ("", "over_", "under_", "by_image_", "by_subject_"),
+            (*pooled, by_image.value, by_subject.value),
+            (*intervals, (by_image.low, by_image.high), (by_subject.low, by_subject.high)),
             strict=True,
         ):
             line |= {

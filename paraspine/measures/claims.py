@@ -282,7 +282,7 @@ def _claims() -> tuple[Claim, ...]:
         "",
         "above",
         (),
-        needs="needs images at several levels of noise",
+        needs="needs several noise levels: see chapter on noise",
     )
     return (*(Claim(*row) for row in rows), noise)
 

@@ -50,9 +50,11 @@ def comparison_table(
     -------
     pandas.DataFrame
         `statistics.paired_test` with the columns ``trained`` (fusion and method, an ensemble with
-        its kind and size) and ``class``, and the intervals of the means over the pairs
-        (``mean_a_low``, ``mean_a_high``, ``mean_b_low``, ``mean_b_high``); p-values adjusted by
-        Holm over the table. Empty with one architecture.
+        its kind and size) and ``class``; every interval from resampling subjects, that of the
+        difference (``low``, ``high``) in place of the t interval, those of the means over the pairs
+        (``mean_a_low``, ``mean_a_high``, ``mean_b_low``, ``mean_b_high``) and of the effect size
+        (``effect_low``, ``effect_high``); p-values of the t test, adjusted by Holm over the table.
+        Empty with one architecture.
     """
     chosen = rows(frame, measure)
     how = chosen["who"].str.rsplit(", ", n=1).str[1]  # an ensemble with its kind and size
@@ -72,12 +74,13 @@ def comparison_table(
         by=["trained", "class"],
         average="subject" if by_subject else None,
     )
-    return _with_means(table, chosen, keys, by_subject, resamples)
+    return _with_intervals(table, chosen, keys, by_subject, resamples)
 
 
-def _with_means(table, chosen, keys, by_subject: bool, resamples: int) -> pd.DataFrame:
-    """Both means over a comparison's pairs, or over subjects, with intervals over subjects."""
+def _with_intervals(table, chosen, keys, by_subject: bool, resamples: int) -> pd.DataFrame:
+    """A comparison's means over pairs (or subjects), difference and effect, over subjects."""
     ends = {f"mean_{side}{end}": [] for side in "ab" for end in ("", "_low", "_high")}
+    ends |= {name: [] for name in ("low", "high", "effect_low", "effect_high")}
     for _, row in table.iterrows():
         part = chosen[(chosen["trained"] == row["trained"]) & (chosen["class"] == row["class"])]
         pairs = part.set_index([*keys, "model"])["value"].unstack("model")
@@ -90,11 +93,37 @@ def _with_means(table, chosen, keys, by_subject: bool, resamples: int) -> pd.Dat
             ends[f"mean_{side}"].append(found.value)
             ends[f"mean_{side}_low"].append(found.low)
             ends[f"mean_{side}_high"].append(found.high)
+        change = (pairs[row["a"]] - pairs[row["b"]]).to_numpy()
+        found = statistics.mean_interval(change, subjects, resamples)
+        low, high = _effect_interval(change, subjects, resamples)
+        for name, value in zip(
+            ("low", "high", "effect_low", "effect_high"),
+            (found.low, found.high, low, high),
+            strict=True,
+        ):
+            ends[name].append(value)
     return table.assign(**ends)
 
 
+def _effect_interval(change: np.ndarray, subjects, resamples: int) -> tuple[float, float]:
+    """Interval of Cohen's d_z, mean over standard deviation of differences, over subjects."""
+    draws = statistics.cluster_weights(subjects, resamples)
+    if len(draws.labels) < 2:
+        return np.nan, np.nan
+    centre = change.mean()
+    sums = np.zeros((len(draws.labels), 3))
+    np.add.at(sums, draws.codes, np.stack([0 * change + 1, change, (change - centre) ** 2], axis=1))
+    count, total, square = (draws.weights @ sums).T
+    mean = total / count
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviation = np.sqrt((square - count * (mean - centre) ** 2) / (count - 1))
+        # What is left of a variance that is 0, after the subtraction, is far below this.
+        sizes = np.where(deviation > 1e-6 * np.abs(change).max(), mean / deviation, np.nan)
+    return statistics.percentile_interval(sizes)
+
+
 def comparison_display(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
-    """Table 4 for reading: each architecture's mean and the difference, p and effect size."""
+    """Table 4 for reading: each architecture's mean, the difference, p and the effect size."""
     shown = pd.DataFrame(index=table.index)
     for name in ("trained", "class"):
         shown[name] = table[name]
@@ -105,8 +134,11 @@ def comparison_display(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
     if len(table):
         estimates = table.rename(columns={"difference": "mean"})
         shown["a - b"] = [text.interval(estimate(r), 3) for _, r in estimates.iterrows()]
+        shown["p"] = [text.p_value(p) for p in table["p"]]
         shown["p (Holm)"] = [text.p_value(p) for p in table["p_holm"]]
-        shown["effect"] = [text.number(v) for v in table["effect"]]
+        sizes = table[["effect", "effect_low", "effect_high"]].to_numpy(dtype=float)
+        shown["effect, d"] = [text.interval(statistics.Estimate(*size)) for size in sizes]
+        shown["pairs"] = table["n"]
     return shown.set_index(["trained", "class"]).rename_axis(columns=source)
 
 
@@ -128,6 +160,12 @@ def comparison_sentence(table: pd.DataFrame, what: str = "Dice") -> str:
             f"Of {text.count(len(part), 'comparison')} of {a} with {b}, {what} is higher for {a} "
             f"in {better} and for {b} in {worse} at an adjusted p below 0.05; in "
             f"{len(part) - better - worse} the data can't tell"
+        )
+    if dropped := int(table["dropped"].sum() if "dropped" in table else 0):
+        words.append(
+            f"{text.count(dropped, 'pair is', 'pairs are')} left out in all, where {what} is "
+            "undefined for one of the two: a structure that neither the network nor the vote has "
+            "on an image. The means here can therefore differ from those of a network by itself"
         )
     return ". ".join(words) + "."
 

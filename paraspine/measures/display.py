@@ -69,6 +69,7 @@ def pretty(
     source: str,
     digits: int = 3,
     beside: Mapping[str, int] | None = None,
+    missing: str = "",
 ) -> pd.DataFrame:
     """A table for reading: ``mean (low to high)`` in each cell, one column per class.
 
@@ -87,11 +88,13 @@ def pretty(
     beside : mapping of str to int, optional
         Without `columns`: further columns of the table to show, and their digits; with an interval
         where the table has ``<name>_low`` and ``<name>_high``.
+    missing : str
+        What stands where a combination does not occur.
 
     Returns
     -------
     pandas.DataFrame
-        Of text; an empty text where a combination does not occur.
+        Of text.
     """
     value = "mean" if "mean" in table else "r"
     cells = _cells(table, (value, "low", "high"), digits)
@@ -107,7 +110,7 @@ def pretty(
     order = list(dict.fromkeys(shown[columns]))
     lines = list(dict.fromkeys(shown[names].itertuples(index=False, name=None)))
     result = shown.set_index([*names, columns])["cell"].unstack(columns)[order]
-    result = result.reindex([x if len(names) > 1 else x[0] for x in lines]).fillna("")
+    result = result.reindex([x if len(names) > 1 else x[0] for x in lines]).fillna(missing)
     return result.rename_axis(columns=source)
 
 

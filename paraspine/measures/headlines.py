@@ -7,7 +7,13 @@ import pandas as pd
 from paraspine import statistics, text
 from paraspine.measures.tables import RATERS
 
-__all__ = ["headline", "headline_calibration", "headline_dice", "headline_raters"]
+__all__ = [
+    "figure_2_title",
+    "headline",
+    "headline_calibration",
+    "headline_dice",
+    "headline_raters",
+]
 
 
 def _of_one_way(names: pd.Series, preferred: str) -> pd.Series:
@@ -30,6 +36,15 @@ def headline(table: pd.DataFrame) -> str:
         for _, row in chosen[_of_one_way(chosen["who"], "dropout")].iterrows()
     ]
     return "; ".join(words)
+
+
+def figure_2_title(method: str) -> str:
+    """Which panel of roshanzamir2023's Figure 2 a way of sampling fills, as the figure's title."""
+    panel = {
+        "single": "Figure 2(a): entropy of the prediction (one pass)",
+        "tta": "Beside Figure 2(b): aleatoric uncertainty (tta)",
+    }.get(method, f"Figure 2(b): epistemic uncertainty ({method})")
+    return f"{panel} against disagreement of the raters"
 
 
 def headline_dice(table: pd.DataFrame) -> str:

@@ -172,7 +172,8 @@ def pretty_beside(table: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
                 "of": row.target,
                 f"{row.metric}{unit_words(row.unit)}, published": with_sd(
                     row.published, row.published_sd, digits
-                ),
+                )
+                + (f", {row.note}" if row.note else ""),
                 f"this run ({source})": row.status
                 or with_sd(row.value, row.sd, digits)
                 + _range(row.low, row.high, digits)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 
@@ -9,6 +11,7 @@ from paraspine import statistics, text
 from paraspine.measures.display import estimate
 from paraspine.measures.frames import rows
 from paraspine.measures.headlines import (
+    figure_2_title,
     headline,
     headline_calibration,
     headline_dice,
@@ -33,6 +36,7 @@ __all__ = [
     "calibration_sentence",
     "correlation_sentence",
     "detection_sentence",
+    "figure_2_title",
     "fusion_sentence",
     "group_sentence",
     "headline",
@@ -115,6 +119,7 @@ def overlap_sentence(table: pd.DataFrame) -> str:
         if len(classes):
             listed = text.listing(classes)
             sentence += f" Some network's interval lies wholly {place} the raters' for {listed}."
+    sentence += _undefined_words(table)
     if beside[["low", "high", "low_raters", "high_raters"]].isna().any(axis=1).all():
         sentence += " There are no intervals to tell them apart by."
     elif not len(below) and not len(above):
@@ -125,40 +130,82 @@ def overlap_sentence(table: pd.DataFrame) -> str:
     )
 
 
-def brier_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
-    """Which training target keeps the raters' disagreement better, model by model.
+def _undefined_words(table: pd.DataFrame) -> str:
+    """How many values of a table of means are undefined, whose, and why."""
+    words = []
+    networks = table[table["who"] != RATERS]
+    for who, part in networks[networks["undefined"] > 0].groupby("who", sort=False):
+        each = [f"{row['undefined']:.0f} of {row['class']}" for _, row in part.iterrows()]
+        words.append(f"{who} {text.listing(each)}")
+    sentence = ""
+    if words:
+        sentence = (
+            " Undefined and left out, because neither the network nor the vote has the structure "
+            f"on the image: {'; '.join(words)}."
+        )
+    alone = sorted({int(n) for n in table.loc[table["who"] == RATERS, "undefined"]})
+    if alone and alone[-1]:
+        number = text.count(alone[-1], "image")
+        if alone[0] != alone[-1]:
+            number = f"{alone[0]} to {number}"
+        sentence += f" The raters' own is undefined on {number}, as where one rated alone."
+    return sentence
 
-    The difference is that of the mean over structures, as `tables.brier_table` has them: without
-    background.
+
+def brier_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
+    """Which architecture and which training target keeps the raters' disagreement better.
+
+    Architectures are compared target by target, targets model by model. The difference is that of
+    the mean over structures, as `tables.brier_table` has them: without background.
     """
     names = frame.drop_duplicates("who")
     structures = set(rows(frame, "dice")["class"])
     if not structures:
         return NOBODY
     frame = frame[frame["class"].isin(structures)]
+    several = names["seed"].nunique() > 1
     words = []
+    for (fusion, seed, method), part in names.groupby(["fusion", "seed", "method"], sort=False):
+        whose = dict(zip(part["model"], part["who"], strict=True))
+        for one, other in combinations(whose, 2):
+            found = difference_between(
+                frame, "brier", whose[other], whose[one], resamples=resamples
+            )
+            words.append(
+                f"After training on {fusion} ({method}{f', seed {seed}' if several else ''}), the "
+                f"Brier score of {other} is {_less_or_more(found)} that of {one}: "
+                f"difference {_thousandths(found)}"
+            )
+    either = len(words)
     for (model, seed, method), part in names.groupby(["model", "seed", "method"], sort=False):
         fusions = dict(zip(part["fusion"], part["who"], strict=True))
         if {"random", "majority"} <= set(fusions):
             found = difference_between(
                 frame, "brier", fusions["random"], fusions["majority"], resamples=resamples
             )
-            scaled = statistics.Estimate(1e3 * found.value, 1e3 * found.low, 1e3 * found.high)
-            phrase = text.verdict(
-                found, below="lower", above="higher", unclear="not told apart from that"
-            )
-            than = "" if phrase.startswith("not") else " than"
             words.append(
-                f"For {model} ({method}{f', seed {seed}' if names['seed'].nunique() > 1 else ''}), "
-                f"the Brier score after training on random raters is {phrase}{than} after training "
-                f"on the majority: difference {text.interval(scaled)} × 10⁻³"
+                f"For {model} ({method}{f', seed {seed}' if several else ''}), the Brier score "
+                f"after training on random raters is {_less_or_more(found)} that after training on "
+                f"the majority: difference {_thousandths(found)}"
             )
-    if not words:
-        return (
+    if len(words) == either:
+        words.append(
             "Training on random raters and training on the majority were not both run, so there is "
-            "nothing to compare."
+            "nothing to compare"
         )
     return ". ".join(words) + "."
+
+
+def _less_or_more(found: statistics.Estimate) -> str:
+    """A difference in words that "that" follows."""
+    return text.verdict(
+        found, below="lower than", above="higher than", unclear="not told apart from"
+    )
+
+
+def _thousandths(found: statistics.Estimate) -> str:
+    scaled = statistics.Estimate(1e3 * found.value, 1e3 * found.low, 1e3 * found.high)
+    return f"{text.interval(scaled)} × 10⁻³"
 
 
 def detection_sentence(table: pd.DataFrame) -> str:
@@ -203,7 +250,21 @@ def correlation_sentence(table: pd.DataFrame, data) -> str:
             phrase = f"has a correlation with disagreement that {subjects} can't tell from chance"
         words.append(f"for {row['who']} predictive entropy {phrase}, r = {text.interval(found)}")
     sentence = "; ".join(words)
-    return f"{sentence[0].upper()}{sentence[1:]}. ({data.source})"
+    sentence = f"{sentence[0].upper()}{sentence[1:]}. ({data.source})"
+    return f"{sentence} {_adjusted_words(table, chosen)}".strip()
+
+
+def _adjusted_words(table: pd.DataFrame, chosen: pd.DataFrame) -> str:
+    """What Holm's adjustment leaves of the intervals that exclude no correlation."""
+    if not {"p", "p_holm"} <= set(table):
+        return ""
+    together = int(table.loc[table["kind"] == "pearson", "p"].notna().sum())
+    sure = int((chosen["p_holm"] < 0.05).sum())
+    return (
+        "Each interval looks at its own coefficient alone; *p* is adjusted over the "
+        f"{text.count(together, 'coefficient')} over images of this table, those of the parts of "
+        f"the entropy included, and is below 0.05 for {sure} of these {len(chosen)}."
+    )
 
 
 def subjects_sentence(data) -> str:
@@ -259,10 +320,11 @@ def calibration_sentence(table: pd.DataFrame) -> str:
     if known.empty:
         return "No voxel counts here, because no rater marked a structure: there is no ECE."
     best = known.loc[known["mean"].idxmin()]
-    over = [r["who"] for _, r in table.iterrows() if r["over"] > r["under"]]
-    under = [r["who"] for _, r in table.iterrows() if r["over"] < r["under"]]
+    # In italics: a name has commas of its own.
+    over = [f"*{r['who']}*" for _, r in table.iterrows() if r["over"] > r["under"]]
+    under = [f"*{r['who']}*" for _, r in table.iterrows() if r["over"] < r["under"]]
     first = "Lowest ECE" if len(known) > 1 else "ECE"
-    words = [f"{first}: {best['who']}, {text.interval(estimate(best), 4)}"]
+    words = [f"{first}: *{best['who']}*, {text.interval(estimate(best), 4)}"]
     if over:
         words.append(f"more over- than underconfident: {text.listing(over)}")
     if under:

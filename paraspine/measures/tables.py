@@ -197,6 +197,9 @@ def correlation_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
     if not parts:
         return pd.DataFrame(columns=columns)
     table = pd.concat(parts, ignore_index=True)
+    place = {who: k for k, who in enumerate(conditions(frame))}
+    table = table.sort_values("who", key=lambda who: who.map(place), kind="stable")
+    table = table.reset_index(drop=True)
     for _, part in table.groupby("kind"):
         table.loc[part.index, "p_holm"] = statistics.holm(part["p"].to_numpy())
     return table[columns]

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
-from paraspine import fusion, text
+from paraspine import fusion
 from paraspine.figures import View
 from paraspine.measures.frames import samples_of, uncertainties
 
-__all__ = ["compared_views", "map_limits", "name_of", "predicted_by", "stored_maps", "views"]
+__all__ = ["compared_views", "map_limits", "name_of", "stored_maps", "views"]
 
 NAMES = {
     "entropy": "predictive entropy",
     "expected_entropy": "expected entropy",
     "mutual_information": "mutual information",
 }
-#: Panels of `compared_views`.
+#: Ways of sampling, as the explorer lists them.
 METHODS = {
     "single": "one pass",
     "dropout": "dropout (epistemic)",
@@ -75,7 +76,7 @@ def stored_maps(data, shown: Iterable[int], moments) -> dict[str, np.ndarray]:
     data : slices.Slices
         The images.
     shown : iterable of int
-        Which of them to keep.
+        Which of them to keep; so is the middle slice of every other level of their subjects.
     moments : sampling.SampleMoments
         Samples of the same images.
 
@@ -85,7 +86,7 @@ def stored_maps(data, shown: Iterable[int], moments) -> dict[str, np.ndarray]:
         ``keys`` (N,) of the slices, ``prediction`` (N, H, W) and ``entropy``,
         ``expected_entropy``, ``mutual_information`` (N, H, W) in nats, float16.
     """
-    shown = list(shown)
+    shown = _with_levels(data, shown)
     kept = {name: [] for name in NAMES}
     for item in shown:
         scores = uncertainties(
@@ -97,6 +98,20 @@ def stored_maps(data, shown: Iterable[int], moments) -> dict[str, np.ndarray]:
     prediction = np.nan_to_num(moments.mean[shown]).argmax(axis=1).astype(np.uint8)
     maps = {n: np.reshape(v, (-1, *size)).astype(np.float16) for n, v in kept.items()}
     return {"keys": data.keys[shown], "prediction": prediction, **maps}
+
+
+def _with_levels(data, shown: Iterable[int]) -> list[int]:
+    """Slices, and the middle one of every level that they lack of their subjects."""
+    table = data.table.reset_index(drop=True)
+    kept = [int(item) for item in shown]
+    if "level" not in table:
+        return sorted(kept)
+    there = set(zip(table["subject"][kept], table["level"][kept], strict=True))
+    own = table[table["subject"].isin(table["subject"][kept]) & table["level"].notna()]
+    for pair, rows in own.groupby(["subject", "level"], sort=False, observed=True):
+        if pair not in there:
+            kept.append(int(rows.index[len(rows) // 2]))
+    return sorted(kept)
 
 
 def compared_views(data, sampled: Iterable) -> list[View]:
@@ -112,48 +127,88 @@ def compared_views(data, sampled: Iterable) -> list[View]:
     Returns
     -------
     list of figures.View
-        One per slice and network (architecture, training target, seed): its prediction (see
-        `predicted_by`), the GT entropy (with two raters or more), and the predictive entropy of
-        every way of sampling that was run, one pass and test-time augmentation (aleatoric), dropout
-        and ensemble (epistemic).
+        One per slice, network (architecture, training target, seed) and way of sampling, which are
+        its `choices`, ordered by slice: the prediction of that way; the GT entropy (with two raters
+        or more); as ``epistemic`` the predictive entropy of that way, of dropout or the ensemble,
+        or of one pass, whose title says so; as ``aleatoric`` that of test-time augmentation of the
+        same network. Notes say what there is no map of.
     """
     networks = {
-        key: {method: run.read_arrays("maps.npz") for method, run in methods.items()}
+        key: {m: run.read_arrays("maps.npz") for m, run in _in_order(methods).items()}
         for key, methods in _networks(sampled).items()
     }
     place = {key: item for item, key in enumerate(data.keys)}
     several_seeds = len({seed for _, _, seed in networks}) > 1
+    kept = {key for methods in networks.values() for a in methods.values() for key in a["keys"]}
     found = []
-    for (model, fused, seed), methods in networks.items():
-        first = methods[_first(methods)]
-        name = f"{model}, {fused}" + (f", seed {seed}" if several_seeds else "")
-        for number, key in enumerate(first["keys"]):
-            (view,) = views(data, [place[key]])
-            panels = _gt_entropy(data, place[key])
-            for method, arrays in methods.items():
-                title = METHODS.get(method, method)
-                panels[title] = arrays["entropy"][number].astype(np.float32)
-            found.append(
-                replace(
-                    view,
-                    title=f"{view.title} · {name}",
-                    prediction=first["prediction"][number],
-                    maps=panels,
-                )
-            )
+    for item, where in _levels(data, sorted(place[key] for key in kept)).items():
+        (view,) = views(data, [item])
+        truth = _gt_entropy(data, item)
+        unknown = {} if truth else {"GT entropy": "GT entropy: fewer than two raters."}
+        subject = str(data.table.iloc[item]["subject"])
+        for (model, fused, seed), methods in networks.items():
+            network = f"{model}, {fused}" + (f", seed {seed}" if several_seeds else "")
+            there = {
+                method: (arrays["prediction"][number], arrays["entropy"][number])
+                for method, arrays in methods.items()
+                for number in np.flatnonzero(arrays["keys"] == data.keys[item])[:1]
+            }
+            for method in there:
+                maps, titles, notes = _sampled_panels(method, there)
+                way = METHODS.get(method, method)
+                found.append(
+                    replace(
+                        view,
+                        title=f"{view.title} · {network} · {way}",
+                        prediction=there[method][0],
+                        maps=truth | maps,
+                        titles=titles,
+                        notes=unknown | notes,
+                        choices={
+                            "subject": subject, "level": where, "network": network, "method": way
+                        },
+                    )
+                )  # fmt: skip
     return found
 
 
-def predicted_by(sampled: Iterable) -> str:
-    """Which way of sampling the predictions in `compared_views` come from, in words.
+def _sampled_panels(method: str, there: dict) -> tuple[dict, dict, dict]:
+    """Maps, titles and notes of a way of sampling, given predictions and entropies of all ways."""
+    way = METHODS.get(method, method).split(" (")[0]
+    titles = {"prediction": f"prediction: {way}"}
+    maps, notes = {}, {}
+    if method == "tta":
+        notes["epistemic"] = "Epistemic: choose a method that samples networks, such as dropout."
+    else:
+        kind = "entropy" if method == "single" else "epistemic"
+        titles["epistemic"] = f"{kind}: {way}"
+        maps["epistemic"] = there[method][1].astype(np.float32)
+    if "tta" in there:
+        titles["aleatoric"] = "aleatoric: augmentation"
+        maps["aleatoric"] = there["tta"][1].astype(np.float32)
+    else:
+        notes["aleatoric"] = "Aleatoric: this network was not sampled by augmentation."
+    return maps, titles, notes
 
-    Parameters
-    ----------
-    sampled : iterable of runs.Run
-        Runs of ``04_sample``.
-    """
-    first = [METHODS.get(m, m) for m in map(_first, _networks(sampled).values())]
-    return f"prediction: {text.listing(dict.fromkeys(first), 'or')}"
+
+def _levels(data, items: Iterable[int]) -> dict[int, str]:
+    """What tells each slice from the others of its subject: level, place, or its key."""
+    subjects = {item: str(data.table["subject"].iloc[item]) for item in items}
+    names = {
+        item: name_of(data, item).removeprefix(subject).removeprefix(", ") or "the only one"
+        for item, subject in subjects.items()
+    }
+    count = Counter((subjects[item], name) for item, name in names.items())
+    return {
+        item: name if count[subjects[item], name] == 1 else f"{name} ({data.keys[item]})"
+        for item, name in names.items()
+    }
+
+
+def _in_order(methods: dict) -> dict:
+    """Runs of one network, the epistemic ones first."""
+    order = ["dropout", "ensemble", "single", "tta"]
+    return dict(sorted(methods.items(), key=lambda m: [*order, m[0]].index(m[0])))
 
 
 def _networks(sampled: Iterable) -> dict[tuple, dict]:
@@ -164,12 +219,6 @@ def _networks(sampled: Iterable) -> dict[tuple, dict]:
         key = (chosen["model"], chosen["fusion"], chosen["seed"])
         networks.setdefault(key, {})[chosen["method"]] = run
     return networks
-
-
-def _first(methods: Iterable[str]) -> str:
-    """The way of sampling whose prediction is shown: one pass where it was run."""
-    methods = list(methods)
-    return "single" if "single" in methods else methods[0]
 
 
 def _gt_entropy(data, item: int) -> dict[str, np.ndarray]:

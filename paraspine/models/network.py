@@ -40,6 +40,8 @@ class Network(nn.Module):
     """
 
     tasks: tuple[str, ...] = ("segmentation",)
+    #: What a file gave it to start from (`PretrainedReport`); None where it starts at random.
+    pretrained = None
 
     def __init__(self, settings: dict, divisor: int):
         super().__init__()

@@ -67,7 +67,7 @@ class PretrainedReport:
     def __str__(self) -> str:
         taken = len(self.loaded) + len(self.adapted)
         lines = [f"{self.path}: {taken} of {taken + len(self.missing)} tensors taken."]
-        for name in ("adapted", "missing", "unexpected", "mismatched"):
+        for name in ("loaded", "adapted", "missing", "unexpected", "mismatched"):
             tensors = getattr(self, name)
             if tensors:
                 lines.append(f"{name} ({len(tensors)}): {', '.join(tensors)}")
@@ -91,7 +91,7 @@ def load_pretrained(model: Network, path: str | os.PathLike) -> PretrainedReport
     Returns
     -------
     PretrainedReport
-        Printed, it lists what was not taken as it is.
+        Printed, it lists what was taken and what was not.
 
     Raises
     ------

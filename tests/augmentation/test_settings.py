@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
+from paraspine.anatomy import ClassTable
 from paraspine.arrays import SettingsError, SpacingError
 from paraspine.augmentation import (
     Augmentation,
@@ -169,6 +170,25 @@ def test_mirroring_needs_the_classes():
     assert check_mirror(Augmentation(mirror=0.5), (0, 2, 1)) == (0, 2, 1)
     with pytest.raises(SettingsError, match="mirror_classes"):
         check_mirror(Augmentation(mirror=0.5), None)
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs", "swap"),
+    [
+        (("right MF", "left MF"), (("left MF", "right MF"),), (0, 2, 1)),
+        (("cord", "lesion"), (), (0, 1, 2)),
+        (("right MF", "left MF"), (), None),
+        (("Left_ES", "disc"), (), None),
+        (("right MF", "left MF", "left ES"), (("left MF", "right MF"),), None),
+    ],
+)
+def test_sides_without_a_pair_cannot_be_mirrored(names, pairs, swap):
+    table = ClassTable(("background", *names), pairs)
+    assert table.mirror == swap
+    assert check_mirror(Augmentation(), table.mirror) == swap
+    if swap is None:
+        with pytest.raises(SettingsError, match=r"name them in the `mirror_pairs`"):
+            check_mirror(Augmentation(mirror=0.5), table.mirror)
 
 
 @pytest.mark.parametrize("swap", [(0, 2, 3, 1), (1, 0), (0, 1, 1), (), (0, 3, 1)])

@@ -47,7 +47,9 @@ def cells(text):
 
 
 def test_table_sentence_and_machine(write):
-    path = write(line(3.14159, 2.9, 3.3, note="5 classes"), line(4, 3, 5, what="a < b"))
+    path = write(
+        line(3.14159, 2.9, 3.3, note="5 classes", coverage=0.96), line(4, 3, 5, what="a < b")
+    )
     record = read_record(path)
     text = speed_page(record)
     assert "All 2 bounds are reached on this machine." in text
@@ -57,7 +59,8 @@ def test_table_sentence_and_machine(write):
     ]
     noted = record["provenance"]
     for words in (noted["processor"], noted["versions"]["numpy"], noted["finished"], "83 s",
-                  "5 classes; 7 rounds, 1 thread", "a fresh one for each case"):  # fmt: skip
+                  "5 classes; 7 rounds, 1 thread; coverage of the interval 0.96",
+                  "a fresh one for each case"):  # fmt: skip
         assert words in text
 
 
@@ -101,6 +104,117 @@ def test_something_else_is_refused(tmp_path, content, words):
     with pytest.raises(RunError, match=re.escape(words)) as error:
         read_record(path)
     assert "Run make bench again" in str(error.value)
+
+
+@pytest.fixture
+def full_size(write):
+    """Write a record with an estimate beside it, with some changes, and return both paths."""
+    from paraspine.runs import provenance
+
+    common = {"notebook": "03_train", "loss": "dice_ce", "size": [256, 192], "batch": 8}
+    common |= {"slices": 456, "steps": 14250, "measured": 1}
+    rows = [
+        {"model": "unet", "trainings": 1200, "seconds": 1.234, "hours": 5864} | common,
+        {"model": "trans<unet", "trainings": 2, "seconds": 2.0, "hours": 15.83} | common,
+    ]
+
+    def make(**changes):
+        path = write(line(3, 2, 4))
+        found = {
+            "profile": "paper",
+            "changes": {},
+            "cohort": {"name": "119 <subjects>", "source": "synthetic phantom", "synthetic": True}
+            | {"subjects": 119, "slices": 714},
+            "conditions": {"device": "cpu", "precision": "float32", "threads": 1},
+            "provenance": provenance(threads=1, durations={"total_seconds": 271.0}),
+            "totals": {"jobs": 1234, "notebooks": 1231, "trainings": 1202, "hours": 5880.0},
+            "rows": rows,
+        }
+        beside = path.with_name("estimate.json")
+        beside.write_text(json.dumps(found | changes))
+        return path, beside
+
+    return make
+
+
+def test_a_book_at_full_size(full_size):
+    path, beside = full_size()
+    page = speed_page(read_record(path))
+    section = page.split("## A book at full size\n")[1]
+    assert (
+        "With the profile `paper`, the book of the cohort '119 &lt;subjects&gt;' (synthetic "
+        "phantom, 119 subjects, 714 slices) is a graph of 1,234 jobs, 1,202 of them trainings. On "
+        "1 core of this processor, in float32, the trainings would take 5,880 hours (245 days) one "
+        "after another if none stops early: 1 step of each of the 2 kinds below was timed, and the "
+        "time multiplied."
+    ) in section
+    assert "A GPU is advised." in section
+    same = ["dice ce", "256 × 192", "8"]
+    assert cells(section) == [
+        ["unet", *same, "1,200", "14,250", "1.23", "5,864"],
+        ["trans&lt;unet", *same, "2", "14,250", "2", "15.8"],
+    ]
+    noted = json.loads(beside.read_text())["provenance"]
+    for words in (noted["processor"], noted["finished"], "<td>threads</td><td>1</td>", "5 min"):
+        assert words in section.split("### The machine of this estimate\n")[1]
+    assert len(cells(page)) == 1  # the benchmarks' own table comes first
+
+
+def test_a_few_hours_of_one_kind_on_a_gpu(full_size):
+    conditions = {"device": "cuda", "precision": "bf16", "processor": "A large one"}
+    path, beside = full_size(conditions=conditions)
+    record = json.loads(beside.read_text())
+    record["totals"]["hours"] = 1.25
+    record["rows"] = [record["rows"][0] | {"measured": 3}]
+    record["cohort"] |= {"name": "Backs", "synthetic": False}
+    beside.write_text(json.dumps(record))
+    page = speed_page(read_record(path))
+    assert "cohort 'Backs' (119 subjects, 714 slices)" in page
+    assert "On this GPU, in bf16, the trainings would take 1.2 hours one after another" in page
+    assert "3 steps of the one kind were timed" in page
+    assert "advised" not in page
+
+
+def test_without_an_estimate_there_is_no_such_section(write):
+    record = read_record(write(line(3, 2, 4)))
+    assert record["estimate"] is None
+    assert "full size" not in speed_page(record)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("{", "not an estimate"),
+        ({"rows": []}, "without rows"),
+        ({"rows": [{"model": "unet"}]}, "without batch, hours, loss"),
+        ({"provenance": None}, "without rows or provenance"),
+        ({"totals": {"jobs": 3}}, "'trainings'"),
+        ({"cohort": "Backs"}, "not an estimate"),
+        ({"conditions": {"device": "cpu", "precision": "bf16"}}, "'threads'"),
+        (
+            {"totals": {"jobs": "3", "trainings": None, "hours": 2.0}, "profile": 4},
+            "something else for totals.jobs, totals.trainings, profile.",
+        ),
+    ],
+)
+def test_a_damaged_estimate_is_refused(full_size, change, words):
+    path, beside = full_size(**(change if isinstance(change, dict) else {}))
+    if isinstance(change, str):
+        beside.write_text(change)
+    with pytest.raises(RunError, match=re.escape(words)) as error:
+        read_record(path)
+    assert "estimate.json: " in str(error.value)
+    assert "Run paraspine estimate --output again, or remove the file." in str(error.value)
+
+
+def test_the_committed_estimate_makes_a_section(root):
+    path = root / "benchmarks" / "estimate.json"
+    record = read_record(path.with_name("results.json"))
+    if record is None or record["estimate"] is None:
+        pytest.skip(f"{path.name} is not there: no estimate was made on this checkout")
+    section = speed_page(record).split("## A book at full size\n")[1]
+    assert len(cells(section)) == len(json.loads(path.read_text())["rows"])
+    assert "synthetic phantom" in section
 
 
 def test_the_page_is_there_where_the_benchmarks_were_run(make, root, tmp_path, write):

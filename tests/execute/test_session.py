@@ -427,3 +427,45 @@ def test_a_centre_is_the_test_set_and_no_subject_of_it_is_learned_from(tmp_path)
     torn = table.assign(subject=["p0"] * 20)
     with pytest.raises((ManifestError, SettingsError)):
         session.sides(types.SimpleNamespace(table=torn), wanted)
+
+
+WEIGHTS = (
+    'profile = "quick"\nrun_folder = ""\nmanifest_path = "data_manifest.csv"\n'
+    'model = "transunet"\ntransunet_weights = ""',
+    [
+        "from paraspine import execute\n\nsession = execute.begin('04_start', globals())",
+        "start = session.weights(model, transunet_weights)",
+        "session.run.write_json('start.json', start and start.name)\nfolder = session.finish()",
+    ],
+)
+
+
+def test_weights_that_a_network_starts_from_are_an_input(mini):
+    mini.write_notebook(mini.root / "notebooks" / "04_start.ipynb", *WEIGHTS)
+    (mini.root / "start.pth").write_bytes(b"weights")
+    begun = {
+        (model, name): mini.perform("04_start", model=model, transunet_weights=name)
+        for model in ("unet", "transunet", "multitask_transunet")
+        for name in ("", "start.pth")
+    }
+    for (model, name), folder in begun.items():
+        used = bool(name) and model != "unet"
+        run = runs.read(folder)
+        assert run.read_json("start.json") == ("start.pth" if used else None)
+        assert ("start.pth" in run.read_json("inputs.json")["inputs"]) == used
+        assert staleness(folder) is None
+    (mini.root / "start.pth").write_bytes(b"other weights")
+    assert staleness(begun["unet", "start.pth"]) is None
+    assert staleness(begun["transunet", "start.pth"]) == "its input start.pth changed since it ran"
+    with pytest.raises(RunError, match="transunet_weights: expected a file below project or an"):
+        mini.perform("04_start", transunet_weights="gone.pth")
+
+
+def test_tables_are_shown_whole(mini):
+    cells = "".join(f"{i:03d} " for i in range(40))
+    table = pd.DataFrame([[cells] * 30] * 80)
+    with pd.option_context("display.max_colwidth", 50, "display.max_rows", 60):
+        mini.perform("01_numbers")
+        shown = table.to_html(notebook=True)
+    assert "..." not in shown
+    assert shown.count("039") == 2400

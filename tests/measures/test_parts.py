@@ -7,7 +7,7 @@ from scipy import stats
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import average_precision_score
 
-from paraspine import measures
+from paraspine import measures, statistics
 from paraspine.fusion import majority_vote
 
 FEW = {"resamples": 200}
@@ -161,9 +161,30 @@ def test_means_of_a_comparison_have_intervals_and_ensembles_their_kind(tools):
         means = pairs.groupby("subject").mean()
         assert same["mean_b"] == pytest.approx(means[row["b"]].mean())
         assert same["mean_a"] - same["mean_b"] == pytest.approx(same["difference"])
+        # Every interval is of resampled subjects, by image and by subject.
+        for line, part in ((row, pairs), (same, means)):
+            change = part[row["a"]] - part[row["b"]]
+            subjects = change.index.get_level_values("subject").to_numpy()
+            expected = statistics.mean_interval(change.to_numpy(), subjects, **FEW)
+            assert (line["low"], line["high"]) == pytest.approx((expected.low, expected.high))
+
+            def size(values):
+                values = values[:, 0]
+                with np.errstate(all="ignore"):
+                    return values.mean() / values.std(ddof=1) if np.ptp(values) else np.nan
+
+            effect = statistics.cluster_bootstrap(change.to_numpy()[:, None], subjects, size, **FEW)
+            assert line["effect"] == pytest.approx(effect.value)
+            ends = (line["effect_low"], line["effect_high"])
+            assert ends == pytest.approx((effect.low, effect.high), nan_ok=True)
     shown = measures.comparison_display(table, source="made by hand")
     assert shown.columns.name == "made by hand"
-    assert shown["a: mean"].str.contains("95 % CI").all()
+    for column in ("a: mean", "a - b", "effect, d"):
+        assert shown[column].str.contains("95 % CI").all()
+    assert list(shown["pairs"]) == list(table["n"])
+    assert "left out in all" not in measures.comparison_sentence(table)
+    words = measures.comparison_sentence(table.assign(dropped=[1, *[0] * (len(table) - 1)]))
+    assert "1 pair is left out in all, where Dice is undefined for one of the two" in words
     empty = measures.comparison_table(frame[frame["model"] == "unet"], **FEW)
     assert measures.comparison_display(empty, source="x").empty
     assert isinstance(empty, pd.DataFrame)

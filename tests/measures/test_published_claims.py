@@ -695,6 +695,8 @@ def test_dice_has_its_spread_and_place():
     shown = measures.pretty_beside(table.reset_index(), "Table 4", "synthetic phantom")
     row = shown.loc["UNet", "TTD majority", "left ES"]
     assert row["Dice, %, published"] == "92.06 ± 9.31"
+    other = shown.loc["TransUNet", "TTD majority", "left ES"]
+    assert other["Dice, %, published"] == "94.18 ± 3.77, p<0.01 vs UNet"
     assert row["this run (synthetic phantom)"].startswith("92.00 ± 1.02 (")
     assert row["the published value is"] == "inside this run's interval"
     words = measures.beside_sentence(table.reset_index(), "Table 4", "synthetic phantom")

@@ -110,6 +110,12 @@ def test_overlap_without_intervals_or_raters():
     assert words.startswith(f"Mean Dice over structures: net: 0.900. {ONE_RATER}")
     assert "flatters" not in words
     assert overlap(raters=RATERS) == NOBODY
+    assert "ndefined" not in words
+    some = pd.concat([table(("MF", 0.9, 0.8, 0.95), ("ES", 0.9, 0.8, 0.95)), RATERS])
+    words = measures.overlap_sentence(some.assign(undefined=[0, 2, 4, 4]))
+    assert "the structure on the image: net 2 of ES. The raters' own is undefined on 4 im" in words
+    words = measures.overlap_sentence(some.assign(undefined=[1, 2, 0, 4]))
+    assert "the image: net 1 of MF and 2 of ES. The raters' own is undefined on 0 to 4 im" in words
     undefined = overlap(("MF", NAN, NAN, NAN), raters=table(("MF", *[NAN] * 3), who=RATERS.who[0]))
     assert "net: undefined. The raters among themselves: undefined." in undefined
 
@@ -135,11 +141,13 @@ def test_brier_lower_higher_and_open():
     low, high = np.full(6, 0.01), np.linspace(0.02, 0.03, 6)
     words = measures.brier_sentence(brier_frame(low, high), **FEW)
     assert words.startswith(
-        "For unet (single), the Brier score after training on random raters is lower than after "
-        "training on the majority: difference -15.00 (95 % CI -"
+        "For unet (single), the Brier score after training on random raters is lower than that "
+        "after training on the majority: difference -15.00 (95 % CI -"
     )
     words = measures.brier_sentence(brier_frame(high, low), **FEW)
-    assert "is higher than after training on the majority: difference 15.00 (95 % CI 1" in words
+    assert (
+        "is higher than that after training on the majority: difference 15.00 (95 % CI 1" in words
+    )
     swinging = low + 0.001 * np.array([-1, 1, -1, 1, -1, 1])
     words = measures.brier_sentence(brier_frame(swinging, low), **FEW)
     assert "is not told apart from that after training on the majority: difference 0.00" in words
@@ -160,13 +168,33 @@ def test_brier_needs_both_targets_of_one_network():
     only = frame[frame["fusion"] == "random"]
     assert measures.brier_sentence(only).startswith("Training on random raters and training on")
     other = frame.assign(model=np.where(frame["fusion"] == "random", "unet", "transunet"))
-    assert measures.brier_sentence(other).startswith("Training on random raters and training on")
+    words = measures.brier_sentence(other)
+    assert words.startswith("Training on random raters and training on")
     two = pd.concat([frame, frame.assign(seed=3, who=frame["who"] + " 3")])
     words = measures.brier_sentence(two, **FEW)
     assert "(single, seed 0)" in words
     assert "(single, seed 3)" in words
     nothing = frame[frame["measure"] == "none"]
     assert measures.brier_sentence(nothing) == NOBODY
+
+
+def test_brier_of_two_architectures():
+    low, high = np.full(6, 0.01), np.linspace(0.02, 0.03, 6)
+    one = brier_frame(high, high)
+    frame = pd.concat([one, brier_frame(low, high).assign(model="transunet")])
+    frame = frame.assign(who=frame["model"] + ", " + frame["fusion"])
+    words = measures.brier_sentence(frame, **FEW)
+    assert words.startswith(
+        "After training on random (single), the Brier score of transunet is lower than that of "
+        "unet: difference -15.00 (95 % CI -"
+    )
+    assert (
+        "After training on majority (single), the Brier score of transunet is not told apart from "
+        "that of unet: difference 0.00"
+    ) in words
+    assert (
+        "For transunet (single), the Brier score after training on random raters is lower" in words
+    )
 
 
 # --- errors, correlation, scatter ------------------------------------------------------------
@@ -215,6 +243,13 @@ def test_correlation_rises_falls_or_is_open(three):
         "correlation with disagreement that chance may have made, r = 0.90 (no interval). (made by "
         "hand)"
     )
+    tested = correlated(("a", 0.7, 0.5, 0.8), ("b", 0.6, 0.1, 0.8)).assign(
+        p=[0.001, 0.03], p_holm=[0.003, 0.06]
+    )
+    part = tested.iloc[:1].assign(score="mutual_information")
+    words = measures.correlation_sentence(pd.concat([tested, part]), three)
+    assert "adjusted over the 3 coefficients over images" in words
+    assert words.endswith("is below 0.05 for 1 of these 2.")
     spearman = correlated(("a", 0.7, 0.5, 0.8)).assign(kind="spearman")
     assert "r =" not in measures.correlation_sentence(spearman, three)
 
@@ -305,11 +340,11 @@ def test_calibration():
         )
     )
     assert words == (
-        "Lowest ECE: b, 0.0100 (95 % CI 0.0050 to 0.0200); more over- than underconfident: a; more "
-        "under- than overconfident: b."
+        "Lowest ECE: *b*, 0.0100 (95 % CI 0.0050 to 0.0200); more over- than underconfident: *a*; "
+        "more under- than overconfident: *b*."
     )
     one = measures.calibration_sentence(calibrated(("a", 0.02, NAN, NAN, 0.01, 0.01)))
-    assert one == "ECE: a, 0.0200 (no interval)."
+    assert one == "ECE: *a*, 0.0200 (no interval)."
     assert measures.calibration_sentence(calibrated()) == NOBODY
     nothing = measures.calibration_sentence(calibrated(("a", *[NAN] * 5)))
     assert nothing.startswith("No voxel counts here, because no rater marked a structure")
@@ -553,3 +588,20 @@ def test_images_that_nobody_rated_say_so(tools):
     words = everything(data, samples(tools, rng, 3, 6), tools)
     for name in ("prediction", "overlap", "brier", "detection", "scatter", "calibration"):
         assert words[name] == NOBODY, name
+
+
+def test_titles_of_figure_2():
+    titles = [measures.figure_2_title(m) for m in ("single", "dropout", "ensemble", "tta")]
+    assert titles[0].startswith("Figure 2(a): entropy of the prediction (one pass)")
+    for title, method in zip(titles[1:3], ("dropout", "ensemble"), strict=True):
+        assert title.startswith(f"Figure 2(b): epistemic uncertainty ({method})")
+    assert titles[3].startswith("Beside Figure 2(b): aleatoric uncertainty (tta)")
+
+
+def test_a_combination_that_does_not_occur_has_words():
+    cells = table(("MF", 0.9, 0.8, 0.95)).assign(who="a")
+    other = table(("ES", 0.7, 0.6, 0.8)).assign(who="b")
+    both = pd.concat([cells, other])
+    shown = measures.pretty(both, "who", "class", missing="needs samples", source="made by hand")
+    assert shown.loc["a", "ES"] == shown.loc["b", "MF"] == "needs samples"
+    assert measures.pretty(both, "who", "class", source="made by hand").loc["a", "ES"] == ""

@@ -306,11 +306,12 @@ def test_calibration_by_hand():
     assert row["over"] == pytest.approx(2.4 / 20)
     assert row["under"] == pytest.approx(0.4 / 20)
     assert row["mean"] == pytest.approx(2.8 / 20)
-    assert row["by_image"] == pytest.approx((2.8 / 10 + 0) / 2)
+    assert row["by_image"] == row["by_subject"] == pytest.approx((2.8 / 10 + 0) / 2)
     assert row["accuracy"] == pytest.approx(14 / 20)
     assert row["confidence"] == pytest.approx(16 / 20)
     # Resamples draw p1 twice, both, or p2 twice.
     ends = {"": 2.8 / 10, "over_": 2.4 / 10, "under_": 0.4 / 10, "by_image_": 2.8 / 10}
+    ends["by_subject_"] = 2.8 / 10
     for name, high in ends.items():
         assert row[f"{name}low"] == pytest.approx(0, abs=1e-12), name
         assert row[f"{name}high"] == pytest.approx(high), name
@@ -320,6 +321,18 @@ def test_calibration_by_hand():
     one = measures.calibration_table(frame[frame["subject"] == "p1"], **FEW).iloc[0]
     ends = [f"{name}{end}" for name in ("", "over_", "by_image_") for end in ("low", "high")]
     assert one[ends].isna().all()
+
+
+def test_calibration_by_subject_counts_a_subject_once():
+    frame = counts(
+        ("p1", "1", 0, "all", 0, 10, 9, 5),  # 0.9 said, 0.5 right
+        ("p1", "1", 1, "all", 0, 30, 27, 27),  # as said
+        ("p2", "2", 0, "all", 0, 10, 9, 9),
+    )
+    row = measures.calibration_table(frame, **FEW).iloc[0]
+    assert row["mean"] == pytest.approx(4 / 50)
+    assert row["by_image"] == pytest.approx(0.4 / 3)
+    assert row["by_subject"] == pytest.approx((4 / 40 + 0) / 2)
 
 
 def test_calibration_where_no_voxel_counts():
@@ -409,32 +422,74 @@ def test_views_show_what_there_is(three, tools):
 
 
 def test_networks_are_compared_on_the_same_slices(three, tools):
-    """Every way of sampling has a panel; the prediction is that of one pass where it was run."""
-    runs = []
+    """A view for every way of sampling, with its prediction; augmentation's map beside each."""
+    runs, entropies = [], {}
     for value, (model, method) in enumerate(
         [("unet", "tta"), ("unet", "single"), ("unet", "dropout"), ("transunet", "ensemble")]
     ):
         mean = np.full((1, 3, 2, 2), 0.1)
         mean[:, value % 3] = 0.8
-        moments = tools.moments(mean, np.full((1, 2, 2), 0.1), samples=3)
+        mean[:, (value + 1) % 3, 0, 0] += value / 20
+        moments = tools.moments(mean / mean.sum(1, keepdims=True), samples=3)
         arrays = measures.stored_maps(three, [0], moments)
+        entropies[method] = arrays["entropy"][0]
         runs.append(tools.Sampled(arrays=arrays, model=model, method=method, members=[0, 1]))
-    one, other = measures.compared_views(three, runs)
-    assert one.title == "p0 · unet, majority"
-    assert other.title == "p0 · transunet, majority"
-    assert list(one.maps) == [
-        "GT entropy", "augmentation (aleatoric)", "one pass", "dropout (epistemic)",
-    ]  # fmt: skip
-    assert list(other.maps) == ["GT entropy", "ensemble (epistemic)"]
-    assert (one.prediction == 1).all()
-    assert (other.prediction == 0).all()
-    expected = -(0.8 * np.log(0.8) + 0.2 * np.log(0.1))
-    np.testing.assert_allclose(one.maps["one pass"], expected, atol=1e-3)
-    assert measures.predicted_by(runs) == "prediction: one pass or ensemble (epistemic)"
-    assert measures.predicted_by(runs[:3]) == "prediction: one pass"
+    found = measures.compared_views(three, runs)
+    assert [list(v.choices.values()) for v in found] == [
+        ["p0", "the only one", "unet, majority", "dropout (epistemic)"],
+        ["p0", "the only one", "unet, majority", "one pass"],
+        ["p0", "the only one", "unet, majority", "augmentation (aleatoric)"],
+        ["p0", "the only one", "transunet, majority", "ensemble (epistemic)"],
+    ]
+    dropout, single, tta, ensemble = found
+    assert [v.prediction[1, 1] for v in found] == [2, 1, 0, 0]
+    for view, epistemic, aleatoric in [
+        (dropout, "dropout", "tta"), (single, "single", "tta"), (tta, None, "tta"),
+        (ensemble, "ensemble", None),
+    ]:  # fmt: skip
+        assert "GT entropy" in view.maps
+        for panel, method in (("epistemic", epistemic), ("aleatoric", aleatoric)):
+            assert (panel in view.maps) == (method is not None) == (panel not in view.notes)
+            if method is not None:
+                np.testing.assert_array_equal(view.maps[panel], entropies[method])
+    assert dropout.titles["epistemic"] == "epistemic: dropout"
+    assert single.titles["epistemic"] == "entropy: one pass"
+    assert ensemble.titles["prediction"] == "prediction: ensemble"
     seeds = [tools.Sampled(arrays=arrays, seed=s) for s in (0, 1)]
-    titles = [view.title for view in measures.compared_views(three, seeds)]
-    assert titles == ["p0 · unet, majority, seed 0", "p0 · unet, majority, seed 1"]
+    networks = [view.choices["network"] for view in measures.compared_views(three, seeds)]
+    assert networks == ["unet, majority, seed 0", "unet, majority, seed 1"]
+
+
+def test_every_level_of_the_shown_subjects_is_stored(tools):
+    level = ["L2", "L3", "L3", "L3", None, "L2", "L4"]
+    data = tools.data(
+        np.ones((7, 1, 2, 2)), subject=["p"] * 5 + ["q", "q"], level=level, slice=range(7)
+    )
+    moments = tools.moments(np.full((7, 3, 2, 2), 1 / 3), samples=2)
+
+    def kept(shown):
+        keys = measures.stored_maps(data, shown, moments)["keys"]
+        return [data.keys.tolist().index(key) for key in keys]
+
+    assert kept([0]) == [0, 2]  # the middle one of L3
+    assert kept([1]) == [0, 1]
+    assert kept([4, 5]) == [0, 2, 4, 5, 6]
+    assert kept([]) == []
+    bare = tools.data(np.ones((2, 1, 2, 2)), subject="p", slice=[0, 1])
+    assert measures.stored_maps(bare, [1], moments)["keys"].tolist() == [bare.keys[1]]
+
+
+def test_slices_of_one_subject_can_be_told_apart(tools):
+    data = tools.data(np.ones((4, 1, 2, 2)), subject=["p", "p", "p", "q"], level=["L3", "L3", "L4",
+                      None])  # fmt: skip
+    moments = tools.moments(np.full((4, 3, 2, 2), 1 / 3))
+    run = tools.Sampled(arrays=measures.stored_maps(data, range(4), moments))
+    found = [view.choices for view in measures.compared_views(data, [run])]
+    assert [c["level"] for c in found] == [
+        f"L3 ({data.keys[0]})", f"L3 ({data.keys[1]})", "L4", "the only one",
+    ]  # fmt: skip
+    (alone,) = (v for v in measures.compared_views(data, [run]) if v.choices["subject"] == "q")
+    assert "two raters" in alone.notes["GT entropy"]
 
 
 def test_slices_are_named_by_level_or_place(tools):

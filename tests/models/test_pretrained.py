@@ -25,9 +25,11 @@ def test_everything_of_a_saved_network(network, tmp_path):
     report = models.load_pretrained(network, models.save(source, tmp_path / "a.safetensors"))
     assert (report.missing, report.unexpected, report.mismatched, report.adapted) == ((),) * 4
     assert set(report.loaded) == set(network.state_dict())
-    assert (
-        str(report) == f"a.safetensors: {len(report.loaded)} of {len(report.loaded)} tensors taken."
-    )
+    number = len(report.loaded)
+    first, second = str(report).splitlines()
+    assert first == f"a.safetensors: {number} of {number} tensors taken."
+    assert second == f"loaded ({number}): {', '.join(report.loaded)}"
+    assert network.pretrained is None  # `build` says there what it took
     images = torch.rand(1, 1, 32, 32)
     assert torch.equal(network.eval()(images), source.eval()(images))
 
