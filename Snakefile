@@ -19,7 +19,8 @@ PAGES = sorted(
     and "_build" not in p.parts and "executed" not in p.parts
 )
 PAGES += sorted(str(p) for p in Path("paraspine/book").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-PAGES += [str(p) for p in [Path("benchmarks/results.json")] if p.is_file()]  # the page 'Speed'
+SPEED = [Path("benchmarks") / name for name in ("results.json", "estimate.json")]  # the page 'Speed'
+PAGES += [str(p) for p in SPEED if p.is_file()]
 
 settings = {k: v for k, v in config.items() if k not in ("profile", "manifest")}
 try:

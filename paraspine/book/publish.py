@@ -97,7 +97,8 @@ def publish(
     notes : sequence of str
         Sentences for the provenance page.
     benchmarks : path, optional
-        The benchmarks' ``results.json``; it becomes the page ``speed``, which is left out where
+        The benchmarks' ``results.json``, ``estimate.json`` beside it or not; it becomes the page
+        ``speed``, which is left out where
         the file is absent.
     root : path, optional
         Top folder of the project: paths below it are shown relative. The working directory if

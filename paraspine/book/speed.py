@@ -156,6 +156,7 @@ def _takes(found: Mapping) -> str:
         here = f"{count(computed['threads'], 'core')} of this processor"
         advice = " A GPU is advised."
     size = [count(about["subjects"], "subject"), count(about["slices"], "slice")]
+    size = [words for words in size if words not in about["name"]]
     if about.get("synthetic") and "synthetic" not in about["name"].lower():
         size.insert(0, html.escape(about["source"]))
     hours = totals["hours"]
