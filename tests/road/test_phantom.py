@@ -39,6 +39,13 @@ def test_every_number_of_the_phantom_says_synthetic(road, book, words):
     assert "synthetic phantom" in words(book / "index.html")
 
 
+#: What a figure shows, and the words of an explorer, which stand before it.
+FIGURE = (
+    r'(?:<div class="paraspine-explorer"(?:(?!<script).)*)?'
+    r'<script type="application/json".*?</script>'
+)
+
+
 def test_every_table_and_figure_from_the_phantom_says_so(book):
     seen = {"tables": 0, "figures": 0}
     for page in (book / "executed").glob("*.html"):
@@ -49,7 +56,7 @@ def test_every_table_and_figure_from_the_phantom_says_so(book):
             tables = [t for t in tables if "this run (" in t or "verdict" in t]
         found = {
             "tables": tables,
-            "figures": re.findall(r'<script type="application/json".*?</script>', text, re.S),
+            "figures": re.findall(FIGURE, text, re.S),
         }
         for kind, items in found.items():
             assert all("synthetic phantom" in item for item in items), (page.name, kind)
