@@ -116,7 +116,7 @@ def run(
             continue
         start = time.perf_counter()
         with console.status(f"{benchmark.name} ..."):
-            words = (benchmark.make, material.folder, material.quick, repeats)
+            words = (benchmark.make, material, repeats)
             lines += (
                 in_fresh_process(benchmark.name, _measure, *words) if isolated else _measure(*words)
             )
@@ -126,11 +126,10 @@ def run(
 
 
 def _measure(
-    make: Callable[[Material], Case], folder: Path, quick: bool, repeats: int | None
+    make: Callable[[Material], Case], material: Material, repeats: int | None
 ) -> list[Measured]:
     import torch
 
-    material = Material(folder, quick)
     before = torch.get_num_threads()
     torch.set_num_threads(material.threads)
     try:
@@ -138,7 +137,7 @@ def _measure(
             warnings.simplefilter("ignore")  # of the rivals
             case = make(material)
             torch.set_num_threads(case.threads)
-            return measure(case, repeats or (3 if quick else None))
+            return measure(case, repeats or (3 if material.quick else None))
     finally:
         torch.set_num_threads(before)
         gc.collect()

@@ -87,10 +87,9 @@ class ClassTable:
         None where a name says a side and stands in no pair: who mirrors would then teach left
         structures as right ones.
         """
-        paired = {name for pair in self.pairs for name in pair}
-        if any(self.side(name) and name not in paired for name in self.foreground):
-            return None
         swap = dict(self.pairs) | {b: a for a, b in self.pairs}
+        if any(self.side(name) and name not in swap for name in self.foreground):
+            return None
         return tuple(self.names.index(swap.get(n, n)) for n in self.names)
 
     def side(self, name: str) -> str | None:

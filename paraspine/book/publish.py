@@ -98,8 +98,7 @@ def publish(
         Sentences for the provenance page.
     benchmarks : path, optional
         The benchmarks' ``results.json``, ``estimate.json`` beside it or not; it becomes the page
-        ``speed``, which is left out where
-        the file is absent.
+        ``speed``, which is left out where the file is absent.
     root : path, optional
         Top folder of the project: paths below it are shown relative. The working directory if
         left out.

@@ -21,7 +21,7 @@ from paraspine.arrays import SettingsError, check_spacing
 
 from .encode import TOP_CODE, encode_map, grey_levels, outlines, scale_ticks
 from .explorer_page import SCRIPT, STYLE
-from .panels import RATER_COLOURS, View, shown_window
+from .panels import RATER_COLOURS, View, named_raters, panels_of, shown_window
 from .style import NEUTRAL
 
 __all__ = ["Explorer", "choice_explorer"]
@@ -136,17 +136,11 @@ def choice_explorer(
     for view in views:
         view.check(classes)
     lists, places = _choices(views)
-    count = max([len(v.labels) for v in views if v.labels is not None], default=0)
-    raters = list(raters) if raters is not None else [f"rater {r + 1}" for r in range(count)]
-    if len(raters) < count:
-        raise SettingsError(f"raters: expected {count} names, got {len(raters)}.")
+    raters = named_raters(views, raters)
     limit = math.log(classes.num_classes) if limit is None else float(limit)
     maps = list(dict.fromkeys(name for view in views for name in (*view.maps, *view.notes)))
-    panels = ["image"]
-    panels += ["raters"] if any(v.raters() for v in views) else []
-    panels += ["prediction"] if any(v.prediction is not None for v in views) else []
     maps = [name for name in maps if name not in ("image", "raters", "prediction")]
-    panels += maps
+    panels = panels_of(views, maps)
 
     stored = _Stored()
     shown = []
@@ -156,7 +150,7 @@ def choice_explorer(
         shown.append({"at": place, "whole": whole, "near": near} | found)
     windows = [s["whole"] for s in shown]
     aspect = max(w[1] - w[0] for w in windows) / max(w[3] - w[2] for w in windows)
-    colours = [RATER_COLOURS[r % len(RATER_COLOURS)] for r in range(count)]
+    colours = [RATER_COLOURS[r % len(RATER_COLOURS)] for r in range(len(raters))]
     unseen = any(np.isnan(m).any() for v in views for m in v.maps.values())
     content = {
         "lists": list(lists.values()), "spacing": list(spacing), "aspect": aspect,
@@ -172,7 +166,7 @@ def choice_explorer(
         _lists(lists),
         _panels(panels, max(1, min(columns, len(panels))), aspect),
         _bar(limit, classes.num_classes, unit) if maps else "",
-        _key("raters", raters[:count], colours, numbered=True),
+        _key("raters", raters, colours, numbered=True),
         _key("prediction", classes.foreground, classes.colours) if "prediction" in panels else "",
     ]
     fragment = (

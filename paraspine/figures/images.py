@@ -22,7 +22,16 @@ from .grid import (
     add_panel_titles,
     set_image_axes,
 )
-from .panels import View, outline_trace, picture_trace, scale_bars, shown_window, view_traces
+from .panels import (
+    View,
+    named_raters,
+    outline_trace,
+    panels_of,
+    picture_trace,
+    scale_bars,
+    shown_window,
+    view_traces,
+)
 from .style import finish, place_legend
 
 __all__ = ["View", "cohort_slices", "slice_explorer", "uncertainty_panels"]
@@ -96,10 +105,7 @@ def slice_explorer(
         view.check(classes)
     names = list(dict.fromkeys(name for view in views for name in view.maps))
     limits = {n: float((limits or {}).get(n, math.log(classes.num_classes))) for n in names}
-    panels = ["image"]
-    panels += ["raters"] if any(v.raters() for v in views) else []
-    panels += ["prediction"] if any(v.prediction is not None for v in views) else []
-    panels += names
+    panels = panels_of(views, names)
     columns = max(1, min(columns, len(panels)))
     rows = -(-len(panels) // columns)
     windows = [shown_window(v, spacing, crop) for v in views]
@@ -108,10 +114,7 @@ def slice_explorer(
     choice = selector if len(views) > 1 else None
     layout = PanelLayout.of(windows, rows, columns, choice=choice, bars=len(axes))
     figure = layout.subplots()
-    count = max([len(v.labels) for v in views if v.labels is not None], default=0)
-    raters = list(raters) if raters is not None else [f"rater {r + 1}" for r in range(count)]
-    if len(raters) < count:
-        raise SettingsError(f"raters: expected {count} names, got {len(raters)}.")
+    raters = named_raters(views, raters)
     owners: list[int] = []
     for number, view in enumerate(views):
         grey = grey_levels(view.image, window)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,6 +79,29 @@ class View:
         if rated.shape != (count,):
             raise SettingsError(f"rated: expected {count} values, got shape {rated.shape}.")
         return [int(r) for r in np.flatnonzero(rated)]
+
+
+def panels_of(views: Sequence[View], maps: Sequence[str]) -> list[str]:
+    """Names of the panels that any of the views has, then those of the maps."""
+    panels = ["image"]
+    panels += ["raters"] if any(v.raters() for v in views) else []
+    panels += ["prediction"] if any(v.prediction is not None for v in views) else []
+    return [*panels, *maps]
+
+
+def named_raters(views: Sequence[View], names: Sequence[str] | None) -> list[str]:
+    """Names of the raters of all views, as given or ``rater 1`` and so on.
+
+    Raises
+    ------
+    SettingsError
+        If there are more raters than names.
+    """
+    count = max([len(v.labels) for v in views if v.labels is not None], default=0)
+    names = list(names) if names is not None else [f"rater {r + 1}" for r in range(count)]
+    if len(names) < count:
+        raise SettingsError(f"raters: expected {count} names, got {len(names)}.")
+    return names[:count]
 
 
 def shown_window(view: View, spacing, crop: float | None) -> tuple[float, float, float, float]:

@@ -96,12 +96,10 @@ def _with_intervals(table, chosen, keys, by_subject: bool, resamples: int) -> pd
         change = (pairs[row["a"]] - pairs[row["b"]]).to_numpy()
         found = statistics.mean_interval(change, subjects, resamples)
         low, high = _effect_interval(change, subjects, resamples)
-        for name, value in zip(
-            ("low", "high", "effect_low", "effect_high"),
-            (found.low, found.high, low, high),
-            strict=True,
-        ):
-            ends[name].append(value)
+        ends["low"].append(found.low)
+        ends["high"].append(found.high)
+        ends["effect_low"].append(low)
+        ends["effect_high"].append(high)
     return table.assign(**ends)
 
 
@@ -112,7 +110,8 @@ def _effect_interval(change: np.ndarray, subjects, resamples: int) -> tuple[floa
         return np.nan, np.nan
     centre = change.mean()
     sums = np.zeros((len(draws.labels), 3))
-    np.add.at(sums, draws.codes, np.stack([0 * change + 1, change, (change - centre) ** 2], axis=1))
+    parts = np.stack([np.ones_like(change), change, (change - centre) ** 2], axis=1)
+    np.add.at(sums, draws.codes, parts)
     count, total, square = (draws.weights @ sums).T
     mean = total / count
     with np.errstate(divide="ignore", invalid="ignore"):

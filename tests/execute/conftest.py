@@ -1,7 +1,8 @@
-"""A miniature project: two images, two raters, three notebooks that take a moment each."""
+"""A miniature project of two images, and a copy of the real one without images."""
 
 import csv
 import json
+import shutil
 import types
 
 import numpy as np
@@ -126,3 +127,15 @@ def mini(tmp_path, monkeypatch):
         manifest=root / "data_manifest.csv",
         write_notebook=write_notebook,
     )
+
+
+@pytest.fixture
+def checkout(root, tmp_path, monkeypatch):
+    """The project's notebooks, profiles and Snakefile."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for name in ("notebooks", "profiles"):
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns(".*"))
+    shutil.copy(root / "Snakefile", folder)
+    monkeypatch.setenv("PARASPINE_ROOT", str(folder))
+    return folder

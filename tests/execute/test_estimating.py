@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -18,18 +17,6 @@ from paraspine.execute import Estimate, declared_parameters, estimate, load_prof
 from paraspine.execute.estimating import RULES, write_estimate
 
 SUBJECTS = 119  # as in roshanzamir2023
-
-
-@pytest.fixture
-def checkout(root, tmp_path, monkeypatch):
-    """The project's notebooks, profiles and Snakefile."""
-    folder = tmp_path / "checkout"
-    folder.mkdir()
-    for name in ("notebooks", "profiles"):
-        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns(".*"))
-    shutil.copy(root / "Snakefile", folder)
-    monkeypatch.setenv("PARASPINE_ROOT", str(folder))
-    return folder
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import itertools
 import json
 import shlex
-import shutil
 import subprocess
 import sys
 
@@ -46,18 +45,12 @@ SMALL = {
 
 
 @pytest.fixture
-def checkout(root, tmp_path, monkeypatch):
-    """The project's notebooks, profiles and Snakefile with a manifest that names no real file."""
-    folder = tmp_path / "checkout"
-    folder.mkdir()
-    for name in ("notebooks", "profiles"):
-        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns(".*"))
-    shutil.copy(root / "Snakefile", folder)
-    profile = folder / "profiles" / "quick.yaml"
+def checkout(checkout):
+    """The checkout with a small profile and a manifest that names no real file."""
+    profile = checkout / "profiles" / "quick.yaml"
     profile.write_text(yaml.safe_dump(load_profile(profile) | SMALL, sort_keys=False))
-    manifest(folder, "data_manifest.csv")
-    monkeypatch.setenv("PARASPINE_ROOT", str(folder))
-    return folder
+    manifest(checkout, "data_manifest.csv")
+    return checkout
 
 
 def manifest(folder, where, raters="ab", **sidecar):
