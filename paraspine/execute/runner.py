@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+from traitlets.config import Config
 
 from paraspine import runs
 from paraspine.arrays import RunError
@@ -15,6 +20,9 @@ from paraspine.execute.session import PLACES, Session, _folder, is_fresh
 from paraspine.execute.sources import project_root
 
 __all__ = ["need", "need_each", "run_notebook"]
+
+LONGEST_SOCKET = 96
+"""Bytes: a Unix socket's path has 103 on macOS, and ``-ipc-5`` is put in place of ``.json``."""
 
 
 def run_notebook(
@@ -92,17 +100,19 @@ def _papermill(
     before = os.environ.get("PARASPINE_ROOT")
     os.environ["PARASPINE_ROOT"] = str(notebook.parent.parent)
     try:
-        papermill.execute_notebook(
-            str(notebook),
-            str(output),
-            parameters=parameters,
-            cwd=str(notebook.parent),
-            kernel_name="python3",
-            progress_bar=progress,
-            log_output=progress,
-            extra_arguments=["--log-level=50"],  # of the kernel: silence
-            shutdown_kernel="immediate",  # its results are on the disk
-        )
+        with _sockets() as config:
+            papermill.execute_notebook(
+                str(notebook),
+                str(output),
+                parameters=parameters,
+                cwd=str(notebook.parent),
+                kernel_name="python3",
+                progress_bar=progress,
+                log_output=progress,
+                config=config,
+                extra_arguments=["--log-level=50"],  # of the kernel: silence
+                shutdown_kernel="immediate",  # its results are on the disk
+            )
     except PapermillExecutionError as error:
         os.replace(output, failed)
         raise RunError(
@@ -115,11 +125,33 @@ def _papermill(
             f"{notebook.name}: the process that ran it died, as it does for lack of memory.\n"
             f"The notebook as far as it came: {failed}"
         ) from error
+    except RuntimeError as error:  # what Jupyter says of a kernel that never answered
+        output.unlink(missing_ok=True)
+        raise RunError(
+            f"{notebook.name}: the process to run it did not start ({error}).\n"
+            f"What keeps it from it is said by: {sys.executable} -m ipykernel_launcher"
+        ) from error
     finally:
         if before is None:
             os.environ.pop("PARASPINE_ROOT")
         else:
             os.environ["PARASPINE_ROOT"] = before
+
+
+@contextmanager
+def _sockets() -> Iterator[Config]:
+    """Have a kernel talk through files of this user's.
+
+    Ports are looked for before the kernel takes them, so that of two that start at once one
+    may find its own taken and die.
+    """
+    with tempfile.TemporaryDirectory(prefix="paraspine-") as folder:
+        config = Config()
+        file = Path(folder) / "kernel.json"
+        if os.name == "posix" and len(os.fsencode(file)) <= LONGEST_SOCKET:
+            config.KernelManager.transport = "ipc"
+            config.KernelManager.connection_file = str(file)
+        yield config
 
 
 def _under(root: Path, folder: Path) -> str:

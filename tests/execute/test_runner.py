@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import socket
+import tempfile
 
 import nbformat
 import pytest
+from jupyter_client import LocalPortCache
 
 from paraspine import runs
 from paraspine.arrays import RunError, SettingsError
@@ -87,6 +90,32 @@ def test_a_kernel_that_dies_is_told_in_words(mini):
         run_notebook(mini.notebook("02_use"), {"offset": 13})
     (failed,) = (mini.root / "runs/quick/use").glob("*.failed.ipynb")
     assert str(failed) in str(caught.value)
+
+
+@pytest.fixture
+def ports_taken(monkeypatch):
+    """Every port that Jupyter finds free is another process's before the kernel takes it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(
+            LocalPortCache, "find_available_port", lambda *_: taken.getsockname()[1]
+        )
+        yield
+
+
+def test_a_kernel_starts_beside_others_that_take_its_ports(mini, ports_taken):
+    mini.perform("01_numbers")
+    assert runs.read(run_notebook(mini.notebook("02_use"), {}), verify=True)
+
+
+def test_a_kernel_that_does_not_start_is_told_in_words(mini, ports_taken, tmp_path, monkeypatch):
+    mini.perform("01_numbers")
+    deep = tmp_path / "a_name_too_long_for_the_path_of_a_socket" / "and_more_of_it" / "and_more"
+    deep.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with pytest.raises(RunError, match=r"02_use\.ipynb: the process to run it did not start"):
+        run_notebook(mini.notebook("02_use"), {})
+    assert not list(deep.iterdir())
+    assert not list((mini.root / "runs/quick/use").iterdir())
 
 
 def test_an_unknown_parameter_is_refused_before_anything_runs(mini, no_kernel):
