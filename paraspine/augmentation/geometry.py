@@ -6,7 +6,7 @@ before the points are handed to `torch.nn.functional.grid_sample`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from paraspine.augmentation.parameters import Parameters
 __all__ = [
     "affine_points",
     "grid",
-    "item_random",
+    "item_generators",
     "matrices",
     "resample",
     "sample",
@@ -44,67 +44,79 @@ def _centred(size: Sequence[int], device) -> tuple[torch.Tensor, torch.Tensor]:
     return rows[:, None], columns[None, :]
 
 
-def affine_points(
-    matrix: torch.Tensor, offset: torch.Tensor, size
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return row and column, ``(B, H, W)`` around the centre, of ``matrix @ p + offset``."""
+def affine_points(matrix: torch.Tensor, offset: torch.Tensor, size) -> torch.Tensor:
+    """Return ``matrix @ p + offset`` of every pixel, ``(2, B, H, W)``: columns, then rows."""
     rows, columns = _centred(size, matrix.device)
     m, b = matrix[:, :, :, None, None], offset[:, :, None, None]
-    return (
-        m[:, 0, 0] * rows + m[:, 0, 1] * columns + b[:, 0],
-        m[:, 1, 0] * rows + m[:, 1, 1] * columns + b[:, 1],
-    )
+    points = torch.empty(2, len(matrix), *size, device=matrix.device)
+    for place, axis in enumerate((1, 0)):
+        torch.add(m[:, axis, 0] * rows, m[:, axis, 1] * columns, out=points[place])
+        points[place] += b[:, axis]
+    return points
 
 
-def item_random(parameters: Parameters, shape, stream: int, device, kind) -> torch.Tensor:
-    """Fill with `kind` from every item's own seed, so that batches may be cut anywhere."""
-    out = torch.empty(len(parameters), *shape, dtype=torch.float32, device=device)
+def item_generators(parameters: Parameters, stream: int, device) -> Iterator[torch.Generator]:
+    """Give each item a generator at its own seed, so that batches may be cut anywhere.
+
+    It is the same object every time, valid until the next is asked for.
+    """
     generator = torch.Generator(device=device)
-    for item, seed in zip(out, parameters.seed.tolist(), strict=True):
-        generator.manual_seed(2 * seed + stream)
-        kind(item, generator)
-    return out
+    for seed in parameters.seed.tolist():
+        yield generator.manual_seed(2 * seed + stream)
 
 
-def source_points(parameters: Parameters, size, device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return where each pixel of the transformed image comes from, around the centre."""
+def source_points(parameters: Parameters, size, device) -> torch.Tensor:
+    """Return where each pixel of the transformed image comes from, as `affine_points` does."""
     _, inverse = matrices(parameters)
     sides = torch.tensor(size, dtype=torch.float32, device=device)
     moved = parameters.translation * sides
-    offset = -(inverse * moved[:, None, :]).sum(dim=2)
-    rows, columns = affine_points(inverse, offset, size)
+    points = affine_points(inverse, -(inverse * moved[:, None, :]).sum(dim=2), size)
     if parameters.settings.elastic > 0:
-        points = parameters.settings.elastic_points
+        side = parameters.settings.elastic_points
         # Drawn on the CPU, so that the geometry is the same on every device.
-        knots = item_random(
-            parameters,
-            (2, points, points),
-            1,
-            "cpu",
-            lambda item, g: item.uniform_(-1, 1, generator=g),
-        ).to(device)
-        field = F.interpolate(knots, size=tuple(size), mode="bicubic", align_corners=True)
+        knots = torch.empty(len(parameters), 2, side, side)
+        for item, generator in zip(knots, item_generators(parameters, 1, "cpu"), strict=True):
+            item.uniform_(-1, 1, generator=generator)
+        field = F.interpolate(
+            knots.to(device), size=tuple(size), mode="bicubic", align_corners=True
+        )
         field = field * parameters.elastic[:, None, None, None] * sides[None, :, None, None]
-        rows, columns = rows + field[:, 0], columns + field[:, 1]
-    return rows, columns
+        points[0] += field[:, 1]
+        points[1] += field[:, 0]
+    return points
 
 
-def grid(rows: torch.Tensor, columns: torch.Tensor, size) -> torch.Tensor:
-    """Return the same points in the units of `torch.nn.functional.grid_sample`."""
-    h, w = size
-    return torch.stack([columns * (2 / w), rows * (2 / h)], dim=-1)
+def grid(points: torch.Tensor) -> torch.Tensor:
+    """Turn points into the units of `torch.nn.functional.grid_sample`, in place.
+
+    Returns
+    -------
+    torch.Tensor, ``(B, H, W, 2)``
+        A view of the points.
+    """
+    h, w = points.shape[2:]
+    points[0] *= 2 / w
+    points[1] *= 2 / h
+    return points.permute(1, 2, 3, 0)
 
 
-def sample(values: torch.Tensor, rows, columns, mode: str, padding: str = "zeros") -> torch.Tensor:
-    """Return ``(B, channels, H, W)`` values at points around the centre, in float32."""
+def sample(
+    values: torch.Tensor, grid: torch.Tensor, mode: str, padding: str = "zeros"
+) -> torch.Tensor:
+    """Return values ``(B, channels, H, W)`` at the places of a grid, in float32."""
     with torch.autocast(values.device.type, enabled=False):
-        points = grid(rows, columns, values.shape[-2:])
-        return F.grid_sample(values, points, mode=mode, padding_mode=padding, align_corners=False)
+        return F.grid_sample(values, grid, mode=mode, padding_mode=padding, align_corners=False)
 
 
 def resample(
     parameters: Parameters, values: torch.Tensor, mode: str, padding: str = "zeros"
 ) -> torch.Tensor:
-    """Return ``(B, channels, H, W)`` values moved by the transformations."""
-    rows, columns = source_points(parameters, values.shape[-2:], values.device)
-    return sample(values, rows, columns, mode, padding)
+    """Return ``(B, channels, H, W)`` values moved by the transformations.
+
+    The grid is kept with the parameters: labels that follow their images use it again.
+    """
+    place = (*values.shape[-2:], values.device)
+    if place not in parameters.grids:
+        parameters.grids.clear()
+        parameters.grids[place] = grid(source_points(parameters, place[:2], values.device))
+    return sample(values, parameters.grids[place], mode, padding)

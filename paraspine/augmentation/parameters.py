@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 
@@ -45,6 +45,8 @@ class Parameters:
         Amplitude of the deformation, a fraction of the side.
     seed : torch.Tensor of int64, ``(B,)``
         Seeds of the item's noise and deformation; on the CPU.
+    grids : dict
+        The last sampling grid made from these (`paraspine.augmentation.geometry.resample`).
     """
 
     settings: Augmentation
@@ -58,6 +60,7 @@ class Parameters:
     smoothing: torch.Tensor
     elastic: torch.Tensor
     seed: torch.Tensor
+    grids: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.rotation)

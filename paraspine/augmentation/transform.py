@@ -9,7 +9,14 @@ import torch
 import torch.nn.functional as F
 
 from paraspine.arrays import SettingsError, ShapeError
-from paraspine.augmentation.geometry import affine_points, item_random, matrices, resample, sample
+from paraspine.augmentation.geometry import (
+    affine_points,
+    grid,
+    item_generators,
+    matrices,
+    resample,
+    sample,
+)
 from paraspine.augmentation.parameters import Parameters
 from paraspine.augmentation.settings import Augmentation, check_invertible, check_mirror
 
@@ -89,16 +96,18 @@ def apply(parameters: Parameters, images: torch.Tensor, *, fill: float | str = 0
         elif fill == 0:
             out = resample(parameters, out, "bilinear")
         else:
-            out = resample(parameters, out - fill, "bilinear") + fill
+            out = resample(parameters, out - fill, "bilinear").add_(fill)
+    elif out is images:
+        out = images.clone()  # what follows is done in place
     if settings.smoothing > 0:
         out = _smooth(out, parameters.smoothing, settings.smoothing)
     if settings.intensity_shift > 0:
-        out = out + parameters.shift[:, None, None, None]
+        out += parameters.shift[:, None, None, None]
     if settings.noise > 0:
-        noise = item_random(
-            parameters, out.shape[1:], 0, out.device, lambda item, g: item.normal_(generator=g)
-        )
-        out = torch.addcmul(out, noise, parameters.noise[:, None, None, None])
+        noise = torch.empty(out.shape[1:], device=out.device)
+        generators = item_generators(parameters, 0, out.device)
+        for item, generator, sigma in zip(out, generators, parameters.noise, strict=True):
+            item.addcmul_(noise.normal_(generator=generator), sigma)
     return out
 
 
@@ -257,10 +266,10 @@ def invert(
         return values, torch.ones(len(values), *size, dtype=torch.bool, device=device)
     forward, _ = matrices(parameters)
     sides = torch.tensor(size, dtype=torch.float32, device=device)
-    rows, columns = affine_points(forward, parameters.translation * sides, size)
+    points = affine_points(forward, parameters.translation * sides, size)
     h, w = size
-    seen = (rows.abs() <= (h - 1) / 2 + EDGE) & (columns.abs() <= (w - 1) / 2 + EDGE)
-    values = sample(values, rows, columns, "bilinear", "border")
+    seen = (points[1].abs() <= (h - 1) / 2 + EDGE) & (points[0].abs() <= (w - 1) / 2 + EDGE)
+    values = sample(values, grid(points), "bilinear", "border")
     return _swap(parameters, values, swap) * seen[:, None], seen
 
 

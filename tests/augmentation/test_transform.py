@@ -280,6 +280,32 @@ def test_any_batch_split_gives_the_same_images():
     assert torch.equal(whole, apply(drawn, images))  # applying twice gives the same noise
 
 
+@pytest.mark.parametrize("fill", [0.0, 0.25, "border"])
+@pytest.mark.parametrize("moving", [{}, {"rotation": 0, "translation": 0}])
+def test_what_is_given_stays_as_it_was(moving, fill):
+    images, labels = noise_images(3, 12, 10), torch.arange(3 * 120).view(3, 12, 10) % 5
+    before = images.clone(), labels.clone()
+    drawn = draw(Augmentation(**moving), 3, generator=seeded(6))
+    first = apply(drawn, images, fill=fill), apply_labels(drawn, labels)
+    again = apply(drawn, images, fill=fill), apply_labels(drawn, labels)
+    assert torch.equal(images, before[0])
+    assert torch.equal(labels, before[1])
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+    assert not torch.equal(first[0], images)
+
+
+def test_parameters_move_any_size_whatever_they_moved_before():
+    drawn = draw(Augmentation(noise=0), 3, generator=seeded(6))
+    small, large = noise_images(3, 12, 10), noise_images(3, 20, 10)
+    alone = [apply(drawn[:], images) for images in (small, large)]
+    together = [apply(drawn, images) for images in (small, large, small)]
+    assert torch.equal(together[0], alone[0])
+    assert torch.equal(together[2], alone[0])
+    assert torch.equal(together[1], alone[1])
+    assert torch.equal(apply(drawn[1:], small[1:]), alone[0][1:])
+
+
 def test_the_result_does_not_depend_on_autocast_or_global_seeds():
     drawn = draw(Augmentation(smoothing=1.0), 2, generator=seeded())
     images = noise_images(2, 16, 16)
