@@ -88,16 +88,14 @@ def _tests(chosen, condition, keys, baseline, resamples) -> pd.DataFrame:
     infinite = np.isinf(values)
     finite = chosen.assign(value=np.where(infinite, np.nan, values))
     given = {"by": "class", "reference": baseline}
+    given |= {"clusters": "subject", "resamples": resamples}
     image, subject = (
         statistics.paired_test(
             finite, "value", condition, keys, "wilcoxon", average=average, **given
         )
         for average in (None, "subject")
     )
-    drawn = statistics.difference_table(
-        finite, "value", condition, keys, resamples=resamples, **given
-    )
-    table = image.assign(low=drawn["low"], high=drawn["high"], measure=chosen["measure"].iloc[0])
+    table = image.assign(measure=chosen["measure"].iloc[0])
     for name in ("p", "p_holm", "effect"):
         table[f"{name}_subject"] = subject[name]
     table["subjects"] = subject["n"]

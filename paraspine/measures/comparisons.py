@@ -44,16 +44,14 @@ def comparison_table(
         Average a subject's differences first, since its slices are not independent; the paper
         pairs by image.
     resamples : int
-        Bootstrap resamples of subjects, for the intervals of the means.
+        Bootstrap resamples of subjects, for all intervals.
 
     Returns
     -------
     pandas.DataFrame
         `statistics.paired_test` with the columns ``trained`` (fusion and method, an ensemble with
-        its kind and size) and ``class``; every interval from resampling subjects, that of the
-        difference (``low``, ``high``) in place of the t interval, those of the means over the pairs
-        (``mean_a_low``, ``mean_a_high``, ``mean_b_low``, ``mean_b_high``) and of the effect size
-        (``effect_low``, ``effect_high``); p-values of the t test, adjusted by Holm over the table.
+        its kind and size) and ``class``; t tests, adjusted by Holm over the table, and intervals
+        from resampling subjects.
         Empty with one architecture.
     """
     chosen = rows(frame, measure)
@@ -66,59 +64,16 @@ def comparison_table(
         "value"
     ].mean()  # over seeds
     several = chosen.groupby("trained")["model"].transform("nunique") > 1
-    table = statistics.paired_test(
+    return statistics.paired_test(
         chosen[several],
         "value",
         "model",
         keys,
         by=["trained", "class"],
         average="subject" if by_subject else None,
+        clusters="subject",
+        resamples=resamples,
     )
-    return _with_intervals(table, chosen, keys, by_subject, resamples)
-
-
-def _with_intervals(table, chosen, keys, by_subject: bool, resamples: int) -> pd.DataFrame:
-    """A comparison's means over pairs (or subjects), difference and effect, over subjects."""
-    ends = {f"mean_{side}{end}": [] for side in "ab" for end in ("", "_low", "_high")}
-    ends |= {name: [] for name in ("low", "high", "effect_low", "effect_high")}
-    for _, row in table.iterrows():
-        part = chosen[(chosen["trained"] == row["trained"]) & (chosen["class"] == row["class"])]
-        pairs = part.set_index([*keys, "model"])["value"].unstack("model")
-        pairs = pairs[[row["a"], row["b"]]].dropna()
-        if by_subject:
-            pairs = pairs.groupby("subject").mean()
-        subjects = pairs.index.get_level_values("subject").to_numpy()
-        for side in "ab":
-            found = statistics.mean_interval(pairs[row[side]].to_numpy(), subjects, resamples)
-            ends[f"mean_{side}"].append(found.value)
-            ends[f"mean_{side}_low"].append(found.low)
-            ends[f"mean_{side}_high"].append(found.high)
-        change = (pairs[row["a"]] - pairs[row["b"]]).to_numpy()
-        found = statistics.mean_interval(change, subjects, resamples)
-        low, high = _effect_interval(change, subjects, resamples)
-        ends["low"].append(found.low)
-        ends["high"].append(found.high)
-        ends["effect_low"].append(low)
-        ends["effect_high"].append(high)
-    return table.assign(**ends)
-
-
-def _effect_interval(change: np.ndarray, subjects, resamples: int) -> tuple[float, float]:
-    """Interval of Cohen's d_z, mean over standard deviation of differences, over subjects."""
-    draws = statistics.cluster_weights(subjects, resamples)
-    if len(draws.labels) < 2:
-        return np.nan, np.nan
-    centre = change.mean()
-    sums = np.zeros((len(draws.labels), 3))
-    parts = np.stack([np.ones_like(change), change, (change - centre) ** 2], axis=1)
-    np.add.at(sums, draws.codes, parts)
-    count, total, square = (draws.weights @ sums).T
-    mean = total / count
-    with np.errstate(divide="ignore", invalid="ignore"):
-        deviation = np.sqrt((square - count * (mean - centre) ** 2) / (count - 1))
-        # What is left of a variance that is 0, after the subtraction, is far below this.
-        sizes = np.where(deviation > 1e-6 * np.abs(change).max(), mean / deviation, np.nan)
-    return statistics.percentile_interval(sizes)
 
 
 def comparison_display(table: pd.DataFrame, *, source: str) -> pd.DataFrame:

@@ -48,7 +48,9 @@ def pretty_multitask(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     return wide.loc[order, columns].rename_axis(columns=source)
 
 
-def task_tests(frame: pd.DataFrame, *, by_subject: bool = False) -> pd.DataFrame:
+def task_tests(
+    frame: pd.DataFrame, *, by_subject: bool = False, resamples: int = 2000
+) -> pd.DataFrame:
     """Paired tests between the multi-task networks, per task and structure.
 
     Parameters
@@ -57,26 +59,27 @@ def task_tests(frame: pd.DataFrame, *, by_subject: bool = False) -> pd.DataFrame
         `both_frame`.
     by_subject : bool
         Average a subject's differences first; the paper pairs by image.
+    resamples : int
+        Bootstrap resamples of subjects, for the intervals.
 
     Returns
     -------
     pandas.DataFrame
-        ``measure``, ``class``, ``a``, ``b``, ``n``, ``difference`` with its t interval ``low`` and
-        ``high`` (units of 1), ``p`` of the two-sided paired t test (as published) and ``p_holm``,
-        ``p_wilcoxon`` and ``p_wilcoxon_holm``, ``effect`` (Cohen's d of the differences). Adjusted
-        over all rows. Empty with one multi-task network.
+        ``measure``, ``class``, ``a``, ``b``, ``n``, ``difference`` with its interval ``low`` and
+        ``high`` over subjects (units of 1), ``p`` of the two-sided paired t test (as published)
+        and ``p_holm``, ``p_wilcoxon`` and ``p_wilcoxon_holm``, ``effect`` (Cohen's d of the
+        differences) with ``effect_low`` and ``effect_high``. Adjusted over all rows. Empty with
+        one multi-task network.
     """
     chosen = frame[frame["tasks"] == TOGETHER]
     columns = ["measure", "class", "a", "b", "n", "difference", "low", "high", "p", "p_holm"]
-    columns += ["p_wilcoxon", "p_wilcoxon_holm", "effect"]
+    columns += ["p_wilcoxon", "p_wilcoxon_holm", "effect", "effect_low", "effect_high"]
     if chosen["who"].nunique() < 2:
         return pd.DataFrame(columns=columns)
     options = {"by": ["measure", "class"], "average": "subject" if by_subject else None}
-    pair = ["subject", "image", "slice"]
-    t, ranks = (
-        statistics.paired_test(chosen, "value", "who", pair, method, **options)
-        for method in ("t", "wilcoxon")
-    )
+    given = chosen, "value", "who", ["subject", "image", "slice"]
+    t = statistics.paired_test(*given, clusters="subject", resamples=resamples, **options)
+    ranks = statistics.paired_test(*given, "wilcoxon", **options)
     table = t.assign(p_wilcoxon=ranks["p"], p_wilcoxon_holm=ranks["p_holm"])
     return table[columns]
 
@@ -95,6 +98,7 @@ def pretty_tests(table: pd.DataFrame, source: str) -> pd.DataFrame:
     for row in table.to_dict("records"):
         words, scale, digits = SHOWN[row["measure"]]
         value = statistics.Estimate(*(scale * row[k] for k in ("difference", "low", "high")))
+        size = statistics.Estimate(*(row[k] for k in ("effect", "effect_low", "effect_high")))
         lines.append(
             {
                 "measure": words,
@@ -105,7 +109,7 @@ def pretty_tests(table: pd.DataFrame, source: str) -> pd.DataFrame:
                 "t: p (Holm)": text.p_value(row["p_holm"]),
                 "Wilcoxon: p": text.p_value(row["p_wilcoxon"]),
                 "Wilcoxon: p (Holm)": text.p_value(row["p_wilcoxon_holm"]),
-                "effect": text.number(row["effect"]),
+                "effect (95 % interval)": text.cell(size),
             }
         )
     shown = pd.DataFrame(lines, columns=None if lines else ["measure", "class"])

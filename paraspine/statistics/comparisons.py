@@ -10,9 +10,19 @@ import pandas as pd
 from scipy import stats
 
 from ..arrays import SettingsError
-from .estimate import NAN, as_columns, check_columns
+from .bootstrap import (
+    ClusterWeights,
+    cluster_sums,
+    cluster_weights,
+    mean_interval,
+    percentile_interval,
+)
+from .estimate import NAN, as_columns, check_columns, check_options
 
-__all__ = ["cells", "differences", "holm", "paired_test"]
+__all__ = ["cells", "complete", "holm", "paired_test"]
+
+#: Numbers of resampled differences ranked at once: 128 MiB of them.
+CHUNK = 2**24
 
 
 def holm(p) -> np.ndarray:
@@ -55,7 +65,10 @@ def paired_test(
     by: str | Sequence[str] = (),
     reference=None,
     average: str | None = None,
+    clusters: str | None = None,
     confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Compare each two conditions on the same things.
 
@@ -77,20 +90,28 @@ def paired_test(
     average : str, optional
         Column of the cluster, such as ``"subject"``, within which the pairs' differences are
         averaged before testing: the test by subject, for slices that are not independent.
+    clusters : str, optional
+        Column of the cluster, such as ``"subject"``, that is resampled for all intervals, by
+        image (without `average`) too: the t interval of slices takes them for independent.
     confidence : float
-        Of the interval of the mean difference.
+        Of the intervals.
+    resamples, seed
+        As for `mean_interval`; used with `clusters`.
 
     Returns
     -------
     pandas.DataFrame
         One row per `by` cell and pair of conditions: the `by` columns; ``a``, ``b``; ``n``
         (differences tested); ``dropped`` (pairs left out since a value is missing or NaN);
-        ``mean_a``, ``mean_b`` (over the pairs kept); ``difference`` (mean of a - b) with its t
-        interval ``low``, ``high``; ``median_difference``; ``statistic`` (t, or the smaller rank
-        sum); ``df`` (NaN for wilcoxon); ``p`` (two-sided); ``p_holm`` (adjusted over all rows of
-        the table); ``effect`` and ``effect_name``: Cohen's ``d_z`` (mean over standard deviation
-        of the differences) or the matched-pairs ``rank_biserial`` correlation. NaN for what
-        fewer than 2 differences, or differences without variance, leave undefined.
+        ``mean_a``, ``mean_b`` (over the pairs kept); ``difference`` (mean of a - b) with its
+        interval ``low``, ``high`` (t, or with `clusters` by resampling them);
+        ``median_difference``; ``statistic`` (t, or the smaller rank sum); ``df`` (NaN for
+        wilcoxon); ``p`` (two-sided); ``p_holm`` (adjusted over all rows of the table);
+        ``effect`` and ``effect_name``: Cohen's ``d_z`` (mean over standard deviation of the
+        differences) or the matched-pairs ``rank_biserial`` correlation. With `clusters` also
+        ``mean_a_low``, ``mean_a_high``, ``mean_b_low``, ``mean_b_high``, ``effect_low`` and
+        ``effect_high``. NaN for what fewer than 2 differences or clusters, or differences
+        without variance, leave undefined.
 
     Raises
     ------
@@ -101,23 +122,33 @@ def paired_test(
     by, pair = as_columns(by), as_columns(pair)
     if method not in ("t", "wilcoxon"):
         raise SettingsError(f"method: expected 't' or 'wilcoxon', got {method!r}.")
-    extra = [] if average is None or average in pair else [average]
-    check_columns(frame, value=value, condition=condition, pair=pair, by=by, average=extra)
+    extra = list(dict.fromkeys(c for c in (average, clusters) if c not in (None, *pair)))
+    check_columns(frame, value=value, condition=condition, pair=pair, by=by, clusters=extra)
+    check_options(resamples, confidence)
+    test = _t_test if method == "t" else _wilcoxon
+    sizes = _sizes_d_z if method == "t" else _sizes_rank_biserial
     rows = []
-    for key, wide, cluster in cells(frame, value, condition, pair, by, average):
+    owned = [c for c in (average, clusters) if c is not None]
+    for key, wide, owners in cells(frame, value, condition, pair, by, owned):
         for a, b in _pairs(list(wide.columns), reference):
-            d, counts = differences(wide, a, b, cluster)
-            test = _t_test if method == "t" else _wilcoxon
-            rows.append(key | counts | _interval(d, confidence) | test(d))
+            both, owner, counts = complete(wide, a, b, owners, average)
+            d = both[:, 0] - both[:, 1]
+            row = key | counts | _interval(d, confidence) | test(d)
+            if clusters is not None:
+                groups = owner[clusters].to_numpy()
+                row |= _resampled(both, groups, sizes, resamples, seed, confidence)
+            rows.append(row)
     columns = [*by, "a", "b", "n", "dropped", "mean_a", "mean_b", "difference", "low", "high"]
     columns += ["median_difference", "statistic", "df", "p", "p_holm", "effect", "effect_name"]
+    if clusters is not None:
+        columns += [f"{n}_{end}" for n in ("mean_a", "mean_b", "effect") for end in ("low", "high")]
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p"]) if len(table) else []
     return table.reindex(columns=columns)
 
 
-def cells(frame, value, condition, pair, by, average=None):
-    """Yield each `by` cell as ``(its key, pairs x conditions, cluster of each pair or None)``."""
+def cells(frame, value, condition, pair, by, owned: Sequence[str] = ()):
+    """Yield each `by` cell as its key, pairs x conditions, and pairs x the columns `owned`."""
     numbers = pd.to_numeric(frame[value], errors="coerce")
     if (wrong := numbers.isna() & frame[value].notna()).any():
         raise SettingsError(f"{value}: expected numbers, got {frame[value][wrong].iloc[0]!r}.")
@@ -142,30 +173,33 @@ def cells(frame, value, condition, pair, by, average=None):
             )
         wide = cell.set_index([*pair, condition])[value].unstack(condition)
         wide = wide[[c for c in order if c in wide.columns]]
-        cluster = None
-        if average is not None:
-            owner = cell.drop_duplicates([*pair, average])
-            if owner.duplicated(pair).any():
+        owners = pd.DataFrame(index=wide.index)
+        for name in owned:
+            if name in pair:
+                owners[name] = wide.index.get_level_values(name)
+                continue
+            known = cell.drop_duplicates([*pair, name])
+            if known.duplicated(pair).any():
                 raise SettingsError(
-                    f"average: a pair belongs to several values of {average!r}; add it to `pair`."
+                    f"{name}: a pair belongs to several values of it; add it to `pair`."
                 )
-            if average in pair:
-                cluster = wide.index.get_level_values(average)
-            else:
-                cluster = owner.set_index(pair)[average].reindex(wide.index)
-        yield dict(zip(by, key, strict=True)), wide, cluster
+            owners[name] = known.set_index(pair)[name]
+        yield dict(zip(by, key, strict=True)), wide, owners
 
 
-def differences(wide, a, b, cluster=None) -> tuple[np.ndarray, dict]:
-    """Differences a - b of complete pairs, averaged within clusters, and what they rest on."""
-    both = wide[[a, b]].to_numpy(dtype=np.float64)
-    kept = ~np.isnan(both).any(axis=1)
-    both = both[kept]
-    if cluster is not None:
-        both = pd.DataFrame(both).groupby(np.asarray(cluster)[kept], sort=False).mean().to_numpy()
+def complete(wide, a, b, owners, average: str | None = None):
+    """Complete pairs ``(n, 2)``, averaged within clusters; their owners; what they rest on."""
+    kept = wide[[a, b]].notna().all(axis=1).to_numpy()
+    both, owners = wide.loc[kept, [a, b]].to_numpy(dtype=np.float64), owners[kept]
+    if average is not None:
+        codes = pd.factorize(owners[average])[0]
+        both = pd.DataFrame(both).groupby(codes).mean().to_numpy()
+        if (owners.groupby(codes).nunique() > 1).any(axis=None):
+            raise SettingsError(f"clusters: expected one of each {average!r}, which is averaged.")
+        owners = owners.groupby(codes).first()
     means = both.mean(axis=0) if len(both) else (NAN, NAN)
     counts = {"a": a, "b": b, "n": len(both), "dropped": int((~kept).sum())}
-    return both[:, 0] - both[:, 1], counts | {"mean_a": means[0], "mean_b": means[1]}
+    return both, owners, counts | {"mean_a": means[0], "mean_b": means[1]}
 
 
 def _pairs(conditions, reference) -> list[tuple]:
@@ -217,3 +251,52 @@ def _wilcoxon(d) -> dict:
         "p": float(test.pvalue),
         "effect": float(effect),
     }
+
+
+def _resampled(both, groups, sizes, resamples, seed, confidence) -> dict:
+    """Intervals of means, difference and effect size, all from the same draws of clusters."""
+    d = both[:, 0] - both[:, 1]
+    result = {}
+    for name, values in (("mean_a_", both[:, 0]), ("mean_b_", both[:, 1]), ("", d)):
+        found = mean_interval(values, groups, resamples, seed, confidence=confidence)
+        result |= {f"{name}low": found.low, f"{name}high": found.high}
+    draws = cluster_weights(groups, resamples, seed)
+    low, high = NAN, NAN
+    if len(draws.labels) > 1:
+        low, high = percentile_interval(sizes(d, draws), confidence)
+    return result | {"effect_low": low, "effect_high": high}
+
+
+def _sizes_d_z(d, draws: ClusterWeights) -> np.ndarray:
+    """Cohen's d_z of each resample ``(B,)``."""
+    centre = d.mean()
+    columns = [np.ones_like(d), d, (d - centre) ** 2]
+    sums = draws.weights @ cluster_sums(draws.codes, len(draws.labels), columns)
+    count, total, square = sums.T
+    mean = total / count
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviation = np.sqrt((square - count * (mean - centre) ** 2) / (count - 1))
+        # What is left of a variance that is 0, after the subtraction, is far below this.
+        return np.where(deviation > 1e-6 * np.abs(d).max(), mean / deviation, NAN)
+
+
+def _sizes_rank_biserial(d, draws: ClusterWeights) -> np.ndarray:
+    """Matched-pairs rank-biserial correlation of each resample ``(B,)``."""
+    sizes = np.full(len(draws.weights), NAN)
+    order = np.flatnonzero(d != 0)
+    order = order[np.argsort(np.abs(d[order]), kind="stable")]
+    if len(order) == 0:
+        return sizes
+    size = np.abs(d[order])
+    starts = np.flatnonzero(np.r_[True, size[1:] > size[:-1]])  # of what is tied
+    rows = max(1, CHUNK // len(order))
+    for start in range(0, len(sizes), rows):
+        times = draws.weights[start : start + rows, draws.codes[order]]
+        count = np.add.reduceat(times, starts, axis=1)
+        above = np.add.reduceat(times * (d[order] > 0), starts, axis=1)
+        ranks = count.cumsum(axis=1) - (count - 1) / 2
+        total = (count * ranks).sum(axis=1)
+        signed = ((2 * above - count) * ranks).sum(axis=1)
+        drawn = total > 0
+        sizes[start : start + rows][drawn] = signed[drawn] / total[drawn]
+    return sizes

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..arrays import SettingsError
 from .bootstrap import mean_interval
-from .comparisons import _pairs, cells, differences, holm
+from .comparisons import _pairs, cells, complete, holm
 from .correlation import pearson, spearman
 from .estimate import as_columns, check_columns, check_options, check_vectors
 
@@ -188,11 +188,12 @@ def difference_table(
     check_columns(frame, value=value, condition=condition, pair=pair, by=by, groups=extra)
     check_options(resamples, confidence)
     rows = []
-    for key, wide, cluster in cells(frame, value, condition, pair, by, groups):
+    owned = [] if groups is None else [groups]
+    for key, wide, owners in cells(frame, value, condition, pair, by, owned):
         for a, b in _pairs(list(wide.columns), reference):
-            d, counts = differences(wide, a, b)
-            kept = wide[[a, b]].notna().all(axis=1).to_numpy()
-            owner = np.arange(len(d)) if cluster is None else np.asarray(cluster)[kept]
+            both, owners_kept, counts = complete(wide, a, b, owners)
+            d = both[:, 0] - both[:, 1]
+            owner = np.arange(len(d)) if groups is None else owners_kept[groups].to_numpy()
             found = mean_interval(d, owner, resamples, seed, confidence=confidence, null=0.0)
             rows.append(
                 key

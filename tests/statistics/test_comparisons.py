@@ -158,6 +158,63 @@ def test_average_tests_by_subject():
     pd.testing.assert_frame_equal(keyed, found)
 
 
+@pytest.mark.parametrize("average", [None, "subject"])
+@pytest.mark.parametrize("method", ["t", "wilcoxon"])
+def test_intervals_by_resampling_clusters(method, average):
+    frame = measures(4)
+    frame["value"] = frame["value"].round(2)  # with ties, and differences of 0
+    frame.loc[0, "value"] = NAN
+    options = {"by": "class", "reference": "unet", "average": average}
+    draws = {"resamples": 60, "seed": 3, "confidence": 0.9}
+    plain = statistics.paired_test(frame, "value", "model", "image", method, **options)
+    table = statistics.paired_test(
+        frame, "value", "model", "image", method, clusters="subject", **options, **draws
+    )
+    same = ["a", "b", "n", "dropped", "mean_a", "mean_b", "difference", "p", "p_holm", "effect"]
+    pd.testing.assert_frame_equal(table[same], plain[same])
+
+    def effect(d):
+        d = d[:, 0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if method == "t":
+                return pingouin.compute_effsize(d, 0, eftype="cohen")
+        ranks = stats.rankdata(np.abs(d[d != 0]))
+        signs = np.sign(d[d != 0])
+        return (signs * ranks).sum() / ranks.sum()
+
+    for row in table.itertuples():
+        cell = frame[frame["class"] == row[1]]
+        wide = cell.pivot(index=["subject", "image"], columns="model", values="value")
+        wide = wide[[row.a, row.b]].dropna()
+        if average:
+            wide = wide.groupby("subject").mean()
+        subjects = wide.index.get_level_values("subject").to_numpy()
+        d = wide[row.a] - wide[row.b]
+        for values, low, high in (
+            (wide[row.a], row.mean_a_low, row.mean_a_high),
+            (wide[row.b], row.mean_b_low, row.mean_b_high),
+            (d, row.low, row.high),
+        ):
+            found = statistics.mean_interval(values, subjects, **draws)
+            assert (low, high) == pytest.approx((found.low, found.high))
+        found = statistics.cluster_bootstrap(d.to_numpy()[:, None], subjects, effect, **draws)
+        assert row.effect == pytest.approx(found.value)
+        assert (row.effect_low, row.effect_high) == pytest.approx((found.low, found.high))
+
+
+def test_clusters_that_do_not_hold_what_is_averaged_are_refused():
+    frame = measures(2)
+    frame["scanner"] = np.where(frame["image"].str.endswith("0"), "old", "new")
+    with pytest.raises(SettingsError, match="clusters: expected one of each 'subject'"):
+        statistics.paired_test(
+            frame, "value", "model", "image", by="class", average="subject", clusters="scanner"
+        )
+    with pytest.raises(SettingsError, match="resamples: expected a whole number"):
+        statistics.paired_test(
+            frame, "value", "model", "image", by="class", clusters="subject", resamples=0
+        )
+
+
 def test_incomplete_pairs_are_dropped_and_counted():
     frame = measures(3)
     frame.loc[0, "value"] = NAN  # unet, MF
