@@ -10,6 +10,7 @@ import pandas as pd
 from paraspine import published, text
 from paraspine.arrays import SettingsError
 from paraspine.measures.paired import Cell, Evidence
+from paraspine.measures.sampled import ensemble_words
 from paraspine.published.tables import SCALES
 
 __all__ = [
@@ -118,9 +119,9 @@ def runs_sentence(sampled: Iterable, source: str) -> str:
     drawn = sorted({p["samples"] for p in chosen if p["method"] in ("dropout", "tta")})
     if drawn:
         words += f"; {text.listing(drawn, 'or')} samples of TTD and TTA"
-    members = sorted({len(p["members"]) for p in chosen if p["method"] == "ensemble"})
+    members = [r for r in sampled if r.parameters["method"] == "ensemble"]
     if members:
-        words += f"; ensembles of {text.listing(members, 'or')} trainings with independent seeds"
+        words += f"; {ensemble_words([r.read_json('sampling.json') for r in members])}"
     seeds = text.count(len({p["seed"] for p in chosen}), "training")
     return f"{words}; {seeds} of each network. The paper has 10 samples and ensembles of 10."
 

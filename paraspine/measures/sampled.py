@@ -6,10 +6,15 @@ from collections.abc import Sequence
 
 from paraspine import text
 
-__all__ = ["sampling_record", "sampling_sentence"]
+__all__ = ["ensemble_name", "ensemble_words", "sampling_record", "sampling_sentence"]
 
 #: Parameters that say which images a training sees.
 SPLIT = ("split_by", "train_fraction", "validation_fraction", "split_seed", "test_center")
+#: What an ensemble's members are called by its kind, and what makes them differ.
+MEMBERS = {
+    "independent seeds": ("seeds", "with independent seeds"),
+    "folds": ("folds", "on another fold each"),
+}
 
 
 def sampling_record(trained: Sequence, method: str, samples: int) -> dict:
@@ -60,4 +65,22 @@ def sampling_sentence(record: dict) -> str:
     return (
         f"One pass of each of {text.count(record['passes'], 'network')}. Kind of the ensemble: "
         f"{record['kind']} (seeds {members})."
+    )
+
+
+def ensemble_name(record: dict) -> str:
+    """What tables call an ensemble: its kind and size."""
+    members, _ = MEMBERS.get(record["kind"], ("trainings", ""))
+    return f"ensemble of {record['passes']} {members}"
+
+
+def ensemble_words(records: Sequence[dict]) -> str:
+    """Size and kind of several ensembles, in a few words."""
+    found = {}
+    for record in records:
+        _, words = MEMBERS.get(record["kind"], ("", record["kind"].removeprefix("trainings ")))
+        found.setdefault(words, set()).add(record["passes"])
+    return text.listing(
+        f"ensembles of {text.listing(sorted(sizes), 'or')} trainings {words}"
+        for words, sizes in found.items()
     )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from paraspine import statistics
 from paraspine.measures.frames import IDENTITY, rater_frame, rows
+from paraspine.measures.sampled import ensemble_name
 
 __all__ = [
     "CONDITION",
@@ -58,7 +59,7 @@ def join(sampled: Iterable, name: str) -> pd.DataFrame:
 def join_parameters(sampled: Iterable) -> pd.DataFrame:
     """The condition of each sample run: columns of `CONDITION` and `who`.
 
-    An ensemble is named with its kind, independent seeds, and its size.
+    An ensemble is named with its kind and size, as its run has recorded them.
     """
     sampled = list(sampled)
     frame = pd.DataFrame([{key: run.parameters[key] for key in CONDITION} for run in sampled])
@@ -66,10 +67,9 @@ def join_parameters(sampled: Iterable) -> pd.DataFrame:
     words = frame[several].astype(str)
     if "seed" in several:
         words["seed"] = "seed " + words["seed"]
-    members = [len(run.parameters.get("members", [])) for run in sampled]
     words["method"] = [
-        f"ensemble of {n} seeds" if method == "ensemble" else method
-        for method, n in zip(frame["method"], members, strict=True)
+        ensemble_name(run.read_json("sampling.json")) if method == "ensemble" else method
+        for method, run in zip(frame["method"], sampled, strict=True)
     ]
     return frame.assign(who=words.agg(", ".join, axis=1))
 

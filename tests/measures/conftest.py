@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from paraspine import measures
 from paraspine.anatomy import ClassTable
 from paraspine.slices import Slices
 
@@ -67,6 +68,11 @@ class Sampled:
 
     def read_arrays(self, name):
         return self.arrays
+
+    def read_json(self, name):
+        assert name == "sampling.json"
+        trained = [Sampled(seed=seed) for seed in self.parameters["members"]]
+        return measures.sampling_record(trained, self.parameters["method"], 10)
 
 
 @pytest.fixture(scope="session")

@@ -806,14 +806,14 @@ def test_evidence_reads_sample_runs():
         measures.evidence([])
 
 
-def test_runs_in_the_papers_words():
+def test_runs_in_the_papers_words(tools):
     base = {"model": "unet", "fusion": "majority", "seed": 0, "samples": 10, "members": []}
     chosen = [
         base | {"method": "single"},
         base | {"method": "dropout", "fusion": "random"},
         base | {"method": "ensemble", "model": "transunet", "members": [1, 2, 3]},
     ]
-    sampled = [SimpleNamespace(parameters=p) for p in chosen]
+    sampled = [tools.Sampled(**p) for p in chosen]
     words = measures.runs_sentence(sampled, "synthetic phantom")
     assert words.startswith(
         "This run, on the synthetic phantom: UNet and TransUNet, trained on majority and random, "

@@ -31,6 +31,33 @@ def test_kind_of_an_ensemble(changes, kind):
     assert f"of 2 networks. Kind of the ensemble: {kind} (seeds " in words
 
 
+def test_tables_and_words_say_which_kind_of_ensemble(tools):
+    class Sampled(tools.Sampled):
+        def read_json(self, name):
+            return measures.sampling_record(trained(*self.changes), "ensemble", 10)
+
+    runs = [tools.Sampled(samples=10, method="dropout")]
+    for fusion, changes in (
+        ("majority", [{"seed": 1}, {"seed": 2}]),
+        ("random", [{"split_seed": 1}, {"split_seed": 2}, {"split_seed": 3}]),
+        ("staple", [{"epochs": 7}, {}]),
+    ):
+        run = Sampled(fusion=fusion, method="ensemble", samples=10, members=[])
+        run.changes = changes
+        runs.append(run)
+    assert list(measures.join_parameters(runs)["who"]) == [
+        "unet, majority, dropout",
+        "unet, majority, ensemble of 2 seeds",
+        "unet, random, ensemble of 3 folds",
+        "unet, staple, ensemble of 2 trainings",
+    ]
+    words = measures.runs_sentence(runs, source="cohort")
+    assert (
+        "; ensembles of 2 trainings with independent seeds, ensembles of 3 trainings on another "
+        "fold each and ensembles of 2 trainings that differ in epochs; 1 training of each" in words
+    )
+
+
 def test_other_ways_have_passes_and_no_members():
     for method, passes, words in (
         ("single", 1, "One pass, without dropout."),
