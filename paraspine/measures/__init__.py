@@ -4,6 +4,11 @@
 subjects; `sentences` puts each result into words that the numbers decide.
 """
 
+from paraspine.measures.brier import (
+    brier_comparison,
+    brier_comparison_display,
+    brier_sentence,
+)
 from paraspine.measures.calibration import calibration_table, reliability_curves
 from paraspine.measures.candidates import (
     candidate_display,
@@ -238,7 +243,6 @@ from paraspine.measures.scores import (
 from paraspine.measures.sentences import (
     agreement_sentence,
     blank_sentence,
-    brier_sentence,
     calibration_sentence,
     correlation_sentence,
     detection_sentence,
@@ -263,7 +267,6 @@ from paraspine.measures.tables import (
     by_subject,
     conditions,
     correlation_table,
-    difference_between,
     join,
     join_parameters,
     mean_of,
@@ -316,6 +319,8 @@ __all__ = [
     "blank_sentence",
     "blank_table",
     "both_frame",
+    "brier_comparison",
+    "brier_comparison_display",
     "brier_sentence",
     "brier_table",
     "by_subject",
@@ -350,7 +355,6 @@ __all__ = [
     "detection_sentence",
     "detection_table",
     "detectors",
-    "difference_between",
     "entropy_errors",
     "entropy_shares",
     "equivalent_raters",

@@ -20,6 +20,7 @@ COLUMNS = [
     "who",
     "score",
     *(f"{name}{end}" for name in _MEASURES for end in ("", "_low", "_high")),
+    "change_p",
     "voxels",
     "left_out",
 ]
@@ -62,7 +63,8 @@ def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
         out), ``change`` (average precision minus that of the same condition's predictive entropy),
         the interval of each (``low``, ``high``, ``prevalence_low`` and so on; resampling subjects,
         the same draws for all scores; NaN with one subject, and for ``auroc`` of other scores than
-        predictive entropy), ``voxels``, ``left_out`` (unseen).
+        predictive entropy), ``change_p`` (bootstrap, of no change), ``voxels``, ``left_out``
+        (unseen).
         Without a row if nobody rated any of the images.
     """
     lines, drawn = [], {}
@@ -100,6 +102,9 @@ def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
                 )
             if paired:
                 replicates["change_"] = drawn[who, score] - drawn[who, WHOLE]
+                line["change_p"] = statistics.bootstrap_p(
+                    replicates["change_"], clusters=len(subjects)
+                )
             for name, values in replicates.items():
                 line |= dict(zip((f"{name}low", f"{name}high"),
                                  statistics.percentile_interval(values), strict=True))  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from paraspine import text
+from paraspine import statistics, text
 from paraspine.measures.comparisons import sources_of_uncertainty
 from paraspine.measures.display import estimate
 from paraspine.measures.paired import _correlation, _moments, _share, estimate_of
@@ -15,7 +15,7 @@ from paraspine.measures.tables import conditions, wide
 __all__ = ["changes_sentence", "correlation_changes", "detection_changes", "partition_changes"]
 
 PARTS = ("expected_entropy", "mutual_information")
-COLUMNS = ["who", "score", "mean", "low", "high"]
+COLUMNS = ["who", "score", "mean", "low", "high", "p"]
 
 
 def detection_changes(table: pd.DataFrame) -> pd.DataFrame:
@@ -30,11 +30,13 @@ def detection_changes(table: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``who``, ``score`` (the part), ``mean`` (its average precision minus that of predictive
-        entropy), ``low``, ``high`` (resampling subjects).
+        entropy), ``low``, ``high`` (resampling subjects), ``p`` (bootstrap, of no change) and
+        ``p_holm``, adjusted over the table.
     """
     chosen = table[table["score"].isin(PARTS)]
-    names = {"change": "mean", "change_low": "low", "change_high": "high"}
-    return chosen[["who", "score", *names]].rename(columns=names).reset_index(drop=True)
+    names = {"change": "mean", "change_low": "low", "change_high": "high", "change_p": "p"}
+    chosen = chosen[["who", "score", *names]].rename(columns=names).reset_index(drop=True)
+    return _adjusted(chosen)
 
 
 def correlation_changes(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFrame:
@@ -59,10 +61,10 @@ def correlation_changes(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.Dat
         own = images[images["who"] == who]
         for part in PARTS:
             if (known := _known(own, [part])) is not None:
-                count, _, spread = known(resamples)
+                count, _, spread = _resampled(known, resamples)
                 change = _correlation(spread, 0, 2, count) - _correlation(spread, 0, 1, count)
-                found.append(_line(who, part, change))
-    return pd.DataFrame(found, columns=COLUMNS)
+                found.append(_line(who, part, change, known))
+    return _adjusted(pd.DataFrame(found, columns=COLUMNS))
 
 
 def partition_changes(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFrame:
@@ -90,13 +92,13 @@ def partition_changes(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
         own = images[images["who"] == pair["epistemic"]].join(aleatoric.rename("other"), on=keys)
         for part in PARTS:
             if (known := _known(own, [part, "other"])) is not None:
-                count, _, spread = known(resamples)
+                count, _, spread = _resampled(known, resamples)
                 before, after = (
                     _share(spread[:, chosen][:, :, chosen], count, "joint")
                     for chosen in ([0, 1, 3], [0, 2, 3])
                 )
-                found.append(_line(pair["epistemic"], part, 100 * (after - before)))
-    return pd.DataFrame(found, columns=COLUMNS)
+                found.append(_line(pair["epistemic"], part, 100 * (after - before), known))
+    return _adjusted(pd.DataFrame(found, columns=COLUMNS))
 
 
 def changes_sentence(table: pd.DataFrame, what: str) -> str:
@@ -152,17 +154,22 @@ def _rated(frame: pd.DataFrame) -> pd.DataFrame:
     return images.assign(**dict.fromkeys(missing, np.nan))
 
 
-def _known(own: pd.DataFrame, more: list[str]):
-    """Moments of GT entropy, predictive entropy and `more` over the images that have all."""
+def _known(own: pd.DataFrame, more: list[str]) -> pd.DataFrame | None:
+    """GT entropy, predictive entropy and `more` of the images that have all, by subject."""
     columns = ["gt_entropy", "entropy", *more]
-    known = own[own[columns].notna().all(axis=1)]
-    if known.empty:
-        return None
-    return lambda resamples: _moments(
-        known[columns].to_numpy(float), known["subject"].to_numpy(), resamples
-    )
+    known = own.set_index("subject")[columns].dropna()
+    return None if known.empty else known
 
 
-def _line(who: str, score: str, change: np.ndarray) -> tuple:
+def _resampled(known: pd.DataFrame, resamples: int):
+    return _moments(known.to_numpy(float), known.index.to_numpy(), resamples)
+
+
+def _line(who: str, score: str, change: np.ndarray, known: pd.DataFrame) -> tuple:
     found = estimate_of(change)
-    return who, score, found.value, found.low, found.high
+    p = statistics.bootstrap_p(change[1:], clusters=known.index.nunique())
+    return who, score, found.value, found.low, found.high, p
+
+
+def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(p_holm=statistics.holm(table["p"].to_numpy(float)))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 import pandas as pd
 
 from paraspine import statistics, text
 from paraspine.measures.display import estimate
-from paraspine.measures.frames import rows
 from paraspine.measures.headlines import (
     figure_2_title,
     headline,
@@ -27,12 +24,11 @@ from paraspine.measures.rater_sentences import (
     group_sentence,
     style_sentence,
 )
-from paraspine.measures.tables import RATERS, conditions, difference_between, wide
+from paraspine.measures.tables import RATERS, conditions, wide
 
 __all__ = [
     "agreement_sentence",
     "blank_sentence",
-    "brier_sentence",
     "calibration_sentence",
     "correlation_sentence",
     "detection_sentence",
@@ -150,62 +146,6 @@ def _undefined_words(table: pd.DataFrame) -> str:
             number = f"{alone[0]} to {number}"
         sentence += f" The raters' own is undefined on {number}, as where one rated alone."
     return sentence
-
-
-def brier_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
-    """Which architecture and which training target keeps the raters' disagreement better.
-
-    Architectures are compared target by target, targets model by model. The difference is that of
-    the mean over structures, as `tables.brier_table` has them: without background.
-    """
-    names = frame.drop_duplicates("who")
-    structures = set(rows(frame, "dice")["class"])
-    if not structures:
-        return NOBODY
-    frame = frame[frame["class"].isin(structures)]
-    several = names["seed"].nunique() > 1
-    words = []
-    for (fusion, seed, method), part in names.groupby(["fusion", "seed", "method"], sort=False):
-        whose = dict(zip(part["model"], part["who"], strict=True))
-        for one, other in combinations(whose, 2):
-            found = difference_between(
-                frame, "brier", whose[other], whose[one], resamples=resamples
-            )
-            words.append(
-                f"After training on {fusion} ({method}{f', seed {seed}' if several else ''}), the "
-                f"Brier score of {other} is {_less_or_more(found)} that of {one}: "
-                f"difference {_thousandths(found)}"
-            )
-    either = len(words)
-    for (model, seed, method), part in names.groupby(["model", "seed", "method"], sort=False):
-        fusions = dict(zip(part["fusion"], part["who"], strict=True))
-        if {"random", "majority"} <= set(fusions):
-            found = difference_between(
-                frame, "brier", fusions["random"], fusions["majority"], resamples=resamples
-            )
-            words.append(
-                f"For {model} ({method}{f', seed {seed}' if several else ''}), the Brier score "
-                f"after training on random raters is {_less_or_more(found)} that after training on "
-                f"the majority: difference {_thousandths(found)}"
-            )
-    if len(words) == either:
-        words.append(
-            "Training on random raters and training on the majority were not both run, so there is "
-            "nothing to compare"
-        )
-    return ". ".join(words) + "."
-
-
-def _less_or_more(found: statistics.Estimate) -> str:
-    """A difference in words that "that" follows."""
-    return text.verdict(
-        found, below="lower than", above="higher than", unclear="not told apart from"
-    )
-
-
-def _thousandths(found: statistics.Estimate) -> str:
-    scaled = statistics.Estimate(1e3 * found.value, 1e3 * found.low, 1e3 * found.high)
-    return f"{text.interval(scaled)} × 10⁻³"
 
 
 def detection_sentence(table: pd.DataFrame) -> str:

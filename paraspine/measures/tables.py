@@ -17,7 +17,6 @@ __all__ = [
     "by_subject",
     "conditions",
     "correlation_table",
-    "difference_between",
     "join",
     "join_parameters",
     "mean_of",
@@ -203,16 +202,3 @@ def correlation_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
     for _, part in table.groupby("kind"):
         table.loc[part.index, "p_holm"] = statistics.holm(part["p"].to_numpy())
     return table[columns]
-
-
-def difference_between(
-    frame: pd.DataFrame, measure: str, first: str, second: str, *, resamples: int = 2000
-) -> statistics.Estimate:
-    """Mean difference of a measure, first minus second condition, image by image."""
-    chosen = rows(frame, measure)
-    keys = [c for c in ("subject", "image", "slice", "class") if c in chosen]
-    pair = chosen.set_index([*keys, "who"])["value"].unstack("who")
-    subjects = pair.index.get_level_values("subject").to_numpy()
-    return statistics.difference_interval(
-        pair[first].to_numpy(), pair[second].to_numpy(), subjects, resamples
-    )

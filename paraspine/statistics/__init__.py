@@ -8,6 +8,7 @@ from .agreement import BlandAltman, bland_altman, icc21
 from .anova import rm_anova
 from .bootstrap import (
     ClusterWeights,
+    bootstrap_p,
     cluster_bootstrap,
     cluster_weights,
     difference_interval,
@@ -26,6 +27,7 @@ __all__ = [
     "Estimate",
     "VariancePartition",
     "bland_altman",
+    "bootstrap_p",
     "cluster_bootstrap",
     "cluster_weights",
     "correlation_table",

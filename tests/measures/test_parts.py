@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import average_precision_score
+from statsmodels.stats.multitest import multipletests
 
 from paraspine import measures, statistics
 from paraspine.fusion import majority_vote
@@ -63,7 +64,13 @@ def test_interval_of_a_change_of_r_equals_a_plain_loop(study):
         rows = np.repeat(np.arange(len(own)), weights[drawn.codes])
         gt, whole, part = own[["gt_entropy", "entropy", PARTS[0]]].to_numpy()[rows].T
         changes.append(stats.pearsonr(gt, part)[0] - stats.pearsonr(gt, whole)[0])
-    row = measures.correlation_changes(study[3], **FEW).iloc[0]
+    table = measures.correlation_changes(study[3], **FEW)
+    row = table.iloc[0]
+    rarer = min(np.sum(np.array(changes) <= 0), np.sum(np.array(changes) >= 0))
+    floor = 2.0 ** (1 - len(drawn.labels))  # that few subjects could all lie on one side by chance
+    assert row["p"] == pytest.approx(min(1, max(floor, 2 * (rarer + 1) / (len(changes) + 1))))
+    adjusted = multipletests(table["p"], method="holm")[1]
+    assert table["p_holm"].to_numpy() == pytest.approx(adjusted)
     assert (row["score"], row["low"]) == (PARTS[0], pytest.approx(np.quantile(changes, 0.025)))
     assert row["high"] == pytest.approx(np.quantile(changes, 0.975))
 
@@ -100,6 +107,8 @@ def test_change_of_average_precision_is_scikit_learns(study):
             change = average_precision_score(wrong, score.ravel()) - whole
             assert row["mean"] == pytest.approx(change, abs=2e-5)
             assert row["low"] <= row["high"]
+            assert (row["p"] < 0.05) <= (row["low"] > 0 or row["high"] < 0)
+    assert (table["p_holm"] >= table["p"]).all()
 
 
 def test_a_part_that_is_the_whole_changes_nothing(study, tools):

@@ -120,83 +120,6 @@ def test_overlap_without_intervals_or_raters():
     assert "net: undefined. The raters among themselves: undefined." in undefined
 
 
-# --- Brier -----------------------------------------------------------------------------------
-
-
-def brier_frame(random, majority, subjects=6, background=0.0, **more):
-    """One structure and the background; `random` and `majority` give a value a subject."""
-    lines = []
-    for fusion, values in (("random", random), ("majority", majority)):
-        for s, value in enumerate(values[:subjects]):
-            for name, v in (("background", background if fusion == "random" else 0), ("MF", value)):
-                lines.append((f"p{s}", f"{s}.nii", 0, name, "brier", v, fusion))
-            lines.append((f"p{s}", f"{s}.nii", 0, "MF", "dice", 0.9, fusion))
-    columns = ["subject", "image", "slice", "class", "measure", "value", "fusion"]
-    frame = pd.DataFrame(lines, columns=columns).assign(model="unet", seed=0, method="single")
-    frame = frame.assign(**more)
-    return frame.assign(who=frame["fusion"])
-
-
-def test_brier_lower_higher_and_open():
-    low, high = np.full(6, 0.01), np.linspace(0.02, 0.03, 6)
-    words = measures.brier_sentence(brier_frame(low, high), **FEW)
-    assert words.startswith(
-        "For unet (single), the Brier score after training on random raters is lower than that "
-        "after training on the majority: difference -15.00 (95 % CI -"
-    )
-    words = measures.brier_sentence(brier_frame(high, low), **FEW)
-    assert (
-        "is higher than that after training on the majority: difference 15.00 (95 % CI 1" in words
-    )
-    swinging = low + 0.001 * np.array([-1, 1, -1, 1, -1, 1])
-    words = measures.brier_sentence(brier_frame(swinging, low), **FEW)
-    assert "is not told apart from that after training on the majority: difference 0.00" in words
-    one = measures.brier_sentence(brier_frame(low, high, subjects=1), **FEW)
-    assert "not told apart" in one
-    assert "(no interval)" in one
-
-
-def test_brier_leaves_background_out_as_its_table_does():
-    same = np.full(6, 0.01)
-    words = measures.brier_sentence(brier_frame(same, same, background=0.5), **FEW)
-    assert "not told apart" in words
-    assert "difference 0.00" in words
-
-
-def test_brier_needs_both_targets_of_one_network():
-    frame = brier_frame(np.full(6, 0.01), np.full(6, 0.02))
-    only = frame[frame["fusion"] == "random"]
-    assert measures.brier_sentence(only).startswith("Training on random raters and training on")
-    other = frame.assign(model=np.where(frame["fusion"] == "random", "unet", "transunet"))
-    words = measures.brier_sentence(other)
-    assert words.startswith("Training on random raters and training on")
-    two = pd.concat([frame, frame.assign(seed=3, who=frame["who"] + " 3")])
-    words = measures.brier_sentence(two, **FEW)
-    assert "(single, seed 0)" in words
-    assert "(single, seed 3)" in words
-    nothing = frame[frame["measure"] == "none"]
-    assert measures.brier_sentence(nothing) == NOBODY
-
-
-def test_brier_of_two_architectures():
-    low, high = np.full(6, 0.01), np.linspace(0.02, 0.03, 6)
-    one = brier_frame(high, high)
-    frame = pd.concat([one, brier_frame(low, high).assign(model="transunet")])
-    frame = frame.assign(who=frame["model"] + ", " + frame["fusion"])
-    words = measures.brier_sentence(frame, **FEW)
-    assert words.startswith(
-        "After training on random (single), the Brier score of transunet is lower than that of "
-        "unet: difference -15.00 (95 % CI -"
-    )
-    assert (
-        "After training on majority (single), the Brier score of transunet is not told apart from "
-        "that of unet: difference 0.00"
-    ) in words
-    assert (
-        "For transunet (single), the Brier score after training on random raters is lower" in words
-    )
-
-
 # --- errors, correlation, scatter ------------------------------------------------------------
 
 
@@ -481,7 +404,7 @@ def everything(data, moments, tools):
         "prediction": measures.prediction_sentence(summary, data),
         "subjects": measures.subjects_sentence(data),
         "overlap": measures.overlap_sentence(overlap),
-        "brier": measures.brier_sentence(frame, **FEW),
+        "brier": measures.brier_sentence(measures.brier_comparison(frame, **FEW)),
         "detection": measures.detection_sentence(errors),
         "correlation": measures.correlation_sentence(correlations, data),
         "scatter": measures.scatter_sentence(frame, **FEW),
@@ -579,14 +502,15 @@ def test_a_cohort_of_one_rater_says_so_and_invents_nothing(tools):
     assert words["partition"].startswith("Left out")
     assert words["prediction"].startswith("Dice is highest for")  # what one rater does allow
     assert "ECE" in words["calibration"]
-    assert "Brier score after training on random raters" in words["brier"]
+    assert "of random with majority, the Brier score is lower for" in words["brier"]
 
 
 def test_images_that_nobody_rated_say_so(tools):
     rng = np.random.default_rng(2)
     data = tools.data(np.zeros((3, 2, 6, 6)), np.zeros((3, 2)))
     words = everything(data, samples(tools, rng, 3, 6), tools)
-    for name in ("prediction", "overlap", "brier", "detection", "scatter", "calibration"):
+    assert words["brier"].startswith("No network was trained both")
+    for name in ("prediction", "overlap", "detection", "scatter", "calibration"):
         assert words[name] == NOBODY, name
 
 

@@ -135,21 +135,6 @@ def test_brier_table_by_hand(tools):
     assert thousand["mean"].tolist() == pytest.approx([5 / 72, 5 / 72])
 
 
-def test_differences_are_taken_image_by_image(study):
-    _, _, frame = study
-    found = measures.difference_between(frame, "dice", RANDOM, MAJORITY, **FEW)
-    dice = measures.rows(frame, "dice").set_index(["image", "class", "who"])["value"].unstack("who")
-    assert found.value == pytest.approx((dice[RANDOM] - dice[MAJORITY]).mean())
-    back = measures.difference_between(frame, "dice", MAJORITY, RANDOM, **FEW)
-    assert (back.value, back.low, back.high) == pytest.approx(
-        (-found.value, -found.high, -found.low)
-    )
-    holes = frame.copy()
-    holes.loc[(holes["image"] == "0.nii.gz") & (holes["who"] == RANDOM), "value"] = np.nan
-    found = measures.difference_between(holes, "dice", RANDOM, MAJORITY, **FEW)
-    assert found.value == pytest.approx((dice[RANDOM] - dice[MAJORITY]).loc["1.nii.gz":].mean())
-
-
 # --- correlation -----------------------------------------------------------------------------
 
 
