@@ -65,16 +65,16 @@ def cell(estimate, digits: int = 2) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p-value as journals print it.
+    """A p-value for a table whose heading says that it is one.
 
     >>> p_value(0.0004)
-    'p < 0.001'
+    '< 0.001'
     >>> p_value(0.0312)
-    'p = 0.031'
+    '0.031'
     """
     if math.isnan(p):
-        return "p undefined"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+        return "undefined"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def count(items: int, singular: str, plural: str | None = None) -> str:

@@ -52,6 +52,8 @@ SCORE_NAMES = {
     "expected_entropy": "expected entropy",
     "mutual_information": "mutual information",
 }
+#: Networks that a sentence lists one by one; of more it says the extremes, the table has them all.
+LISTED = 4
 NOBODY = "Nobody rated these images, so there is nothing to compare the predictions with."
 
 
@@ -102,9 +104,7 @@ def overlap_sentence(table: pd.DataFrame) -> str:
     raters = table[table["who"] == RATERS].set_index("class")
     if networks.empty:
         return NOBODY
-    means = networks.groupby("who", sort=False)["mean"].mean()
-    words = [f"{who}: {text.number(mean, 3)}" for who, mean in means.items()]
-    sentence = f"Mean Dice over structures: {'; '.join(words)}."
+    sentence = f"Mean Dice over structures: {_means_words(networks)}."
     if raters.empty:
         return f"{sentence} {ONE_RATER}"
     sentence += f" The raters among themselves: {text.number(raters['mean'].mean(), 3)}."
@@ -123,6 +123,18 @@ def overlap_sentence(table: pd.DataFrame) -> str:
     return sentence + (
         " The comparison flatters networks: they are measured against the vote of all raters, a "
         "rater against one other."
+    )
+
+
+def _means_words(networks: pd.DataFrame) -> str:
+    """Each network's mean over structures; of many only the lowest and the highest."""
+    means = networks.groupby("who", sort=False)["mean"].mean()
+    if len(means) <= LISTED or means.isna().all():
+        return "; ".join(f"{who}: {text.number(mean, 3)}" for who, mean in means.items())
+    lowest, highest = means.idxmin(), means.idxmax()
+    return (
+        f"of {text.count(len(means), 'network')}, from {text.number(means[lowest], 3)} ({lowest}) "
+        f"to {text.number(means[highest], 3)} ({highest})"
     )
 
 

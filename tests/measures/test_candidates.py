@@ -216,7 +216,7 @@ def test_several_measures_and_classes_and_display():
     shown = measures.candidate_display(table, source="made by hand", scale=100, digits=1)
     assert shown.columns.name == "made by hand"
     row = shown.loc[("dice", "GM", "better")]
-    assert row["p (Holm), by image"] == "p < 0.001"
+    assert row["p (Holm), by image"] == "< 0.001"
     assert re.fullmatch(r"[\d.]+ \([\d.]+ to [\d.]+\)", row["difference (95 % interval)"])
     assert row["effect, by subject"] == "1.00"
 

@@ -102,6 +102,19 @@ def test_overlap_in_both_directions_and_in_neither():
     assert "Some network" not in words
 
 
+def test_of_many_networks_the_overlap_sentence_says_the_extremes():
+    cells = pd.concat(
+        [
+            table(("MF", value, value - 0.1, value + 0.1), ("ES", 1.0, 0.9, 1.0), who=f"net {n}")
+            for n, value in enumerate([0.8, 0.7, 0.9, NAN, 0.6])
+        ]
+    )
+    words = measures.overlap_sentence(cells.assign(undefined=0))
+    assert words.startswith(
+        "Mean Dice over structures: of 5 networks, from 0.800 (net 4) to 1.000 (net 3). "
+    )
+
+
 def test_overlap_without_intervals_or_raters():
     words = overlap(("MF", 0.5, NAN, NAN), ("ES", 0.6, NAN, NAN))
     assert "There are no intervals to tell them apart by." in words
