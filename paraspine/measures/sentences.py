@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -186,7 +188,7 @@ def correlation_sentence(table: pd.DataFrame, data) -> str:
         if several < 3:
             return f"{text.count(several, 'image')} with two raters: too few for a correlation."
         return "GT entropy or uncertainty is the same for all images: there is no correlation."
-    words = []
+    lines = []
     for _, row in chosen.iterrows():
         found = statistics.Estimate(row["r"], row["low"], row["high"])
         phrase = text.verdict(
@@ -200,7 +202,17 @@ def correlation_sentence(table: pd.DataFrame, data) -> str:
         elif row.get("clusters", FEWEST) < FEWEST:
             subjects = text.count(int(row["clusters"]), "subject")
             phrase = f"has a correlation with disagreement that {subjects} can't tell from chance"
-        words.append(f"for {row['who']} predictive entropy {phrase}, r = {text.interval(found)}")
+        lines.append((row["who"], phrase, found))
+    if len(lines) > LISTED:
+        words = [
+            f"predictive entropy {phrase} for {count}, r {span}"
+            for phrase, count, span in _together(lines, 2)
+        ]
+    else:
+        words = [
+            f"for {who} predictive entropy {phrase}, r = {text.interval(found)}"
+            for who, phrase, found in lines
+        ]
     sentence = "; ".join(words)
     sentence = f"{sentence[0].upper()}{sentence[1:]}. ({data.source})"
     return f"{sentence} {_adjusted_words(table, chosen)}".strip()
@@ -240,6 +252,21 @@ def subjects_sentence(data) -> str:
     return f"{words}, which every interval here resamples."
 
 
+def _together(lines: Sequence[tuple[str, str, statistics.Estimate]], digits: int):
+    """Yield each phrase of ``(who, phrase, estimate)``, how many it is of, and their extremes."""
+    found = pd.DataFrame(
+        [(who, phrase, value.value) for who, phrase, value in lines],
+        columns=["who", "phrase", "value"],
+    )
+    total = text.count(len(found), "network")
+    for phrase, part in found.groupby("phrase", sort=False):
+        known = part[part["value"].notna()].sort_values("value", kind="stable")
+        ends = known.iloc[[0, -1]] if len(known) > 1 else known
+        span = " to ".join(f"{text.number(v, digits)} ({w})" for w, _, v in ends.to_numpy())
+        span = f"from {span}" if len(ends) > 1 else span or "undefined"
+        yield phrase, f"{len(part)} of {total}", span
+
+
 def scatter_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
     """Say whether the networks are more or less uncertain than the raters disagree."""
     images = wide(frame)
@@ -247,7 +274,7 @@ def scatter_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
         return NOBODY
     if images["gt_entropy"].isna().all():
         return ONE_RATER
-    words = []
+    lines = []
     for who in conditions(frame):
         part = images[images["who"] == who]
         gap = statistics.difference_interval(
@@ -256,11 +283,21 @@ def scatter_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
         )  # fmt: skip
         phrase = text.verdict(
             gap,
-            above="is more uncertain than the raters disagree",
-            below="is less uncertain than the raters disagree",
-            unclear="is not told apart from the raters' disagreement",
+            above="more uncertain than the raters disagree",
+            below="less uncertain than the raters disagree",
+            unclear="not told apart from the raters' disagreement",
         )
-        words.append(f"{who} {phrase} (difference {text.interval(gap, 4)} nats)")
+        lines.append((who, phrase, gap))
+    if len(lines) > LISTED:
+        words = [
+            f"{count} {'is' if count.startswith('1 ') else 'are'} {phrase} (difference {span} nats)"
+            for phrase, count, span in _together(lines, 4)
+        ]
+    else:
+        words = [
+            f"{who} is {phrase} (difference {text.interval(gap, 4)} nats)"
+            for who, phrase, gap in lines
+        ]
     return "On average over images, " + "; ".join(words) + "."
 
 

@@ -190,6 +190,21 @@ def test_correlation_rises_falls_or_is_open(three):
     assert "r =" not in measures.correlation_sentence(spearman, three)
 
 
+def test_correlations_of_many_networks_are_told_together(three):
+    words = measures.correlation_sentence(
+        correlated(
+            ("a", 0.7, 0.5, 0.8), ("b", 0.5, 0.2, 0.7), ("c", 0.1, -0.2, 0.3),
+            ("d", 0.9, 0.7, 0.95), ("e", 0.8, 0.6, 0.9), ("f", NAN, NAN, NAN),
+        ),
+        three,
+    )  # fmt: skip
+    assert words == (
+        "Predictive entropy rises with the raters' disagreement for 4 of 5 networks, r from 0.50 "
+        "(b) to 0.90 (d); predictive entropy has no correlation with disagreement that the data "
+        "can tell from none for 1 of 5 networks, r 0.10 (c). (made by hand)"
+    )
+
+
 def test_few_subjects_cannot_tell_a_correlation_from_chance(three):
     few = correlated(("a", 0.65, 0.43, 0.67)).assign(clusters=3)
     assert (
@@ -228,7 +243,7 @@ def test_correlation_says_why_there_is_none(tools):
     assert words.startswith("GT entropy or uncertainty is the same for all images")
 
 
-def scatter(entropy, gt, subjects=None):
+def scatter(entropy, gt, subjects=None, names=("net",)):
     n = len(entropy)
     subjects = subjects or [f"p{i}" for i in range(n)]
     lines = [
@@ -238,9 +253,12 @@ def scatter(entropy, gt, subjects=None):
     ]
     columns = ["subject", "image", "slice", "class", "measure", "value"]
     frame = pd.DataFrame(lines, columns=columns)
-    return measures.scatter_sentence(
-        frame.assign(model="m", fusion="f", seed=0, method="s", who="net"), **FEW
-    )
+    frame = frame.assign(model="m", fusion="f", seed=0, method="s")
+    several = []
+    for n, who in enumerate(names):
+        more = 0.001 * n * (frame["measure"] == "entropy")
+        several.append(frame.assign(who=who, value=frame["value"] + more))
+    return measures.scatter_sentence(pd.concat(several), **FEW)
 
 
 def test_scatter_more_less_or_open():
@@ -257,6 +275,12 @@ def test_scatter_more_less_or_open():
     assert "not told apart" in one
     assert "(no interval)" in one
     assert scatter(gt, np.full(6, NAN)).startswith(ONE_RATER)
+    assert scatter(gt - 0.002, gt, names="abcde") == (
+        "On average over images, 2 of 5 networks are less uncertain than the raters disagree "
+        "(difference from -0.0020 (a) to -0.0010 (b) nats); 1 of 5 networks is not told apart "
+        "from the raters' disagreement (difference 0.0000 (c) nats); 2 of 5 networks are more "
+        "uncertain than the raters disagree (difference from 0.0010 (d) to 0.0020 (e) nats)."
+    )
 
 
 # --- calibration -----------------------------------------------------------------------------
