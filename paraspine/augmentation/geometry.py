@@ -48,7 +48,7 @@ def affine_points(matrix: torch.Tensor, offset: torch.Tensor, size) -> torch.Ten
     """Return ``matrix @ p + offset`` of every pixel, ``(2, B, H, W)``: columns, then rows."""
     rows, columns = _centred(size, matrix.device)
     m, b = matrix[:, :, :, None, None], offset[:, :, None, None]
-    points = torch.empty(2, len(matrix), *size, device=matrix.device)
+    points = torch.empty(2, len(matrix), *size, dtype=torch.float32, device=matrix.device)
     for place, axis in enumerate((1, 0)):
         torch.add(m[:, axis, 0] * rows, m[:, axis, 1] * columns, out=points[place])
         points[place] += b[:, axis]
@@ -74,7 +74,7 @@ def source_points(parameters: Parameters, size, device) -> torch.Tensor:
     if parameters.settings.elastic > 0:
         side = parameters.settings.elastic_points
         # Drawn on the CPU, so that the geometry is the same on every device.
-        knots = torch.empty(len(parameters), 2, side, side)
+        knots = torch.empty(len(parameters), 2, side, side, dtype=torch.float32)
         for item, generator in zip(knots, item_generators(parameters, 1, "cpu"), strict=True):
             item.uniform_(-1, 1, generator=generator)
         field = F.interpolate(
@@ -116,7 +116,10 @@ def resample(
     The grid is kept with the parameters: labels that follow their images use it again.
     """
     place = (*values.shape[-2:], values.device)
-    if place not in parameters.grids:
-        parameters.grids.clear()
-        parameters.grids[place] = grid(source_points(parameters, place[:2], values.device))
-    return sample(values, parameters.grids[place], mode, padding)
+    found = parameters.grids.get(place)
+    if found is None:
+        found = grid(source_points(parameters, place[:2], values.device))
+        if not found.is_inference():  # which could not take part in gradients later
+            parameters.grids.clear()
+            parameters.grids[place] = found
+    return sample(values, found, mode, padding)

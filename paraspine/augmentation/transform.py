@@ -104,10 +104,10 @@ def apply(parameters: Parameters, images: torch.Tensor, *, fill: float | str = 0
     if settings.intensity_shift > 0:
         out += parameters.shift[:, None, None, None]
     if settings.noise > 0:
-        noise = torch.empty(out.shape[1:], device=out.device)
-        generators = item_generators(parameters, 0, out.device)
-        for item, generator, sigma in zip(out, generators, parameters.noise, strict=True):
-            item.addcmul_(noise.normal_(generator=generator), sigma)
+        noise = torch.empty(out.shape[1:], dtype=torch.float32, device=out.device)
+        for item, generator in enumerate(item_generators(parameters, 0, out.device)):
+            noise.normal_(generator=generator)
+            out[item].addcmul_(noise, parameters.noise[item])
     return out
 
 

@@ -126,16 +126,29 @@ def _papermill(
             f"The notebook as far as it came: {failed}"
         ) from error
     except RuntimeError as error:  # what Jupyter says of a kernel that never answered
+        if _began(output):
+            os.replace(output, failed)
+            raise RunError(
+                f"{notebook.name}: ended with {type(error).__name__}: {error}\n"
+                f"The notebook as far as it came: {failed}"
+            ) from error
         output.unlink(missing_ok=True)
         raise RunError(
-            f"{notebook.name}: the process to run it did not start ({error}).\n"
-            f"What keeps it from it is said by: {sys.executable} -m ipykernel_launcher"
+            f"{notebook.name}: the process to run it did not start ({error}). What it said stands "
+            f"above; by hand, {sys.executable} -m ipykernel_launcher starts one."
         ) from error
     finally:
         if before is None:
             os.environ.pop("PARASPINE_ROOT")
         else:
             os.environ["PARASPINE_ROOT"] = before
+
+
+def _began(output: Path) -> bool:
+    """Whether a cell of an executed notebook was run."""
+    nbformat = import_nbformat()
+    cells = nbformat.read(output, as_version=4).cells if output.is_file() else []
+    return any(cell.get("execution_count") for cell in cells)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import pandas as pd
 from paraspine import statistics, text
 from paraspine.measures.display import estimate
 from paraspine.measures.frames import rows
+from paraspine.measures.sentences import NOBODY
 
 __all__ = ["brier_comparison", "brier_comparison_display", "brier_sentence"]
 
@@ -108,14 +109,18 @@ def brier_comparison_display(table: pd.DataFrame, *, source: str) -> pd.DataFram
     return shown.set_index(["a - b", "of"]).rename_axis(columns=source)
 
 
-def brier_sentence(table: pd.DataFrame) -> str:
+def brier_sentence(table: pd.DataFrame, brier: pd.DataFrame) -> str:
     """Which architecture and which training target keeps the raters' disagreement better.
 
     Parameters
     ----------
     table : pandas.DataFrame
         `brier_comparison`.
+    brier : pandas.DataFrame
+        `brier_table`; empty where nobody rated the images.
     """
+    if brier.empty:
+        return NOBODY
     words = []
     for (a, b), part in table.groupby(["a", "b"], sort=False):
         better = [
@@ -140,7 +145,7 @@ def brier_sentence(table: pd.DataFrame) -> str:
         )
     if "targets" not in set(table["compared"]):
         words.append(
-            "No network was trained both on the majority and on another target, so there is "
-            "no target to compare"
+            "No target is set beside the majority: no network was trained on both and sampled in "
+            "the same way"
         )
     return ". ".join(words) + "."

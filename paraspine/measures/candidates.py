@@ -10,15 +10,15 @@ import pandas as pd
 from paraspine import statistics, text
 from paraspine.arrays import SettingsError
 from paraspine.measures.composite import things
-from paraspine.measures.display import estimate
+from paraspine.measures.display import cells, estimate
 from paraspine.measures.frames import rows
 
 __all__ = ["candidate_display", "candidate_sentence", "candidate_table"]
 
 _COLUMNS = [
     "measure", "class", "who", "baseline", "n", "dropped", "infinite", "value", "value_baseline",
-    "mean", "low", "high", "median_difference", "p", "p_holm", "effect", "subjects",
-    "p_subject", "p_holm_subject", "effect_subject",
+    "mean", "low", "high", "median_difference", "p", "p_holm", "effect", "effect_low",
+    "effect_high", "subjects", "p_subject", "p_holm_subject", "effect_subject",
 ]  # fmt: skip
 
 
@@ -57,10 +57,10 @@ def candidate_table(
         out as infinite in either); ``value`` and ``value_baseline`` (means over those images);
         ``mean`` (difference to the baseline) with ``low`` and ``high`` by resampling subjects;
         ``median_difference``; by image, as published, ``p``, ``p_holm``, ``effect`` (matched-pairs
-        rank-biserial correlation, -1 to 1); and by subject, whose images are averaged first as
-        they are not independent, ``subjects``, ``p_subject``, ``p_holm_subject``,
-        ``effect_subject``. Holm's adjustment is over the rows of a measure. Empty where there is
-        no candidate beside the baseline.
+        rank-biserial correlation, -1 to 1) with ``effect_low`` and ``effect_high``; and by
+        subject, whose images are averaged first as they are not independent, ``subjects``,
+        ``p_subject``, ``p_holm_subject``, ``effect_subject``. Holm's adjustment is over the rows
+        of a measure. Empty where there is no candidate beside the baseline.
 
     Raises
     ------
@@ -87,14 +87,10 @@ def _tests(chosen, condition, keys, baseline, resamples) -> pd.DataFrame:
     values = chosen["value"].to_numpy(dtype=float)
     infinite = np.isinf(values)
     finite = chosen.assign(value=np.where(infinite, np.nan, values))
-    given = {"by": "class", "reference": baseline}
-    given |= {"clusters": "subject", "resamples": resamples}
-    image, subject = (
-        statistics.paired_test(
-            finite, "value", condition, keys, "wilcoxon", average=average, **given
-        )
-        for average in (None, "subject")
-    )
+    given = finite, "value", condition, keys, "wilcoxon"
+    options = {"by": "class", "reference": baseline}
+    image = statistics.paired_test(*given, clusters="subject", resamples=resamples, **options)
+    subject = statistics.paired_test(*given, average="subject", **options)
     table = image.assign(measure=chosen["measure"].iloc[0])
     for name in ("p", "p_holm", "effect"):
         table[f"{name}_subject"] = subject[name]
@@ -139,8 +135,8 @@ def candidate_display(
     ]
     for suffix, words in (("", "by image"), ("_subject", "by subject")):
         shown[f"p (Holm), {words}"] = [text.p_value(p) for p in table[f"p_holm{suffix}"]]
-        effects = table[f"effect{suffix}"].to_numpy(dtype=float)
-        shown[f"effect, {words}"] = [text.number(v) for v in effects]
+        names = [f"effect{suffix}{end}" for end in ("", "_low", "_high")]
+        shown[f"effect, {words}"] = cells(table, [n for n in names if n in table], 2)
     return shown.set_index(["measure", "class", "who"]).rename_axis(columns=source)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from paraspine import statistics, text
 
-__all__ = ["estimate", "estimates", "interval_frame", "labelled", "pretty"]
+__all__ = ["cells", "estimate", "estimates", "interval_frame", "labelled", "pretty"]
 
 
 def estimate(row) -> statistics.Estimate:
@@ -97,13 +97,12 @@ def pretty(
         Of text.
     """
     value = "mean" if "mean" in table else "r"
-    cells = _cells(table, (value, "low", "high"), digits)
     names = [index] if isinstance(index, str) else list(index)
-    shown = table.assign(cell=cells)
+    shown = table.assign(cell=cells(table, (value, "low", "high"), digits))
     if columns is None:
         for name, places in (beside or {}).items():
             ends = [f"{name}_{end}" for end in ("low", "high")]
-            shown[name] = _cells(table, (name, *(e for e in ends if e in table)), places)
+            shown[name] = cells(table, (name, *(e for e in ends if e in table)), places)
         result = shown.set_index(names)[["cell", *(beside or {})]]
         result = result.rename(columns={"cell": "estimate (95 % interval)"})
         return result.rename_axis(columns=source)
@@ -114,8 +113,18 @@ def pretty(
     return result.rename_axis(columns=source)
 
 
-def _cells(table: pd.DataFrame, columns: Sequence[str], digits: int) -> list[str]:
-    """Numbers as text, with their intervals where there are some."""
+def cells(table: pd.DataFrame, columns: Sequence[str], digits: int) -> list[str]:
+    """Numbers as text, with their intervals where there are some.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What they stand in.
+    columns : sequence of str
+        The number, and the two ends of its interval if it has one.
+    digits : int
+        Digits after the point.
+    """
     words = []
     for v, *ends in table[list(columns)].to_numpy(dtype=float):
         shown = text.number(v, digits)

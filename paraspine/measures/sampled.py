@@ -12,8 +12,8 @@ __all__ = ["ensemble_name", "ensemble_words", "sampling_record", "sampling_sente
 SPLIT = ("split_by", "train_fraction", "validation_fraction", "split_seed", "test_center")
 #: What an ensemble's members are called by its kind, and what makes them differ.
 MEMBERS = {
-    "independent seeds": ("seeds", "with independent seeds"),
-    "folds": ("folds", "on another fold each"),
+    "independent seeds": ("seed", "with independent seeds"),
+    "folds": ("fold", "on another fold each"),
 }
 
 
@@ -70,8 +70,8 @@ def sampling_sentence(record: dict) -> str:
 
 def ensemble_name(record: dict) -> str:
     """What tables call an ensemble: its kind and size."""
-    members, _ = MEMBERS.get(record["kind"], ("trainings", ""))
-    return f"ensemble of {record['passes']} {members}"
+    member, _ = MEMBERS.get(record["kind"], ("training", ""))
+    return f"ensemble of {text.count(record['passes'], member)}"
 
 
 def ensemble_words(records: Sequence[dict]) -> str:

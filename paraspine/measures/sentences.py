@@ -131,13 +131,19 @@ def overlap_sentence(table: pd.DataFrame) -> str:
 def _means_words(networks: pd.DataFrame) -> str:
     """Each network's mean over structures; of many only the lowest and the highest."""
     means = networks.groupby("who", sort=False)["mean"].mean()
-    if len(means) <= LISTED or means.isna().all():
+    # A mean over fewer structures, where one is undefined, doesn't compare with the others.
+    whole = networks.groupby("who", sort=False)["mean"].agg(lambda own: own.notna().all())
+    known = means[whole]
+    if len(means) <= LISTED or known.nunique() < 2:
         return "; ".join(f"{who}: {text.number(mean, 3)}" for who, mean in means.items())
-    lowest, highest = means.idxmin(), means.idxmax()
-    return (
-        f"of {text.count(len(means), 'network')}, from {text.number(means[lowest], 3)} ({lowest}) "
-        f"to {text.number(means[highest], 3)} ({highest})"
+    lowest, highest = known.idxmin(), known.idxmax()
+    words = (
+        f"of {text.count(len(known), 'network')}, from {text.number(known[lowest], 3)} ({lowest}) "
+        f"to {text.number(known[highest], 3)} ({highest})"
     )
+    if rest := len(means) - len(known):
+        words += f"; {text.count(rest, 'network')} more left out, undefined for a structure"
+    return words
 
 
 def _undefined_words(table: pd.DataFrame) -> str:

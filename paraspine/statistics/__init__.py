@@ -8,6 +8,7 @@ from .agreement import BlandAltman, bland_altman, icc21
 from .anova import rm_anova
 from .bootstrap import (
     ClusterWeights,
+    bca_interval,
     bootstrap_p,
     cluster_bootstrap,
     cluster_weights,
@@ -26,6 +27,7 @@ __all__ = [
     "ClusterWeights",
     "Estimate",
     "VariancePartition",
+    "bca_interval",
     "bland_altman",
     "bootstrap_p",
     "cluster_bootstrap",

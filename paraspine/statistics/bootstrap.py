@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from ..arrays import SettingsError, ShapeError
 from .estimate import NAN, Estimate, check_columns, check_options, check_vectors
 
 __all__ = [
     "ClusterWeights",
+    "bca_interval",
     "bootstrap_p",
     "cluster_bootstrap",
     "cluster_sums",
@@ -91,6 +93,48 @@ def percentile_interval(replicates, confidence: float = 0.95) -> tuple[float, fl
         low, high = kept[int(np.floor(position[0]))], kept[int(np.ceil(position[1]))]
     else:
         low, high = np.quantile(kept, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def bca_interval(
+    value: float, replicates, jackknife, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Bias-corrected and accelerated interval (BCa; Efron 1987).
+
+    For statistics that a resample shifts, such as a mean over a standard deviation, which
+    duplicates make too small: a percentile interval inherits the shift.
+
+    Parameters
+    ----------
+    value : float
+        The statistic of all the data.
+    replicates : array-like of float, (B,)
+        Of the resamples; NaN (undefined) is left out.
+    jackknife : array-like of float, (G,)
+        Of the data without each cluster in turn; NaN is left out.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    low, high : float
+        NaN if more than half of the replicates are undefined, if those that aren't are all the
+        same, if `value` lies beyond all of them, or if fewer than two of `jackknife` are defined.
+    """
+    replicates, jackknife = (np.asarray(v, dtype=np.float64) for v in (replicates, jackknife))
+    kept = replicates[~np.isnan(replicates)]
+    left = jackknife[~np.isnan(jackknife)]
+    if 2 * len(kept) < len(replicates) or len(left) < 2 or np.ptp(kept) == 0:
+        return NAN, NAN
+    below = ((kept < value).sum() + (kept <= value).sum()) / (2 * len(kept))
+    if not 0 < below < 1:
+        return NAN, NAN
+    change = left.mean() - left
+    spread = (change**2).sum() ** 1.5
+    acceleration = (change**3).sum() / (6 * spread) if spread > 0 else 0.0
+    bias = stats.norm.ppf(below)
+    ends = bias + stats.norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(kept, stats.norm.cdf(bias + ends / (1 - acceleration * ends)))
     return float(low), float(high)
 
 

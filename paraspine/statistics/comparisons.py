@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -12,17 +13,17 @@ from scipy import stats
 from ..arrays import SettingsError
 from .bootstrap import (
     ClusterWeights,
+    bca_interval,
     cluster_sums,
     cluster_weights,
     mean_interval,
-    percentile_interval,
 )
 from .estimate import NAN, as_columns, check_columns, check_options
 
 __all__ = ["cells", "complete", "holm", "paired_test"]
 
-#: Numbers of resampled differences ranked at once: 128 MiB of them.
-CHUNK = 2**24
+#: Resampled differences ranked at once: about 100 MiB, with what is made of them on the way.
+CHUNK = 2**21
 
 
 def holm(p) -> np.ndarray:
@@ -109,9 +110,9 @@ def paired_test(
         wilcoxon); ``p`` (two-sided); ``p_holm`` (adjusted over all rows of the table);
         ``effect`` and ``effect_name``: Cohen's ``d_z`` (mean over standard deviation of the
         differences) or the matched-pairs ``rank_biserial`` correlation. With `clusters` also
-        ``mean_a_low``, ``mean_a_high``, ``mean_b_low``, ``mean_b_high``, ``effect_low`` and
-        ``effect_high``. NaN for what fewer than 2 differences or clusters, or differences
-        without variance, leave undefined.
+        ``mean_a_low``, ``mean_a_high``, ``mean_b_low``, ``mean_b_high`` (percentile intervals)
+        and ``effect_low``, ``effect_high`` (BCa). NaN for what fewer than 2 differences or
+        clusters (3 for the effect's interval), or differences without variance, leave undefined.
 
     Raises
     ------
@@ -136,7 +137,10 @@ def paired_test(
             row = key | counts | _interval(d, confidence) | test(d)
             if clusters is not None:
                 groups = owner[clusters].to_numpy()
-                row |= _resampled(both, groups, sizes, resamples, seed, confidence)
+                row |= _means_resampled(both, groups, resamples, seed, confidence)
+                row |= _effect_resampled(
+                    row["effect"], d, groups, sizes, resamples, seed, confidence
+                )
             rows.append(row)
     columns = [*by, "a", "b", "n", "dropped", "mean_a", "mean_b", "difference", "low", "high"]
     columns += ["median_difference", "statistic", "df", "p", "p_holm", "effect", "effect_name"]
@@ -158,7 +162,7 @@ def cells(frame, value, condition, pair, by, owned: Sequence[str] = ()):
             "are undefined; replace them by NaN to leave them out, and say so."
         )
     frame = frame.assign(**{value: numbers})
-    for name in [condition, *pair, *by]:
+    for name in [condition, *pair, *by, *owned]:
         if frame[name].isna().any():
             raise SettingsError(f"{name}: holds missing values; each row needs one.")
     order = list(dict.fromkeys(frame[condition]))
@@ -195,7 +199,10 @@ def complete(wide, a, b, owners, average: str | None = None):
         codes = pd.factorize(owners[average])[0]
         both = pd.DataFrame(both).groupby(codes).mean().to_numpy()
         if (owners.groupby(codes).nunique() > 1).any(axis=None):
-            raise SettingsError(f"clusters: expected one of each {average!r}, which is averaged.")
+            raise SettingsError(
+                f"clusters: expected each {average!r} in one of them, since its values are "
+                "averaged; some are in several."
+            )
         owners = owners.groupby(codes).first()
     means = both.mean(axis=0) if len(both) else (NAN, NAN)
     counts = {"a": a, "b": b, "n": len(both), "dropped": int((~kept).sum())}
@@ -253,18 +260,25 @@ def _wilcoxon(d) -> dict:
     }
 
 
-def _resampled(both, groups, sizes, resamples, seed, confidence) -> dict:
-    """Intervals of means, difference and effect size, all from the same draws of clusters."""
-    d = both[:, 0] - both[:, 1]
+def _means_resampled(both, groups, resamples, seed, confidence) -> dict:
+    """Percentile intervals of means and difference, from the same draws of clusters."""
     result = {}
+    d = both[:, 0] - both[:, 1]
     for name, values in (("mean_a_", both[:, 0]), ("mean_b_", both[:, 1]), ("", d)):
         found = mean_interval(values, groups, resamples, seed, confidence=confidence)
         result |= {f"{name}low": found.low, f"{name}high": found.high}
+    return result
+
+
+def _effect_resampled(effect, d, groups, sizes, resamples, seed, confidence) -> dict:
+    """BCa interval of an effect size: a percentile one lies too far from 0."""
+    result = {"effect_low": NAN, "effect_high": NAN}
     draws = cluster_weights(groups, resamples, seed)
-    low, high = NAN, NAN
-    if len(draws.labels) > 1:
-        low, high = percentile_interval(sizes(d, draws), confidence)
-    return result | {"effect_low": low, "effect_high": high}
+    if np.isnan(effect) or len(draws.labels) < 3:
+        return result
+    without = replace(draws, weights=1 - np.eye(len(draws.labels), dtype=int))
+    ends = bca_interval(effect, sizes(d, draws), sizes(d, without), confidence)
+    return dict(zip(result, ends, strict=True))
 
 
 def _sizes_d_z(d, draws: ClusterWeights) -> np.ndarray:
@@ -285,7 +299,7 @@ def _sizes_rank_biserial(d, draws: ClusterWeights) -> np.ndarray:
     sizes = np.full(len(draws.weights), NAN)
     order = np.flatnonzero(d != 0)
     order = order[np.argsort(np.abs(d[order]), kind="stable")]
-    if len(order) == 0:
+    if len(order) < 2:
         return sizes
     size = np.abs(d[order])
     starts = np.flatnonzero(np.r_[True, size[1:] > size[:-1]])  # of what is tied

@@ -118,6 +118,25 @@ def test_a_kernel_that_does_not_start_is_told_in_words(mini, ports_taken, tmp_pa
     assert not list((mini.root / "runs/quick/use").iterdir())
 
 
+def test_an_error_of_jupyters_own_keeps_what_was_executed(mini, monkeypatch):
+    import papermill
+
+    def execute(source, output, **options):
+        notebook = nbformat.read(source, as_version=4)
+        notebook.cells[1].execution_count = 1
+        nbformat.write(notebook, output)
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
+    with pytest.raises(
+        RunError, match=r"01_numbers\.ipynb: ended with RecursionError: too"
+    ) as told:
+        run_notebook(mini.notebook("01_numbers"), {})
+    (failed,) = (mini.root / "runs/quick/numbers").iterdir()
+    assert failed.name.endswith(".failed.ipynb")
+    assert str(failed) in str(told.value)
+
+
 def test_an_unknown_parameter_is_refused_before_anything_runs(mini, no_kernel):
     with pytest.raises(SettingsError, match="unknown parameter 'ofset': did you mean 'offset'"):
         run_notebook(mini.notebook("02_use"), {"ofset": 3})

@@ -7,6 +7,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from paraspine import measures
+from paraspine.measures.sentences import NOBODY
 
 FEW = {"resamples": 200}
 LOW, HIGH = np.full(6, 0.01), np.linspace(0.02, 0.03, 6)
@@ -28,6 +29,10 @@ def network(values, fusion="majority", model="unet", seed=0, background=0.0, met
 
 def compared(*networks):
     return measures.brier_comparison(pd.concat(networks, ignore_index=True), **FEW)
+
+
+def said(table):
+    return measures.brier_sentence(table, measures.brier_table(network(LOW), **FEW))
 
 
 def test_the_tests_are_scipys_over_the_mean_of_structures_and_seeds():
@@ -78,19 +83,19 @@ def test_slices_of_a_subject_count_once_by_subject():
 
 def test_lower_higher_and_open():
     table = compared(network(LOW, "random"), network(HIGH))
-    assert measures.brier_sentence(table) == (
+    assert said(table) == (
         "Of 1 comparison of random with majority, the Brier score is lower for random in 1 "
         "(unet, single) and for majority in 0; in 0 the interval of its difference can't tell. An "
         "adjusted p is below 0.05 in 1 of 1 comparison by image, in 1 by subject."
     )
-    words = measures.brier_sentence(compared(network(HIGH, "random"), network(LOW)))
+    words = said(compared(network(HIGH, "random"), network(LOW)))
     assert "lower for random in 0 and for majority in 1 (unet, single); in 0" in words
     swinging = LOW + 0.001 * np.array([-1, 1, -1, 1, -1, 1])
-    words = measures.brier_sentence(compared(network(swinging, "random"), network(LOW)))
+    words = said(compared(network(swinging, "random"), network(LOW)))
     assert "in 0 and for majority in 0; in 1 the interval" in words
     assert "below 0.05 in 0 of 1 comparison by image, in 0 by subject" in words
     one = compared(network(LOW[:1], "random"), network(HIGH[:1]))
-    assert "in 1 the interval of its difference can't tell" in measures.brier_sentence(one)
+    assert "in 1 the interval of its difference can't tell" in said(one)
     assert "(no interval)" in measures.brier_comparison_display(one, source="x").iloc[0, 0]
 
 
@@ -100,8 +105,8 @@ def test_background_is_left_out_as_table_1_does():
 
 
 def test_targets_are_compared_with_the_majority_within_an_architecture():
-    either = "No network was trained both on the majority and on another target"
-    assert measures.brier_sentence(compared(network(LOW, "random"))).startswith(either)
+    either = "No target is set beside the majority: no network was trained on both"
+    assert said(compared(network(LOW, "random"))).startswith(either)
     other = compared(network(LOW, "random"), network(HIGH, model="transunet"))
     assert other.empty
     assert measures.brier_comparison_display(other, source="x").empty
@@ -110,11 +115,14 @@ def test_targets_are_compared_with_the_majority_within_an_architecture():
     three = compared(network(LOW, "random"), network(HIGH, "staple"), network(HIGH))
     assert three[["a", "b"]].to_numpy().tolist() == [["random", "majority"], ["staple", "majority"]]
     alone = compared(network(LOW), network(HIGH, model="transunet"))
-    words = measures.brier_sentence(alone)
+    words = said(alone)
     assert words.startswith("Of 1 comparison of unet with transunet, the Brier score is lower")
     assert either in words
+    other = compared(network(LOW, "random", method="tta"), network(HIGH))
+    assert said(other).startswith(either)
     nothing = network(LOW).iloc[:0]
-    assert measures.brier_sentence(compared(nothing)).startswith(either)
+    words = measures.brier_sentence(compared(nothing), measures.brier_table(nothing, **FEW))
+    assert words == NOBODY
 
 
 def test_the_table_for_reading_is_in_thousandths():

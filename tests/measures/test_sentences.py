@@ -107,12 +107,15 @@ def test_of_many_networks_the_overlap_sentence_says_the_extremes():
         [
             table(("MF", value, value - 0.1, value + 0.1), ("ES", 1.0, 0.9, 1.0), who=f"net {n}")
             for n, value in enumerate([0.8, 0.7, 0.9, NAN, 0.6])
-        ]
+        ]  # that of net 3 over ES alone is not set beside the others
     )
     words = measures.overlap_sentence(cells.assign(undefined=0))
     assert words.startswith(
-        "Mean Dice over structures: of 5 networks, from 0.800 (net 4) to 1.000 (net 3). "
+        "Mean Dice over structures: of 4 networks, from 0.800 (net 4) to 0.950 (net 2); 1 network "
+        "more left out, undefined for a structure. "
     )
+    same = measures.overlap_sentence(cells.assign(undefined=0, mean=0.8))
+    assert "net 0: 0.800; net 1: 0.800;" in same
 
 
 def test_overlap_without_intervals_or_raters():
@@ -441,7 +444,9 @@ def everything(data, moments, tools):
         "prediction": measures.prediction_sentence(summary, data),
         "subjects": measures.subjects_sentence(data),
         "overlap": measures.overlap_sentence(overlap),
-        "brier": measures.brier_sentence(measures.brier_comparison(frame, **FEW)),
+        "brier": measures.brier_sentence(
+            measures.brier_comparison(frame, **FEW), measures.brier_table(frame, **FEW)
+        ),
         "detection": measures.detection_sentence(errors),
         "correlation": measures.correlation_sentence(correlations, data),
         "scatter": measures.scatter_sentence(frame, **FEW),
@@ -546,8 +551,7 @@ def test_images_that_nobody_rated_say_so(tools):
     rng = np.random.default_rng(2)
     data = tools.data(np.zeros((3, 2, 6, 6)), np.zeros((3, 2)))
     words = everything(data, samples(tools, rng, 3, 6), tools)
-    assert words["brier"].startswith("No network was trained both")
-    for name in ("prediction", "overlap", "detection", "scatter", "calibration"):
+    for name in ("prediction", "overlap", "brier", "detection", "scatter", "calibration"):
         assert words[name] == NOBODY, name
 
 

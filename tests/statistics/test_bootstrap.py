@@ -128,3 +128,32 @@ def test_bad_input():
         statistics.mean_interval([1, 2], resamples=0.5)
     with pytest.raises(SettingsError, match="infinite"):
         statistics.difference_interval([1, INF], [1, 2])
+
+
+@pytest.mark.parametrize("statistic", [np.mean, stats.skew, lambda x: x.mean() / x.std(ddof=1)])
+def test_bca_is_scipys_on_the_same_resamples(statistic):
+    x = np.random.default_rng(0).gamma(2, size=25)
+    found = stats.bootstrap(
+        (x,),
+        statistic,
+        method="BCa",
+        n_resamples=400,
+        vectorized=False,
+        rng=1,
+        confidence_level=0.9,
+    )
+    without = [statistic(np.delete(x, i)) for i in range(len(x))]
+    ends = statistics.bca_interval(statistic(x), found.bootstrap_distribution, without, 0.9)
+    assert ends == pytest.approx(tuple(found.confidence_interval))
+
+
+def test_bca_is_undefined_where_resamples_show_nothing():
+    some, without = [1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0]
+    assert np.isfinite(statistics.bca_interval(2.5, some, without)).all()
+    for value, replicates, jackknife in (
+        (1.0, [1.0] * 4, without),  # all the same
+        (5.0, some, without),  # beyond all of them
+        (2.5, [1.0, NAN, NAN, NAN], without),  # most of them undefined
+        (2.5, some, [1.0, NAN]),
+    ):
+        assert np.isnan(statistics.bca_interval(value, replicates, jackknife)).all()
