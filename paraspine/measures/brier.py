@@ -99,10 +99,9 @@ def brier_comparison_display(table: pd.DataFrame, *, source: str) -> pd.DataFram
                 "effect, d (95 % interval)": text.cell(size),
                 "p": text.p_value(row["p"]),
                 "p (Holm)": text.p_value(row["p_holm"]),
-                "images": row["n"],
                 "by subject: p": text.p_value(row["p_subject"]),
                 "by subject: p (Holm)": text.p_value(row["p_holm_subject"]),
-                "subjects": row["subjects"],
+                "images, subjects": f"{row['n']}, {row['subjects']}",
             }
         )
     shown = pd.DataFrame(lines, columns=None if lines else ["a - b", "of"])

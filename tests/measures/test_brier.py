@@ -132,4 +132,4 @@ def test_the_table_for_reading_is_in_thousandths():
     assert shown.columns.name == "made by hand"
     # On average over two structures with 1 and 3 times the value: 20 less 40 to 60.
     assert shown.iloc[0, 0].startswith("-30.00 (-3")
-    assert shown["images"].tolist() == shown["subjects"].tolist() == [6]
+    assert shown["images, subjects"].tolist() == ["6, 6"]
