@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from traitlets.config import Config
-
 from paraspine import runs
 from paraspine.arrays import RunError
 from paraspine.execute.imports import import_nbformat
@@ -152,12 +150,14 @@ def _began(output: Path) -> bool:
 
 
 @contextmanager
-def _sockets() -> Iterator[Config]:
-    """Have a kernel talk through files of this user's.
+def _sockets() -> Iterator:
+    """Give the configuration of a kernel that talks through files of this user's.
 
     Ports are looked for before the kernel takes them, so that of two that start at once one
     may find its own taken and die.
     """
+    from traitlets.config import Config
+
     with tempfile.TemporaryDirectory(prefix="paraspine-") as folder:
         config = Config()
         file = Path(folder) / "kernel.json"

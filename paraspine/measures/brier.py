@@ -5,9 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from paraspine import statistics, text
+from paraspine.measures.comparisons import paired_both_ways
 from paraspine.measures.display import estimate
 from paraspine.measures.frames import rows
 from paraspine.measures.sentences import NOBODY
+from paraspine.measures.tables import ways
 
 __all__ = ["brier_comparison", "brier_comparison_display", "brier_sentence"]
 
@@ -44,7 +46,7 @@ def brier_comparison(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFr
     structures = set(rows(frame, "dice")["class"])
     chosen = rows(frame, "brier")
     chosen = chosen[chosen["class"].isin(structures)]
-    chosen = chosen.assign(how=chosen["who"].str.rsplit(", ", n=1).str[-1])
+    chosen = chosen.assign(how=ways(chosen))
     keys = [c for c in ("subject", "image", "slice") if c in chosen]
     names = ["model", "fusion", "how"]
     chosen = chosen.groupby([*keys, *names], sort=False, as_index=False)["value"].mean()
@@ -57,18 +59,15 @@ def brier_comparison(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFr
             comparable &= cell.transform(lambda found, known=reference: known in set(found))
         if not comparable.any():
             continue
-        given = part[comparable], "value", condition, keys
-        options = {"by": "of", "reference": reference}
-        table = statistics.paired_test(
-            *given, clusters="subject", resamples=resamples, **options
-        ).assign(compared=kind)
-        subject = statistics.paired_test(*given, average="subject", **options)
-        parts.append(table.assign(subjects=subject["n"], p_subject=subject["p"]))
+        table = paired_both_ways(
+            part[comparable], condition, keys, by="of", reference=reference, resamples=resamples
+        )
+        parts.append(table.assign(compared=kind))
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(parts, ignore_index=True)
-    for name in ("p", "p_subject"):
-        table[name.replace("p", "p_holm", 1)] = statistics.holm(table[name].to_numpy(float))
+    for end in ("", "_subject"):
+        table[f"p_holm{end}"] = statistics.holm(table[f"p{end}"].to_numpy(float))
     return table[COLUMNS]
 
 
@@ -82,29 +81,17 @@ def brier_comparison_display(table: pd.DataFrame, *, source: str) -> pd.DataFram
     source : str
         Where the data comes from.
     """
-    lines = []
-    for row in table.to_dict("records"):
-        change, size = (
-            statistics.Estimate(*(scale * row[f"{name}{end}"] for name, end in ends))
-            for scale, ends in (
-                (1e3, (("difference", ""), ("low", ""), ("high", ""))),
-                (1.0, (("effect", ""), ("effect", "_low"), ("effect", "_high"))),
-            )
-        )
-        lines.append(
-            {
-                "of": row["of"],
-                "a - b": f"{row['a']} - {row['b']}",
-                "difference × 10⁻³ (95 % interval)": text.cell(change),
-                "effect, d (95 % interval)": text.cell(size),
-                "p": text.p_value(row["p"]),
-                "p (Holm)": text.p_value(row["p_holm"]),
-                "by subject: p": text.p_value(row["p_subject"]),
-                "by subject: p (Holm)": text.p_value(row["p_holm_subject"]),
-                "images, subjects": f"{row['n']}, {row['subjects']}",
-            }
-        )
-    shown = pd.DataFrame(lines, columns=None if lines else ["a - b", "of"])
+    shown = table[["of"]].assign(**{"a - b": table["a"] + " - " + table["b"]})
+    for head, scale, columns in (
+        ("difference × 10⁻³ (95 % interval)", 1e3, ["difference", "low", "high"]),
+        ("effect, d (95 % interval)", 1.0, ["effect", "effect_low", "effect_high"]),
+    ):
+        values = scale * table[columns].to_numpy(dtype=float)
+        shown[head] = [text.cell(statistics.Estimate(*row)) for row in values]
+    for end, words in (("", ""), ("_subject", "by subject: ")):
+        for name, head in (("p", "p"), ("p_holm", "p (Holm)")):
+            shown[f"{words}{head}"] = [text.p_value(p) for p in table[f"{name}{end}"]]
+    shown["images, subjects"] = [f"{n}, {k}" for n, k in table[["n", "subjects"]].to_numpy()]
     return shown.set_index(["a - b", "of"]).rename_axis(columns=source)
 
 

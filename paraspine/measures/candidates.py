@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from paraspine import statistics, text
+from paraspine import text
 from paraspine.arrays import SettingsError
+from paraspine.measures.comparisons import paired_both_ways
 from paraspine.measures.composite import things
 from paraspine.measures.display import cells, estimate
 from paraspine.measures.frames import rows
@@ -87,14 +88,9 @@ def _tests(chosen, condition, keys, baseline, resamples) -> pd.DataFrame:
     values = chosen["value"].to_numpy(dtype=float)
     infinite = np.isinf(values)
     finite = chosen.assign(value=np.where(infinite, np.nan, values))
-    given = finite, "value", condition, keys, "wilcoxon"
-    options = {"by": "class", "reference": baseline}
-    image = statistics.paired_test(*given, clusters="subject", resamples=resamples, **options)
-    subject = statistics.paired_test(*given, average="subject", **options)
-    table = image.assign(measure=chosen["measure"].iloc[0])
-    for name in ("p", "p_holm", "effect"):
-        table[f"{name}_subject"] = subject[name]
-    table["subjects"] = subject["n"]
+    table = paired_both_ways(
+        finite, condition, keys, "wilcoxon", by="class", reference=baseline, resamples=resamples
+    ).assign(measure=chosen["measure"].iloc[0])
     lost = chosen.assign(value=infinite).set_index([*keys, "class", condition])["value"]
     lost = lost.unstack(condition, fill_value=False)
     structure = lost.index.get_level_values("class")

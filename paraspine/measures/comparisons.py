@@ -8,7 +8,7 @@ import pandas as pd
 from paraspine import statistics, text
 from paraspine.measures.display import estimate
 from paraspine.measures.frames import rows
-from paraspine.measures.tables import wide
+from paraspine.measures.tables import ways, wide
 
 __all__ = [
     "comparison_display",
@@ -55,8 +55,7 @@ def comparison_table(
         Empty with one architecture.
     """
     chosen = rows(frame, measure)
-    how = chosen["who"].str.rsplit(", ", n=1).str[1]  # an ensemble with its kind and size
-    chosen = chosen.assign(trained=chosen["fusion"] + ", " + how)
+    chosen = chosen.assign(trained=chosen["fusion"] + ", " + ways(chosen))
     if chosen["model"].nunique() < 2:
         return pd.DataFrame(columns=["trained", "class", "a", "b", "n", "difference", "p_holm"])
     keys = [c for c in ("subject", "image", "slice") if c in chosen]
@@ -74,6 +73,22 @@ def comparison_table(
         clusters="subject",
         resamples=resamples,
     )
+
+
+def paired_both_ways(frame, condition, pair, method="t", *, resamples, **options) -> pd.DataFrame:
+    """Paired tests of ``value`` by image, with intervals over subjects, and by subject beside them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `statistics.paired_test` by image, and ``subjects``, ``p_subject``, ``p_holm_subject`` and
+        ``effect_subject`` of the test whose images are averaged within subjects first.
+    """
+    given = frame, "value", condition, pair, method
+    image = statistics.paired_test(*given, clusters="subject", resamples=resamples, **options)
+    subject = statistics.paired_test(*given, average="subject", **options)
+    names = {"n": "subjects"} | {n: f"{n}_subject" for n in ("p", "p_holm", "effect")}
+    return image.assign(**{to: subject[name] for name, to in names.items()})
 
 
 def comparison_display(table: pd.DataFrame, *, source: str) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from scipy import stats
 from paraspine import metrics, statistics
 from paraspine.arrays import SettingsError
 from paraspine.measures.frames import error_detectors
-from paraspine.measures.tables import CONDITION, join
+from paraspine.measures.tables import CONDITION, join, ways
 
 __all__ = [
     "QUANTITIES",
@@ -111,7 +111,7 @@ class Evidence:
             return ""
         models = {(c.model, c.fusion) for c in cells if c.method == "ensemble"}
         own = self.frame[self.frame["method"] == "ensemble"].drop_duplicates("who")
-        kinds = own["who"].str.rsplit(", ", n=1).str[-1]
+        kinds = ways(own)
         return " and ".join(dict.fromkeys(
             kind for kind, pair in zip(kinds, own[["model", "fusion"]].to_numpy(), strict=True)
             if tuple(pair) in models

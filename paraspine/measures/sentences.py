@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -136,11 +134,7 @@ def _means_words(networks: pd.DataFrame) -> str:
     known = means[whole]
     if len(means) <= LISTED or known.nunique() < 2:
         return "; ".join(f"{who}: {text.number(mean, 3)}" for who, mean in means.items())
-    lowest, highest = known.idxmin(), known.idxmax()
-    words = (
-        f"of {text.count(len(known), 'network')}, from {text.number(known[lowest], 3)} ({lowest}) "
-        f"to {text.number(known[highest], 3)} ({highest})"
-    )
+    words = f"of {text.count(len(known), 'network')}, {_span(known, 3)}"
     if rest := len(means) - len(known):
         words += f"; {text.count(rest, 'network')} more left out, undefined for a structure"
     return words
@@ -209,17 +203,11 @@ def correlation_sentence(table: pd.DataFrame, data) -> str:
             subjects = text.count(int(row["clusters"]), "subject")
             phrase = f"has a correlation with disagreement that {subjects} can't tell from chance"
         lines.append((row["who"], phrase, found))
-    if len(lines) > LISTED:
-        words = [
-            f"predictive entropy {phrase} for {count}, r {span}"
-            for phrase, count, span in _together(lines, 2)
-        ]
-    else:
-        words = [
-            f"for {who} predictive entropy {phrase}, r = {text.interval(found)}"
-            for who, phrase, found in lines
-        ]
-    sentence = "; ".join(words)
+    sentence = _told(
+        lines,
+        alone="for {who} predictive entropy {phrase}, r = {value}",
+        together="predictive entropy {phrase} for {who}, r {value}",
+    )
     sentence = f"{sentence[0].upper()}{sentence[1:]}. ({data.source})"
     return f"{sentence} {_adjusted_words(table, chosen)}".strip()
 
@@ -258,19 +246,32 @@ def subjects_sentence(data) -> str:
     return f"{words}, which every interval here resamples."
 
 
-def _together(lines: Sequence[tuple[str, str, statistics.Estimate]], digits: int):
-    """Yield each phrase of ``(who, phrase, estimate)``, how many it is of, and their extremes."""
-    found = pd.DataFrame(
-        [(who, phrase, value.value) for who, phrase, value in lines],
-        columns=["who", "phrase", "value"],
-    )
-    total = text.count(len(found), "network")
-    for phrase, part in found.groupby("phrase", sort=False):
-        known = part[part["value"].notna()].sort_values("value", kind="stable")
-        ends = known.iloc[[0, -1]] if len(known) > 1 else known
-        span = " to ".join(f"{text.number(v, digits)} ({w})" for w, _, v in ends.to_numpy())
-        span = f"from {span}" if len(ends) > 1 else span or "undefined"
-        yield phrase, f"{len(part)} of {total}", span
+def _told(lines, *, alone: str, together: str, digits: int = 2) -> str:
+    """Lines ``(who, phrase, estimate)`` one by one, or of many networks each phrase once.
+
+    `alone` and `together` are templates of ``who``, ``verb``, ``phrase`` and ``value``.
+    """
+    if len(lines) <= LISTED:
+        return "; ".join(
+            alone.format(who=who, verb="is", phrase=phrase, value=text.interval(found, digits))
+            for who, phrase, found in lines
+        )
+    total = text.count(len(lines), "network")
+    words = []
+    for phrase in dict.fromkeys(phrase for _, phrase, _ in lines):
+        own = pd.Series({who: found.value for who, said, found in lines if said == phrase})
+        verb = "is" if len(own) == 1 else "are"
+        who = f"{len(own)} of {total}"
+        value = _span(own, digits)
+        words.append(together.format(who=who, verb=verb, phrase=phrase, value=value))
+    return "; ".join(words)
+
+
+def _span(values: pd.Series, digits: int) -> str:
+    """Lowest and highest of values by name."""
+    known = values.dropna().sort_values(kind="stable")
+    words = [f"{text.number(known[who], digits)} ({who})" for who in known.index]
+    return f"from {words[0]} to {words[-1]}" if len(words) > 1 else "".join(words) or "undefined"
 
 
 def scatter_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
@@ -294,17 +295,8 @@ def scatter_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
             unclear="not told apart from the raters' disagreement",
         )
         lines.append((who, phrase, gap))
-    if len(lines) > LISTED:
-        words = [
-            f"{count} {'is' if count.startswith('1 ') else 'are'} {phrase} (difference {span} nats)"
-            for phrase, count, span in _together(lines, 4)
-        ]
-    else:
-        words = [
-            f"{who} is {phrase} (difference {text.interval(gap, 4)} nats)"
-            for who, phrase, gap in lines
-        ]
-    return "On average over images, " + "; ".join(words) + "."
+    words = "{who} {verb} {phrase} (difference {value} nats)"
+    return f"On average over images, {_told(lines, alone=words, together=words, digits=4)}."
 
 
 def calibration_sentence(table: pd.DataFrame) -> str:

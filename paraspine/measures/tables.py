@@ -22,6 +22,7 @@ __all__ = [
     "mean_of",
     "overlap_table",
     "summarise",
+    "ways",
     "wide",
 ]
 
@@ -71,6 +72,11 @@ def join_parameters(sampled: Iterable) -> pd.DataFrame:
         for method, run in zip(frame["method"], sampled, strict=True)
     ]
     return frame.assign(who=words.agg(", ".join, axis=1))
+
+
+def ways(frame: pd.DataFrame) -> pd.Series:
+    """How each row of a frame was sampled, an ensemble with its kind and size."""
+    return frame["who"].str.rsplit(", ", n=1).str[-1]
 
 
 def conditions(frame: pd.DataFrame) -> list[str]:
