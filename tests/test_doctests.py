@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("name", ["paraspine.text", "paraspine.execute.parameters"])
+@pytest.mark.parametrize("name", ["paraspine.text", "paraspine.graph.profiles"])
 def test_examples(name):
     found = doctest.testmod(importlib.import_module(name))
     assert found.attempted > 0
