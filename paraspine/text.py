@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from .arrays import SettingsError
+
 __all__ = ["count", "interval", "listing", "number", "p_value", "percent", "verdict"]
 
 
@@ -36,8 +38,10 @@ def percent(fraction: float, digits: int = 1) -> str:
     return "undefined" if math.isnan(fraction) else f"{number(100 * fraction, digits)} %"
 
 
-def interval(estimate, digits: int = 2) -> str:
-    """An estimate and its 95 % interval.
+def interval(
+    estimate, digits: int = 2, style: str = "sentence", *, confidence: float = 0.95
+) -> str:
+    """An estimate and its interval; ``'undefined'`` for NaN.
 
     Parameters
     ----------
@@ -45,23 +49,38 @@ def interval(estimate, digits: int = 2) -> str:
         For example a `paraspine.statistics.Estimate`.
     digits : int
         Digits after the point.
+    style : {"sentence", "cell", "quiet", "brackets"}
+        ``"0.50 (95 % CI 0.25 to 0.75)"``; ``"0.50 (0.25 to 0.75)"``, for a table whose heading says
+        what stands in brackets; the same, with nothing instead of "(no interval)" where there is
+        none; ``"0.50 [0.25, 0.75]"``, likewise.
+    confidence : float
+        Of the interval.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> interval(SimpleNamespace(value=0.5, low=0.25, high=0.75))
+    '0.50 (95 % CI 0.25 to 0.75)'
     """
+    if style not in ("sentence", "cell", "quiet", "brackets"):
+        raise SettingsError(
+            f"style: expected 'sentence', 'cell', 'quiet' or 'brackets', got {style!r}."
+        )
     if math.isnan(estimate.value):
         return "undefined"
     value = number(estimate.value, digits)
     if math.isnan(estimate.low) or math.isnan(estimate.high):
-        return f"{value} (no interval)"
-    return f"{value} (95 % CI {number(estimate.low, digits)} to {number(estimate.high, digits)})"
+        return value if style in ("quiet", "brackets") else f"{value} (no interval)"
+    low, high = number(estimate.low, digits), number(estimate.high, digits)
+    if style == "brackets":
+        return f"{value} [{low}, {high}]"
+    level = f"{100 * confidence:g} % CI " if style == "sentence" else ""
+    return f"{value} ({level}{low} to {high})"
 
 
 def cell(estimate, digits: int = 2) -> str:
-    """As `interval`, for a table whose heading says what stands in brackets.
-
-    >>> from types import SimpleNamespace
-    >>> cell(SimpleNamespace(value=0.5, low=0.25, high=0.75))
-    '0.50 (0.25 to 0.75)'
-    """
-    return interval(estimate, digits).replace("(95 % CI ", "(")
+    """As `interval` in the style of a table's cell."""
+    return interval(estimate, digits, "cell")
 
 
 def p_value(p: float) -> str:

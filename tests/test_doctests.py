@@ -6,8 +6,11 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("name", ["paraspine.text", "paraspine.graph.profiles"])
+@pytest.mark.parametrize(
+    "name",
+    ["text", "execute.parameters", "statistics.estimate", "statistics.options", "statistics.sums"],
+)
 def test_examples(name):
-    found = doctest.testmod(importlib.import_module(name))
+    found = doctest.testmod(importlib.import_module(f"paraspine.{name}"))
     assert found.attempted > 0
     assert found.failed == 0

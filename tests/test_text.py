@@ -1,18 +1,12 @@
 """Sentences say what the numbers say."""
 
 import math
-from dataclasses import dataclass
 
 import pytest
 
 from paraspine import text
-
-
-@dataclass
-class Estimate:
-    value: float
-    low: float = math.nan
-    high: float = math.nan
+from paraspine.arrays import SettingsError
+from paraspine.statistics import Estimate
 
 
 def test_numbers_never_print_a_negative_zero_or_nan():
@@ -23,10 +17,33 @@ def test_numbers_never_print_a_negative_zero_or_nan():
     assert text.number(None) == "undefined"
 
 
-def test_interval_says_when_there_is_none():
-    assert text.interval(Estimate(0.5, 0.25, 0.755)) == "0.50 (95 % CI 0.25 to 0.76)"
-    assert text.interval(Estimate(0.5)) == "0.50 (no interval)"
-    assert text.interval(Estimate(math.nan)) == "undefined"
+@pytest.mark.parametrize(
+    ("style", "whole", "alone"),
+    [
+        ("sentence", "0.50 (95 % CI 0.25 to 0.76)", "0.50 (no interval)"),
+        ("cell", "0.50 (0.25 to 0.76)", "0.50 (no interval)"),
+        ("quiet", "0.50 (0.25 to 0.76)", "0.50"),
+        ("brackets", "0.50 [0.25, 0.76]", "0.50"),
+    ],
+)
+def test_an_estimate_is_written_with_its_interval(style, whole, alone):
+    spec = ".2f" if style == "sentence" else f".2f {style}"
+    for estimate, expected in (
+        (Estimate(0.5, 0.25, 0.755), whole),
+        (Estimate(0.5), alone),
+        (Estimate(0.5, 0.25), alone),
+        (Estimate(math.nan, 0.25, 0.75), "undefined"),
+    ):
+        assert format(estimate, spec) == text.interval(estimate, 2, style) == expected
+    assert text.cell(Estimate(1, -0.04, math.inf), 1) == "1.0 (0.0 to infinite)"
+
+
+def test_formats_that_an_estimate_has_not():
+    assert f"{Estimate(1.0)}" == str(Estimate(1.0))
+    with pytest.raises(ValueError, match=r"'\.3f cell', got '\.3g'"):
+        format(Estimate(1.0), ".3g")
+    with pytest.raises(SettingsError, match="expected 'sentence', 'cell', 'quiet' or 'brackets'"):
+        format(Estimate(1.0), ".3f wide")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import numpy as np
 from scipy import stats
 
 from ..arrays import SettingsError, ShapeError
-from .estimate import NAN, Estimate, check_options, check_vectors
+from .estimate import NAN, Estimate, check_vectors
+from .options import options
 
 __all__ = ["BlandAltman", "bland_altman", "icc21"]
 
@@ -43,15 +44,16 @@ class BlandAltman:
     high_interval: tuple[float, float] = (NAN, NAN)
 
 
-def bland_altman(a, b, *, confidence: float = 0.95) -> BlandAltman:
+def bland_altman(a, b, *, confidence: float | None = None) -> BlandAltman:
     """Bias and limits of agreement of two measurements.
 
     Parameters
     ----------
     a, b : array-like of float, (n,)
         Two measurements of the same things, in one unit; pairs with a NaN are left out.
-    confidence : float
-        Share of differences between the limits, and confidence of the intervals.
+    confidence : float, optional
+        Share of differences between the limits, and confidence of the intervals; `defaults`
+        without it.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def bland_altman(a, b, *, confidence: float = 0.95) -> BlandAltman:
     ShapeError, SettingsError
         If lengths differ or a value is infinite.
     """
-    check_options(1, confidence)
+    _, confidence, _ = options(None, confidence)
     arrays, _ = check_vectors(a=a, b=b)
     difference = arrays["a"] - arrays["b"]
     n = len(difference)
@@ -88,7 +90,7 @@ def bland_altman(a, b, *, confidence: float = 0.95) -> BlandAltman:
     )
 
 
-def icc21(ratings, *, confidence: float = 0.95) -> Estimate:
+def icc21(ratings, *, confidence: float | None = None) -> Estimate:
     """Intraclass correlation ICC(2,1): two-way random effects, absolute agreement, one rater.
 
     Shrout and Fleiss 1979; the interval is that of McGraw and Wong 1996 for ICC(A,1).
@@ -97,8 +99,8 @@ def icc21(ratings, *, confidence: float = 0.95) -> Estimate:
     ----------
     ratings : array-like of float, (n, k)
         n things (rows) measured by k raters or methods (columns); rows with a NaN are left out.
-    confidence : float
-        Of the interval.
+    confidence : float, optional
+        Of the interval; `defaults` without it.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def icc21(ratings, *, confidence: float = 0.95) -> Estimate:
     ShapeError, SettingsError
         If the array has no two axes or holds infinite values.
     """
-    check_options(1, confidence)
+    _, confidence, _ = options(None, confidence)
     ratings = np.asarray(ratings, dtype=np.float64)
     if ratings.ndim != 2:
         raise ShapeError(

@@ -10,18 +10,15 @@ import pandas as pd
 from scipy import stats
 
 from ..arrays import SettingsError, ShapeError
-from .estimate import NAN, Estimate, check_columns, check_options, check_vectors
+from .estimate import NAN, Estimate, check_columns
+from .options import options
 
 __all__ = [
     "ClusterWeights",
     "bca_interval",
     "bootstrap_p",
     "cluster_bootstrap",
-    "cluster_sums",
     "cluster_weights",
-    "difference_interval",
-    "draw_weights",
-    "mean_interval",
     "percentile_interval",
 ]
 
@@ -45,44 +42,49 @@ class ClusterWeights:
     weights: np.ndarray
 
 
-def cluster_weights(groups, resamples: int = 2000, seed: int = 0) -> ClusterWeights:
+def cluster_weights(
+    groups, resamples: int | None = None, seed: int | None = None
+) -> ClusterWeights:
     """Draw G of G clusters with replacement, `resamples` times.
 
-    A statistic that is made of sums over clusters (means, correlations, counts in bins) is
-    resampled by multiplying its per-cluster sums with these weights, without touching an entry
-    again. The same groups and seed give the same draws, so that statistics computed beside each
-    other are resampled together.
+    The same groups and seed give the same draws, so that statistics computed from them (`sums`)
+    are resampled together.
 
     Parameters
     ----------
     groups : array-like, (n,)
         Which cluster each entry belongs to, such as the subject of a slice.
-    resamples : int
-        Number of resamples B.
-    seed : int
-        Makes the draws; independent of any global state.
+    resamples : int, optional
+        Number of resamples B; `defaults` without it.
+    seed : int, optional
+        Makes the draws; `defaults` without it.
 
     Raises
     ------
     SettingsError
         If `resamples` is not positive or a group is missing.
     """
-    check_options(resamples, 0.5)
+    resamples, _, seed = options(resamples, None, seed)
     labels = np.asarray(groups)
     if labels.ndim != 1:
         raise ShapeError(f"groups: expected one dimension, got shape {labels.shape}.")
     if pd.isna(labels).any():
         raise SettingsError("groups: expected a group for every entry, got missing values.")
     codes, names = pd.factorize(labels)
-    return ClusterWeights(np.asarray(names), codes, draw_weights(len(names), resamples, seed))
+    weights = np.zeros((resamples, 0), dtype=np.int64)
+    if size := len(names):
+        generator = np.random.default_rng(seed)
+        weights = generator.multinomial(size, np.full(size, 1 / size), size=resamples)
+    return ClusterWeights(np.asarray(names), codes, weights)
 
 
-def percentile_interval(replicates, confidence: float = 0.95) -> tuple[float, float]:
+def percentile_interval(replicates, confidence: float | None = None) -> tuple[float, float]:
     """Percentile interval of bootstrap replicates.
 
     NaN replicates (a resample in which the statistic is undefined) are left out; if they are more
     than half, the interval is NaN. Infinite replicates take part.
     """
+    _, confidence, _ = options(None, confidence)
     replicates = np.asarray(replicates, dtype=np.float64)
     kept = np.sort(replicates[~np.isnan(replicates)])
     if len(kept) == 0 or 2 * len(kept) < len(replicates):
@@ -97,7 +99,7 @@ def percentile_interval(replicates, confidence: float = 0.95) -> tuple[float, fl
 
 
 def bca_interval(
-    value: float, replicates, jackknife, confidence: float = 0.95
+    value: float, replicates, jackknife, confidence: float | None = None
 ) -> tuple[float, float]:
     """Bias-corrected and accelerated interval (BCa; Efron 1987).
 
@@ -112,8 +114,8 @@ def bca_interval(
         Of the resamples; NaN (undefined) is left out.
     jackknife : array-like of float, (G,)
         Of the data without each cluster in turn; NaN is left out.
-    confidence : float
-        Of the interval.
+    confidence : float, optional
+        Of the interval; `defaults` without it.
 
     Returns
     -------
@@ -121,12 +123,14 @@ def bca_interval(
         NaN if more than half of the replicates are undefined, if those that aren't are all the
         same, if `value` lies beyond all of them, or if fewer than two of `jackknife` are defined.
     """
+    _, confidence, _ = options(None, confidence)
     replicates, jackknife = (np.asarray(v, dtype=np.float64) for v in (replicates, jackknife))
     kept = replicates[~np.isnan(replicates)]
     left = jackknife[~np.isnan(jackknife)]
     if 2 * len(kept) < len(replicates) or len(left) < 2 or np.ptp(kept) == 0:
         return NAN, NAN
-    below = ((kept < value).sum() + (kept <= value).sum()) / (2 * len(kept))
+    tied = np.isclose(kept, value, rtol=1e-9, atol=1e-12 * np.abs(kept).max())  # but for rounding
+    below = ((kept < value) & ~tied).mean() + tied.mean() / 2
     if not 0 < below < 1:
         return NAN, NAN
     change = left.mean() - left
@@ -159,10 +163,10 @@ def cluster_bootstrap(
     data,
     groups,
     statistic: Callable,
-    resamples: int = 2000,
-    seed: int = 0,
+    resamples: int | None = None,
+    seed: int | None = None,
     *,
-    confidence: float = 0.95,
+    confidence: float | None = None,
     null: float | None = None,
 ) -> Estimate:
     """Percentile interval of any statistic, resampling clusters of rows.
@@ -176,10 +180,8 @@ def cluster_bootstrap(
     statistic : callable
         Gets rows of the kind of `data` and returns a number; NaN means undefined. A cluster drawn
         twice stands in it twice.
-    resamples, seed
-        As for `cluster_weights`.
-    confidence : float
-        Of the interval.
+    resamples, seed, confidence : optional
+        As for `cluster_weights` and `percentile_interval`.
     null : float, optional
         Value against which the two-sided p is taken (`bootstrap_p`); without it p is NaN.
 
@@ -194,7 +196,7 @@ def cluster_bootstrap(
     SettingsError, ShapeError
         If options or groups do not fit.
     """
-    check_options(resamples, confidence)
+    resamples, confidence, seed = options(resamples, confidence, seed)
     frame = isinstance(data, pd.DataFrame)
     if isinstance(groups, str):
         check_columns(data, groups=groups)
@@ -216,111 +218,3 @@ def cluster_bootstrap(
         replicates[b] = statistic(rows.iloc[chosen] if frame else rows[chosen])
     p = NAN if null is None else bootstrap_p(replicates, null, len(draws.labels))
     return Estimate(value, *percentile_interval(replicates, confidence), p)
-
-
-def mean_interval(
-    values,
-    groups=None,
-    resamples: int = 2000,
-    seed: int = 0,
-    *,
-    confidence: float = 0.95,
-    null: float | None = None,
-) -> Estimate:
-    """Mean over images with an interval from resampling clusters of them.
-
-    Parameters
-    ----------
-    values : array-like of float, (n,)
-        NaN is left out. An infinite value (such as the Hausdorff distance to an empty mask) makes
-        the mean and every resample that holds it infinite.
-    groups : array-like, (n,), optional
-        Cluster of each value, such as its subject; without it each value is its own.
-    resamples, seed, confidence, null
-        As for `cluster_bootstrap`.
-
-    Returns
-    -------
-    Estimate
-        NaN value with nothing to average; NaN interval with fewer than 2 values or clusters.
-
-    Raises
-    ------
-    SettingsError, ShapeError
-        If options, values or groups do not fit.
-    """
-    check_options(resamples, confidence)
-    values = np.asarray(values, dtype=np.float64)
-    plain = np.where(np.isinf(values), 0.0, values)
-    arrays, codes = check_vectors(groups, values=plain)
-    kept = values[~np.isnan(values)] if values.ndim == 1 else values
-    if len(kept) == 0:
-        return Estimate(NAN)
-    above, below = (kept == np.inf).astype(float), (kept == -np.inf).astype(float)
-    centre = float(arrays["values"].mean())
-    clusters = int(codes.max()) + 1
-    columns = [np.ones(len(kept)), arrays["values"] - centre, above, below]
-    sums = cluster_sums(codes, clusters, columns)
-    value = float(_mean(sums.sum(axis=0), centre))
-    if clusters < 2:
-        return Estimate(value)
-    replicates = _mean(draw_weights(clusters, resamples, seed) @ sums, centre)
-    p = NAN if null is None else bootstrap_p(replicates, null, clusters)
-    return Estimate(value, *percentile_interval(replicates, confidence), p)
-
-
-def difference_interval(
-    a,
-    b,
-    groups=None,
-    resamples: int = 2000,
-    seed: int = 0,
-    *,
-    confidence: float = 0.95,
-) -> Estimate:
-    """Mean paired difference ``a - b`` with its interval, resampling clusters of pairs.
-
-    Parameters
-    ----------
-    a, b : array-like of float, (n,)
-        Two conditions of the same images; pairs with a NaN are left out.
-    groups, resamples, seed, confidence
-        As for `mean_interval`.
-
-    Returns
-    -------
-    Estimate
-        p tests a mean difference of 0 (`bootstrap_p`).
-
-    Raises
-    ------
-    SettingsError, ShapeError
-        If options or arrays do not fit, or a value is infinite.
-    """
-    check_options(resamples, confidence)
-    arrays, codes = check_vectors(groups, a=a, b=b)
-    return mean_interval(
-        arrays["a"] - arrays["b"], codes, resamples, seed, confidence=confidence, null=0.0
-    )
-
-
-def cluster_sums(codes, clusters: int, columns) -> np.ndarray:
-    """Sum each column within each cluster: ``(G, K)``."""
-    return np.stack([np.bincount(codes, column, minlength=clusters) for column in columns], axis=1)
-
-
-def draw_weights(clusters: int, resamples: int, seed: int) -> np.ndarray:
-    """Multinomial draws ``(B, G)``: how often each cluster is in each resample."""
-    if clusters == 0:
-        return np.zeros((resamples, 0), dtype=np.int64)
-    generator = np.random.default_rng(seed)
-    return generator.multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples)
-
-
-def _mean(sums: np.ndarray, centre: float) -> np.ndarray:
-    """Mean from the sums of `mean_interval`, along the last axis."""
-    count, total, above, below = np.moveaxis(sums, -1, 0)
-    mean = centre + np.divide(total, count, out=np.full(np.shape(total), NAN), where=count > 0)
-    mean = np.where(above > 0, np.inf, mean)
-    mean = np.where(below > 0, -np.inf, mean)
-    return np.where((above > 0) & (below > 0), NAN, mean)

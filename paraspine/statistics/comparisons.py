@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -11,14 +12,10 @@ import pandas as pd
 from scipy import stats
 
 from ..arrays import SettingsError
-from .bootstrap import (
-    ClusterWeights,
-    bca_interval,
-    cluster_sums,
-    cluster_weights,
-    mean_interval,
-)
-from .estimate import NAN, as_columns, check_columns, check_options
+from . import sums
+from .bootstrap import ClusterWeights, bca_interval, cluster_weights
+from .estimate import NAN, as_columns, check_columns
+from .options import options
 
 __all__ = ["cells", "complete", "holm", "paired_test"]
 
@@ -44,16 +41,20 @@ def holm(p) -> np.ndarray:
     SettingsError
         If a value lies outside [0, 1].
     """
+    from statsmodels.stats.multitest import multipletests
+
     p = np.asarray(p, dtype=np.float64)
-    flat = p.reshape(-1)
-    tested = np.flatnonzero(~np.isnan(flat))
-    if ((flat[tested] < 0) | (flat[tested] > 1)).any():
+    tested = ~np.isnan(p)
+    if ((p[tested] < 0) | (p[tested] > 1)).any():
         raise SettingsError("p: expected values from 0 to 1.")
-    order = tested[np.argsort(flat[tested], kind="stable")]
-    adjusted = np.full(flat.shape, NAN)
-    factors = np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(flat[order] * factors), 1.0)
-    return adjusted.reshape(p.shape)
+    adjusted = np.full(p.shape, NAN)
+    if tested.any():
+        gc.freeze()  # multipletests collects garbage, a sixth of a second of it beside torch
+        try:
+            adjusted[tested] = multipletests(p[tested], method="holm")[1]
+        finally:
+            gc.unfreeze()
+    return adjusted
 
 
 def paired_test(
@@ -67,9 +68,9 @@ def paired_test(
     reference=None,
     average: str | None = None,
     clusters: str | None = None,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    confidence: float | None = None,
+    resamples: int | None = None,
+    seed: int | None = None,
 ) -> pd.DataFrame:
     """Compare each two conditions on the same things.
 
@@ -94,10 +95,8 @@ def paired_test(
     clusters : str, optional
         Column of the cluster, such as ``"subject"``, that is resampled for all intervals, by
         image (without `average`) too: the t interval of slices takes them for independent.
-    confidence : float
-        Of the intervals.
-    resamples, seed
-        As for `mean_interval`; used with `clusters`.
+    confidence, resamples, seed : optional
+        Of the intervals; `defaults` without them. The latter two are used with `clusters`.
 
     Returns
     -------
@@ -125,7 +124,7 @@ def paired_test(
         raise SettingsError(f"method: expected 't' or 'wilcoxon', got {method!r}.")
     extra = list(dict.fromkeys(c for c in (average, clusters) if c not in (None, *pair)))
     check_columns(frame, value=value, condition=condition, pair=pair, by=by, clusters=extra)
-    check_options(resamples, confidence)
+    resamples, confidence, seed = options(resamples, confidence, seed)
     test = _t_test if method == "t" else _wilcoxon
     sizes = _sizes_d_z if method == "t" else _sizes_rank_biserial
     rows = []
@@ -265,7 +264,7 @@ def _means_resampled(both, groups, resamples, seed, confidence) -> dict:
     result = {}
     d = both[:, 0] - both[:, 1]
     for name, values in (("mean_a_", both[:, 0]), ("mean_b_", both[:, 1]), ("", d)):
-        found = mean_interval(values, groups, resamples, seed, confidence=confidence)
+        found = sums.mean_interval(values, groups, resamples, seed, confidence=confidence)
         result |= {f"{name}low": found.low, f"{name}high": found.high}
     return result
 
@@ -283,15 +282,10 @@ def _effect_resampled(effect, d, groups, sizes, resamples, seed, confidence) -> 
 
 def _sizes_d_z(d, draws: ClusterWeights) -> np.ndarray:
     """Cohen's d_z of each resample ``(B,)``."""
-    centre = d.mean()
-    columns = [np.ones_like(d), d, (d - centre) ** 2]
-    sums = draws.weights @ cluster_sums(draws.codes, len(draws.labels), columns)
-    count, total, square = sums.T
-    mean = total / count
+    found = sums.moments(draws, d[:, None])
     with np.errstate(divide="ignore", invalid="ignore"):
-        deviation = np.sqrt((square - count * (mean - centre) ** 2) / (count - 1))
-        # What is left of a variance that is 0, after the subtraction, is far below this.
-        return np.where(deviation > 1e-6 * np.abs(d).max(), mean / deviation, NAN)
+        variance = found.covariance[:, 0, 0] * found.count / (found.count - 1)
+        return np.where(variance > 0, found.mean[:, 0] / np.sqrt(variance), NAN)[1:]
 
 
 def _sizes_rank_biserial(d, draws: ClusterWeights) -> np.ndarray:

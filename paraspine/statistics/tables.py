@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from ..arrays import SettingsError
-from .bootstrap import mean_interval
 from .comparisons import _pairs, cells, complete, holm
 from .correlation import pearson, spearman
-from .estimate import as_columns, check_columns, check_options, check_vectors
+from .estimate import as_columns, check_columns, check_vectors
+from .options import options
+from .sums import mean_interval
 
 __all__ = ["correlation_table", "difference_table", "mean_table"]
 
@@ -21,10 +22,10 @@ def mean_table(
     value: str = "value",
     by: str | Sequence[str] = (),
     groups: str | None = "subject",
-    resamples: int = 2000,
-    seed: int = 0,
+    resamples: int | None = None,
+    seed: int | None = None,
     *,
-    confidence: float = 0.95,
+    confidence: float | None = None,
 ) -> pd.DataFrame:
     """Mean of each cell with an interval from resampling subjects.
 
@@ -55,7 +56,7 @@ def mean_table(
     """
     by = as_columns(by)
     check_columns(frame, value=value, by=by, groups=[] if groups is None else groups)
-    check_options(resamples, confidence)
+    resamples, confidence, seed = options(resamples, confidence, seed)
     rows = []
     for key, cell in _cells(frame, by):
         values = cell[value].to_numpy(dtype=np.float64)
@@ -88,11 +89,11 @@ def correlation_table(
     y: str,
     by: str | Sequence[str] = (),
     groups: str | None = "subject",
-    resamples: int = 2000,
-    seed: int = 0,
+    resamples: int | None = None,
+    seed: int | None = None,
     *,
     method: str = "pearson",
-    confidence: float = 0.95,
+    confidence: float | None = None,
 ) -> pd.DataFrame:
     """Correlation of two columns in each cell.
 
@@ -152,11 +153,11 @@ def difference_table(
     pair: str | Sequence[str],
     by: str | Sequence[str] = (),
     groups: str | None = "subject",
-    resamples: int = 2000,
-    seed: int = 0,
+    resamples: int | None = None,
+    seed: int | None = None,
     *,
     reference=None,
-    confidence: float = 0.95,
+    confidence: float | None = None,
 ) -> pd.DataFrame:
     """Mean paired difference of each two conditions, resampling subjects.
 
@@ -186,7 +187,7 @@ def difference_table(
     by, pair = as_columns(by), as_columns(pair)
     extra = [] if groups is None or groups in pair else [groups]
     check_columns(frame, value=value, condition=condition, pair=pair, by=by, groups=extra)
-    check_options(resamples, confidence)
+    resamples, confidence, seed = options(resamples, confidence, seed)
     rows = []
     owned = [] if groups is None else [groups]
     for key, wide, owners in cells(frame, value, condition, pair, by, owned):

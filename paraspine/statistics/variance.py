@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
 
-from .bootstrap import cluster_sums, draw_weights, percentile_interval
-from .estimate import NAN, check_options, check_vectors
+from . import sums
+from .bootstrap import cluster_weights
+from .estimate import check_vectors
+from .options import options
 
 __all__ = ["VariancePartition", "variance_partition", "variance_partition_table"]
-
-_PARTS = (
-    "epistemic",
-    "aleatoric",
-    "joint",
-    "unique_epistemic",
-    "unique_aleatoric",
-    "shared",
-)
 
 
 @dataclass(frozen=True)
@@ -63,17 +56,16 @@ def variance_partition(y, epistemic, aleatoric) -> VariancePartition:
     Returns
     -------
     VariancePartition
-        All NaN for fewer than 4 entries or a constant `y`. A constant predictor explains 0, and
-        of two predictors on one line the second adds nothing.
+        All NaN for fewer than 4 entries or a constant `y`; constant and collinear predictors as in
+        `sums.r_squared`.
 
     Raises
     ------
     ShapeError, SettingsError
         If lengths differ or a value is infinite.
     """
-    arrays, _ = check_vectors(y=y, epistemic=epistemic, aleatoric=aleatoric)
-    fractions = _fractions(_products(arrays).sum(axis=0))
-    return VariancePartition(*(float(f) for f in fractions))
+    table = variance_partition_table(y, epistemic, aleatoric, resamples=1)
+    return VariancePartition(*table["value"])
 
 
 def variance_partition_table(
@@ -81,10 +73,10 @@ def variance_partition_table(
     epistemic,
     aleatoric,
     groups=None,
-    resamples: int = 2000,
-    seed: int = 0,
+    resamples: int | None = None,
+    seed: int | None = None,
     *,
-    confidence: float = 0.95,
+    confidence: float | None = None,
 ) -> pd.DataFrame:
     """`variance_partition` with percentile intervals from resampling subjects.
 
@@ -112,58 +104,18 @@ def variance_partition_table(
     ShapeError, SettingsError
         As `variance_partition`, and if an option makes no sense.
     """
-    check_options(resamples, confidence)
+    resamples, confidence, seed = options(resamples, confidence, seed)
     arrays, codes = check_vectors(groups, y=y, epistemic=epistemic, aleatoric=aleatoric)
-    products = _products(arrays)
-    values = asdict(VariancePartition(*(float(f) for f in _fractions(products.sum(axis=0)))))
-    clusters = int(codes.max()) + 1 if len(codes) else 0
-    intervals = [(NAN, NAN)] * len(_PARTS)
-    if clusters >= 2:
-        sums = cluster_sums(codes, clusters, products.T)
-        replicates = _fractions(draw_weights(clusters, resamples, seed) @ sums)
-        intervals = [percentile_interval(r, confidence) for r in replicates]
+    draws = cluster_weights(codes, resamples, seed)
+    moments = sums.moments(draws, np.stack(list(arrays.values()), axis=1))
+    one, other, joint = (sums.r_squared(moments, 0, *x) for x in ((1,), (2,), (1, 2)))
+    parts = one, other, joint, joint - other, joint - one, one + other - joint
+    found = [sums.estimate(part, confidence=confidence) for part in parts]
     return pd.DataFrame(
         {
-            "part": _PARTS,
-            "value": [values[part] for part in _PARTS],
-            "low": [low for low, _ in intervals],
-            "high": [high for _, high in intervals],
+            "part": [field.name for field in fields(VariancePartition)],
+            "value": [part.value for part in found],
+            "low": [part.low for part in found],
+            "high": [part.high for part in found],
         }
     )
-
-
-def _products(arrays) -> np.ndarray:
-    """Per entry: 1, the three variables (centred, scaled) and their products, ``(n, 10)``."""
-    columns = []
-    for values in arrays.values():
-        centred = values - values.mean() if len(values) else values
-        largest = np.abs(centred).max(initial=0.0)
-        level = np.abs(values).max(initial=0.0)
-        columns.append(centred / largest if largest > 1e-13 * level else np.zeros(len(values)))
-    y, e, a = columns
-    ones = np.ones(len(y))
-    return np.stack([ones, y, e, a, y * y, e * e, a * a, y * e, y * a, e * a], axis=1)
-
-
-def _fractions(sums) -> tuple[np.ndarray, ...]:
-    """The six fractions from sums of `_products` along the last axis."""
-    n, y, e, a, yy, ee, aa, ye, ya, ea = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)
-    safe = np.where(n > 0, n, 1.0)
-    yy, ee, aa = yy - y * y / safe, ee - e * e / safe, aa - a * a / safe
-    ye, ya, ea = ye - y * e / safe, ya - y * a / safe, ea - e * a / safe
-    floor = 1e-12 * safe
-    r_e = _ratio(ye, np.sqrt(np.maximum(yy * ee, 0)), (ee > floor) & (yy > floor))
-    r_a = _ratio(ya, np.sqrt(np.maximum(yy * aa, 0)), (aa > floor) & (yy > floor))
-    r_ea = _ratio(ea, np.sqrt(np.maximum(ee * aa, 0)), (ee > floor) & (aa > floor))
-    one, other = r_e**2, r_a**2
-    apart = 1 - r_ea**2
-    joint = _ratio(one + other - 2 * r_e * r_a * r_ea, apart, apart > 1e-10)
-    joint = np.where(apart > 1e-10, joint, np.maximum(one, other))
-    joint = np.clip(joint, np.maximum(one, other), 1.0)
-    parts = one, other, joint, joint - other, joint - one, one + other - joint
-    defined = (n >= 4) & (yy > floor)
-    return tuple(np.where(defined, part, NAN) for part in parts)
-
-
-def _ratio(a, b, where) -> np.ndarray:
-    return np.divide(a, b, out=np.zeros(np.shape(a)), where=where)
