@@ -122,7 +122,7 @@ def test_files_and_the_fast_copy_give_the_same(name, images, tmp_path):
 def test_dropout_samples_are_those_of_the_drawing_part(name, images):
     model = models.build(name, 1, 3, seed=1, **SMALL[name]).eval()
     alone = models.build(name.removeprefix("multitask_"), 1, 3, seed=1, **SMALL[name]).eval()
-    found = [sampling.dropout(m, images, 2, precision="float32") for m in (model, alone)]
+    found = [sampling.predict_dropout(m, images, 2, precision="float32") for m in (model, alone)]
     assert (found[0].mean == found[1].mean).all()
 
 

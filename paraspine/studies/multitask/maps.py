@@ -72,7 +72,7 @@ def scores_of(together: Mapping, alone: Mapping, samples: int, members: int) -> 
 
     Parameters
     ----------
-    together : mapping of str to (sampling.Joint, float)
+    together : mapping of str to (sampling.MultiTaskPrediction, float)
         What each multi-task network predicted, and the seconds that it took.
     alone : mapping of (str, str) to (sampling.SampleMoments, float)
         The same for single-task networks, by name and way of sampling.
