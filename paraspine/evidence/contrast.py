@@ -20,7 +20,7 @@ from scipy import stats
 
 from paraspine import metrics, statistics
 from paraspine.arrays import SettingsError
-from paraspine.evidence.conditions import CONDITION, join, ways
+from paraspine.evidence.conditions import CONDITION, join, method_labels
 from paraspine.frames import error_detectors
 
 __all__ = [
@@ -113,11 +113,11 @@ class Evidence:
 
     def ensembles(self, cells: Iterable[Cell]) -> str:
         """Kind and size of the ensembles among some cells, as their runs are named; else empty."""
-        if "who" not in self.frame:
+        if "condition" not in self.frame:
             return ""
         models = {(c.model, c.fusion) for c in cells if c.method == "ensemble"}
-        own = self.frame[self.frame["method"] == "ensemble"].drop_duplicates("who")
-        kinds = ways(own)
+        own = self.frame[self.frame["method"] == "ensemble"].drop_duplicates("condition")
+        kinds = method_labels(own)
         return " and ".join(dict.fromkeys(
             kind for kind, pair in zip(kinds, own[["model", "fusion"]].to_numpy(), strict=True)
             if tuple(pair) in models

@@ -17,7 +17,7 @@ __all__ = ["detection_changes", "correlation_changes", "partition_changes", "cha
 PARTS = ("expected_entropy", "mutual_information")
 
 
-COLUMNS = ["who", "score", "mean", "low", "high", "p"]
+COLUMNS = ["condition", "score", "mean", "low", "high", "p"]
 
 
 def detection_changes(table: pd.DataFrame) -> pd.DataFrame:
@@ -31,13 +31,13 @@ def detection_changes(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``score`` (the part), ``mean`` (its average precision minus that of predictive
-        entropy), ``low``, ``high`` (resampling subjects), ``p`` (bootstrap, of no change) and
-        ``p_holm``, adjusted over the table.
+        ``condition``, ``score`` (the part), ``mean`` (its average precision minus that of
+        predictive entropy), ``low``, ``high`` (resampling subjects), ``p`` (bootstrap, of no
+        change) and ``p_holm``, adjusted over the table.
     """
     chosen = table[table["score"].isin(PARTS)]
     names = {"change": "mean", "change_low": "low", "change_high": "high", "change_p": "p"}
-    chosen = chosen[["who", "score", *names]].rename(columns=names).reset_index(drop=True)
+    chosen = chosen[["condition", "score", *names]].rename(columns=names).reset_index(drop=True)
     return _adjusted(chosen)
 
 
@@ -60,7 +60,7 @@ def correlation_changes(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.Dat
     images = _rated(frame)
     found = []
     for who in conditions(frame):
-        own = images[images["who"] == who]
+        own = images[images["condition"] == who]
         for part in PARTS:
             if (known := _known(own, [part])) is not None:
                 count, _, spread = _resampled(known, resamples)
@@ -90,8 +90,10 @@ def partition_changes(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
     keys = [c for c in ("subject", "image", "slice") if c in images]
     found = []
     for _, pair in sources_of_uncertainty(frame).iterrows():
-        aleatoric = images[images["who"] == pair["aleatoric"]].set_index(keys)["entropy"]
-        own = images[images["who"] == pair["epistemic"]].join(aleatoric.rename("other"), on=keys)
+        aleatoric = images[images["condition"] == pair["aleatoric"]].set_index(keys)["entropy"]
+        own = images[images["condition"] == pair["epistemic"]].join(
+            aleatoric.rename("other"), on=keys
+        )
         for part in PARTS:
             if (known := _known(own, [part, "other"])) is not None:
                 count, _, spread = _resampled(known, resamples)
@@ -125,7 +127,7 @@ def changes_sentence(table: pd.DataFrame, what: str) -> str:
             text.verdict(estimate(row), above="higher", below="lower", unclear="open")
             for _, row in part.iterrows()
         ]
-        told = {side: part["who"][[s == side for s in sides]] for side in ("higher", "lower")}
+        told = {side: part["condition"][[s == side for s in sides]] for side in ("higher", "lower")}
         words = [f"{side} for {_who(names, len(part))}" for side, names in told.items()
                  if len(names)]  # fmt: skip
         start = f"With {SCORE_NAMES[score]} in place of predictive entropy, "

@@ -122,8 +122,8 @@ def both_frame(data, wanted, together: Mapping, alone: Mapping) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `joint_frame` of each with the columns ``who`` (`plain_name`), ``network`` (without the
-        tasks) and ``tasks``.
+        `joint_frame` of each with the columns ``condition`` (`plain_name`), ``network`` (without
+        the tasks) and ``tasks``.
     """
     parts = [
         joint_frame(data, found.moments, found.variance, wanted).assign(**_columns(name))
@@ -140,7 +140,7 @@ def both_frame(data, wanted, together: Mapping, alone: Mapping) -> pd.DataFrame:
 def _columns(name: str) -> dict[str, str]:
     who = plain_name(name)
     tasks, network = who.split(" ", 1)
-    return {"who": who, "network": network, "tasks": tasks}
+    return {"condition": who, "network": network, "tasks": tasks}
 
 
 def sharing_table(

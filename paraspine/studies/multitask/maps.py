@@ -124,13 +124,13 @@ def cost_table(scores: Sequence[Score], images: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``passes``, ``trainings``, ``milliseconds`` (an image) and ``times`` (over the
-        predicted variance of the same architecture).
+        ``condition``, ``passes``, ``trainings``, ``milliseconds`` (an image) and ``times`` (over
+        the predicted variance of the same architecture).
     """
     first = {s.network: s.seconds for s in reversed(scores) if s.who.endswith(VARIANCE)}
     return pd.DataFrame(
         {
-            "who": [s.who for s in scores],
+            "condition": [s.who for s in scores],
             "passes": [s.passes for s in scores],
             "trainings": [s.trainings for s in scores],
             "milliseconds": [1e3 * s.seconds / images for s in scores],

@@ -854,7 +854,7 @@ def test_ensembles_are_named_with_their_kind_in_every_table():
     found = book(resamples=30)
     named = found.frame["model"] + ", " + found.frame["fusion"] + ", " + found.frame["method"]
     who = named.str.replace(", ensemble", ", ensemble of 4 seeds")
-    found = Evidence(found.frame.assign(who=who), {}, 30)
+    found = Evidence(found.frame.assign(condition=who), {}, 30)
     beside = tables.beside_tables(found)
     for name in ("Table 3", "Table 4", "Table 5"):
         shown = printed.pretty_beside(beside, name, "made by hand").reset_index()
