@@ -30,32 +30,7 @@ def complete(folder, **parameters):
     return run
 
 
-# ------------------------------------------------------------------ atomic
-
-
-def test_atomic_leaves_the_old_file_when_the_block_fails(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-
-    def fail():
-        with runs.atomic(path) as temporary:
-            assert temporary.parent == tmp_path
-            assert temporary.suffix == ".txt"
-            temporary.write_text("half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fail()
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.txt"]
-
-
-def test_atomic_makes_folders_and_refuses_nothing_written(tmp_path):
-    with runs.atomic(tmp_path / "b" / "c.bin") as temporary:
-        temporary.write_bytes(b"x")
-    assert (tmp_path / "b" / "c.bin").read_bytes() == b"x"
-    with pytest.raises(RunError, match="nothing was written"), runs.atomic(tmp_path / "d"):
-        pass
+# ------------------------------------------------------------------ killed
 
 
 def test_killed_while_writing_leaves_the_old_file(tmp_path):
@@ -88,12 +63,6 @@ def test_temporary_file_of_a_living_process_is_left_alone(tmp_path):
     assert other.exists()
     assert not own.exists()
     assert other.name not in run.checksums
-
-
-def test_sha256_of_known_bytes(tmp_path):
-    (tmp_path / "abc").write_bytes(b"abc")
-    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert runs.sha256(tmp_path / "abc") == expected
 
 
 # ------------------------------------------------------------------ names
