@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from paraspine.arrays import ParaspineError
-from paraspine.execute import hold, make_plan
+from paraspine.graph import hold, make_plan
 
 PARASPINE = f"{shlex.quote(sys.executable)} -m paraspine"
 PAGES = sorted(

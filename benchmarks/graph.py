@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.material import Benchmark, Material, processors
 from benchmarks.timing import Case, Row
-from paraspine import execute, phantom, runs
+from paraspine import graph, phantom, runs, session
 
 __all__ = ["BENCHMARKS"]
 
@@ -71,7 +71,7 @@ def make_trainings(material: Material) -> Case:
 
 def copy_of_checkout(folder: Path, subjects: int) -> Path:
     """Copy what the graph needs, with a phantom cohort of its own."""
-    source = execute.project_root(Path(__file__).parent)
+    source = session.project_root(Path(__file__).parent)
     folder.mkdir(parents=True)
     shutil.copy(source / "Snakefile", folder)
     for name in ("notebooks", "profiles"):
@@ -93,16 +93,16 @@ class Graph:
 
     Attributes
     ----------
-    plan : execute.Plan
+    plan : graph.Plan
         Of all notebook runs.
-    trainings : list of execute.Job
+    trainings : list of graph.Job
         In an order in which those of the same network follow each other by two.
     """
 
     def __init__(self, top: Path, changes: dict):
         own = {"patience": changes["epochs"], "fusion_splits": 0}  # that study has its own sizes
         self.top, self.changes = top, changes | own
-        self.plan = execute.make_plan("quick", root=top, **self.changes)
+        self.plan = graph.make_plan("quick", root=top, **self.changes)
         by_network: dict[str, list] = {}
         for job in self.plan:
             if job.notebook == "03_train":

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.hand_made import three, tools  # noqa: F401
+from tests.projects import checkout, mini  # noqa: F401
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

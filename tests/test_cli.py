@@ -195,8 +195,8 @@ def project(tmp_path, monkeypatch):
         } | more
 
     code = (
-        "from paraspine import execute\n"
-        "session = execute.begin('01_count', globals())\n"
+        "from paraspine.session import begin\n"
+        "session = begin('01_count', globals())\n"
         "session.run.write_json('count.json', [profile, number])\n"
         "folder = session.finish()"
     )
@@ -249,20 +249,20 @@ def test_book_and_summary_hand_on_what_was_typed(project, monkeypatch):
         given.append((profile, manifest, changes))
         return project / "book" / "index.html"
 
-    monkeypatch.setattr("paraspine.execute.build_book", build)
+    monkeypatch.setattr("paraspine.graph.build_book", build)
     code, text = invoke("book", "--manifest", "m.csv", "-p", "seeds=[0, 1]", "-p", "clip=null")
     assert (code, text) == (0, "The book: book/index.html")
     assert given == [("quick", "m.csv", {"seeds": [0, 1], "clip": None})]
 
     import pandas as pd
 
-    from paraspine.execute import Estimate
+    from paraspine.graph.estimating import Estimate
 
     row = {"model": "unet", "trainings": 4, "slices": 84, "steps": 250, "seconds": 0.12345}
     found = Estimate(pd.DataFrame([row | {"hours": 0.75}]), 9, "a cohort")
     asked = []
     monkeypatch.setattr(
-        "paraspine.execute.estimate", lambda *given, **more: asked.append((given, more)) or found
+        "paraspine.graph.estimate", lambda *given, **more: asked.append((given, more)) or found
     )
     code, text = invoke("estimate", "--manifest", "m.csv", "-p", "epochs=3")
     assert code == 0
@@ -271,7 +271,7 @@ def test_book_and_summary_hand_on_what_was_typed(project, monkeypatch):
     assert "a cohort: 4 trainings among 9 notebooks, 0.8 hours one after another" in text
 
     table = pd.DataFrame({"result": ["Dice"], "quick": ["0.9"], "paper": ["0.95"]})
-    from paraspine.execute import Summary
+    from paraspine.graph.summaries import Summary
 
     studies = []
 
@@ -279,7 +279,7 @@ def test_book_and_summary_hand_on_what_was_typed(project, monkeypatch):
         studies.append(study)
         return Summary(table[["result", *names]], "Words.")
 
-    monkeypatch.setattr("paraspine.execute.summary", summary)
+    monkeypatch.setattr("paraspine.graph.summary", summary)
     code, text = invoke("summary", "quick", "paper", "--output", project / "summary.csv")
     assert (code, text) == (0, "result quick paper Dice 0.9 0.95 Words.")
     assert studies == ["interrater"]

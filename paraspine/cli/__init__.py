@@ -61,9 +61,9 @@ def check(
     from paraspine.arrays import ManifestError
 
     if materialise:
-        from paraspine import execute, phantom
+        from paraspine import phantom, session
 
-        if execute.is_generated(manifest):
+        if session.is_generated(manifest):
             _materialise(phantom, manifest, workers)
 
     if data_root is not None and not data_root.is_dir():

@@ -28,17 +28,17 @@ def run(
     """Run one notebook under papermill, its parameters checked; skip what stands already."""
     import time
 
-    from paraspine import execute
+    from paraspine import graph, session
 
     given = {}
     if profile is not None:
-        path = execute.project_root() / "profiles" / f"{profile}.yaml"
-        declared = execute.declared_parameters(notebook)
-        given = {k: v for k, v in execute.load_profile(path).items() if k in declared}
+        path = session.project_root() / "profiles" / f"{profile}.yaml"
+        declared = session.declared_parameters(notebook)
+        given = {k: v for k, v in graph.load_profile(path).items() if k in declared}
         given |= {"profile": profile} if "profile" in declared else {}
-    given |= dict(execute.parse_assignment(text) for text in parameter or [])
+    given |= dict(graph.parse_assignment(text) for text in parameter or [])
     started = time.time()
-    folder = execute.run_notebook(notebook, given, force=force, progress=progress)
+    folder = session.run_notebook(notebook, given, force=force, progress=progress)
     fresh = (folder / "notebook.ipynb").stat().st_mtime < started
     words = "nothing to do" if fresh else f"{time.time() - started:.0f} s"
     typer.echo(f"{notebook.stem}: {_short(folder)} ({words})")
@@ -54,10 +54,10 @@ def book(
     ] = None,
 ) -> None:
     """Build the book from the runs of a profile and a cohort; all must be there and fresh."""
-    from paraspine import execute
+    from paraspine import graph
 
-    changes = dict(execute.parse_assignment(text) for text in parameter or [])
-    page = execute.build_book(profile, manifest, **changes)
+    changes = dict(graph.parse_assignment(text) for text in parameter or [])
+    page = graph.build_book(profile, manifest, **changes)
     typer.echo(f"The book: {_short(page)}")
 
 
@@ -76,14 +76,14 @@ def estimate(
     ] = None,
 ) -> None:
     """Say how long a book's trainings will take here, from a few steps of each kind."""
-    from paraspine import execute
+    from paraspine import graph
     from paraspine.arrays import SettingsError
-    from paraspine.execute.estimating import BRIEF, write_estimate
+    from paraspine.graph.estimating import BRIEF, write_estimate
 
     if output is not None and output.is_dir():  # said before minutes are spent
         raise SettingsError(f"--output: expected a file to write, got the folder {output}.")
-    changes = dict(execute.parse_assignment(text) for text in parameter or [])
-    found = execute.estimate(profile, manifest, steps=steps, **changes)
+    changes = dict(graph.parse_assignment(text) for text in parameter or [])
+    found = graph.estimate(profile, manifest, steps=steps, **changes)
     shown = found.table[list(BRIEF)].round({"seconds": 3, "hours": 2})
     typer.echo(shown.to_string(index=False))
     typer.echo(found.words())
@@ -102,13 +102,13 @@ def summary(
     ] = None,
 ) -> None:
     """Set the main results of several books side by side."""
-    from paraspine import execute
+    from paraspine import graph
 
-    found = execute.summary(workspaces, study)
+    found = graph.summary(workspaces, study)
     typer.echo(found.table.to_string(index=False))
     typer.echo(found.words)
     if output is not None:
-        execute.write_summary(found, output)
+        graph.write_summary(found, output)
 
 
 def _short(path: Path) -> str:

@@ -5,44 +5,26 @@ units on its axes, tells groups apart by colours that colour-blind readers can t
 drawn for a book page about 800 pixels wide, light or dark.
 """
 
-from .agreement import agreement_by_level, dice_by_class, pairwise_dice
-from .calibration import accuracy_retention, intervals, precision_recall, reliability_diagram
-from .candidates import entropy_panels, reliability_panels
-from .entropies import entropy_histogram, entropy_scatter
-from .explorer import Explorer, choice_explorer
-from .images import View, cohort_slices, slice_explorer, uncertainty_panels
-from .multiples import small_multiples
-from .multitask import Compared, Steps, prediction_grid, variance_steps
-from .overview import split_overview, training_curves
-from .scores import score_violins, validation_losses
-from .style import PALETTE
+import lazy_loader
 
-__all__ = [
-    "PALETTE",
-    "Compared",
-    "Explorer",
-    "Steps",
-    "View",
-    "accuracy_retention",
-    "agreement_by_level",
-    "choice_explorer",
-    "cohort_slices",
-    "dice_by_class",
-    "entropy_histogram",
-    "entropy_panels",
-    "entropy_scatter",
-    "intervals",
-    "pairwise_dice",
-    "precision_recall",
-    "prediction_grid",
-    "reliability_diagram",
-    "reliability_panels",
-    "score_violins",
-    "slice_explorer",
-    "small_multiples",
-    "split_overview",
-    "training_curves",
-    "uncertainty_panels",
-    "validation_losses",
-    "variance_steps",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "agreement": ["agreement_by_level", "dice_by_class", "pairwise_dice"],
+        "calibration": [
+            "accuracy_retention",
+            "intervals",
+            "precision_recall",
+            "reliability_diagram",
+        ],
+        "candidates": ["entropy_panels", "reliability_panels"],
+        "entropies": ["entropy_histogram", "entropy_scatter"],
+        "explorer": ["Explorer", "choice_explorer"],
+        "images": ["View", "cohort_slices", "slice_explorer", "uncertainty_panels"],
+        "multiples": ["small_multiples"],
+        "multitask": ["Compared", "Steps", "prediction_grid", "variance_steps"],
+        "overview": ["split_overview", "training_curves"],
+        "scores": ["score_violins", "validation_losses"],
+        "style": ["PALETTE"],
+    },
+)

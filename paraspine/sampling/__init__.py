@@ -9,6 +9,7 @@ from paraspine.sampling.choice import sample
 from paraspine.sampling.joint import Joint, joint, timed
 from paraspine.sampling.methods import augmented, ensemble, single
 from paraspine.sampling.moments import SampleMoments
+from paraspine.sampling.record import sampling_record
 from paraspine.sampling.segmentations import segmentations
 from paraspine.sampling.stochastic import dropout
 
@@ -20,6 +21,7 @@ __all__ = [
     "ensemble",
     "joint",
     "sample",
+    "sampling_record",
     "segmentations",
     "single",
     "timed",

@@ -5,6 +5,7 @@ the raters, or one rater drawn anew in every epoch. A rater who did not rate an 
 such in `Slices.rated`; its label map there is empty and means nothing.
 """
 
+from paraspine.slices.choosing import orders, spread, studied
 from paraspine.slices.data import Slices
 from paraspine.slices.grid import common_grid
 from paraspine.slices.loading import load
@@ -32,10 +33,13 @@ __all__ = [
     "crowd",
     "label_sets",
     "load",
+    "orders",
     "rated_for",
     "rater_counts",
     "redrawn",
     "soft",
+    "spread",
+    "studied",
     "targets",
     "tie_rates",
     "training_targets",

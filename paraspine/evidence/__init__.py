@@ -1,0 +1,1 @@
+"""Shared by several studies: conditions, contrasts, verdicts, tables and words."""

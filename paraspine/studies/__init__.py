@@ -1,0 +1,1 @@
+"""One folder per chapter: what to run, its tables, words and views."""

@@ -1,0 +1,16 @@
+"""The cohort and its split."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "tables": [
+            "cohort_sentence",
+            "cohort_summary",
+            "split_sentence",
+            "split_table",
+            "with_sides",
+        ],
+    },
+)

@@ -1,0 +1,100 @@
+"""Tables and sentences about who is in a cohort and who is on which side of a split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from paraspine import text
+
+__all__ = ["cohort_summary", "cohort_sentence", "with_sides", "split_table", "split_sentence"]
+
+SIDES = ("train", "validation", "test")
+
+
+def cohort_summary(cohort) -> pd.DataFrame:
+    """What is in a cohort, as a table of two columns, `what` and `value`.
+
+    Parameters
+    ----------
+    cohort : manifest.Cohort
+        As `manifest.read` returns it.
+    """
+    table = cohort.table
+    rated = table[[f"rater_{r}" for r in cohort.raters]].notna()
+    lines = [
+        ("images", f"{len(table):,}"),
+        ("subjects", f"{table['subject'].nunique():,}"),
+        ("classes", text.listing(cohort.classes.foreground)),
+        ("raters", text.listing(cohort.raters)),
+        ("images that every rater rated", f"{int(rated.all(axis=1).sum()):,}"),
+    ]
+    if "level" in table:
+        counts = table["level"].value_counts(sort=False)
+        lines.append(("levels", ", ".join(f"{k} ({v})" for k, v in counts.items())))
+    people = table.drop_duplicates("subject")
+    if "sex" in table:
+        counts = people["sex"].value_counts().sort_index()
+        lines.append(("sex", ", ".join(f"{k} {v}" for k, v in counts.items())))
+    if "age" in table:
+        age = people["age"].dropna().astype(float)
+    if "age" in table and len(age):
+        lines.append(("age, years", f"{age.min():.0f} to {age.max():.0f}, mean {age.mean():.1f}"))
+    if "center" in table:
+        counts = people["center"].value_counts().sort_index()
+        lines.append(("centers (subjects)", ", ".join(f"{k} ({v})" for k, v in counts.items())))
+    lines.append(("source", cohort.source))
+    return pd.DataFrame(lines, columns=["what", "value"])
+
+
+def cohort_sentence(cohort) -> str:
+    """Say in words who is in the cohort and what to keep in mind about it."""
+    table = cohort.table
+    words = (
+        f"**{text.count(table['subject'].nunique(), 'subject')}** with "
+        f"**{text.count(len(table), 'image')}**, outlined by "
+        f"**{text.count(len(cohort.raters), 'rater')}**."
+    )
+    if cohort.synthetic:
+        words += " The cohort is synthetic: nothing measured on it is a claim about patients."
+    if cohort.notes:
+        words += " To keep in mind: " + " ".join(str(n).rstrip(".") + "." for n in cohort.notes)
+    return words
+
+
+def with_sides(data, sides) -> pd.DataFrame:
+    """Table of the images with the column `side`."""
+    return data.table.reset_index(drop=True).assign(side=np.asarray(sides))
+
+
+def split_table(data, sides) -> pd.DataFrame:
+    """Subjects, slices and raters' outlines on each side, with sex and age where they are known."""
+    table = with_sides(data, sides)
+    lines = []
+    for side in SIDES:
+        part = table[table["side"] == side]
+        people = part.drop_duplicates("subject")
+        line = {"side": side, "subjects": len(people), "slices": len(part)}
+        line["outlines"] = int(data.rated[np.asarray(sides) == side].sum())
+        if "sex" in table:
+            for sex in sorted(table["sex"].dropna().unique()):
+                line[f"sex {sex}"] = int((people["sex"] == sex).sum())
+        if "age" in table:
+            line["mean age"] = round(float(people["age"].astype(float).mean()), 1)
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def split_sentence(data, sides, by: str) -> str:
+    """Say what the split keeps apart, and warn where it lets one subject stand on two sides."""
+    table = with_sides(data, sides)
+    shared = table.groupby("subject")["side"].nunique()
+    torn = int((shared > 1).sum())
+    if not torn:
+        return f"No subject stands on two sides (split by {by})."
+    return (
+        f"**Slices of {text.count(torn, 'subject')} (of {len(shared)}) stand on more than one "
+        f"side**, because the split goes by {by}. Neighbouring slices of one person resemble each "
+        "other, so the test results flatter the network; they say nothing about people it has not "
+        "seen."
+    )

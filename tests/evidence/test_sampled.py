@@ -1,0 +1,64 @@
+"""What samples are made of: the kind of an ensemble follows from how its members were trained."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from paraspine import sampling
+from paraspine.evidence import conditions
+from paraspine.studies.published import printed
+
+
+def trained(*changes):
+    start = {"seed": 0, "split_seed": 0, "epochs": 5}
+    return [SimpleNamespace(parameters=start | change) for change in changes]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ([{"seed": 1}, {"seed": 2}], "independent seeds"),
+        ([{"split_seed": 1}, {"split_seed": 2}], "folds"),
+        ([{"seed": 3, "split_seed": 1}, {"split_seed": 2}], "folds"),
+        ([{"epochs": 7}, {}], "trainings that differ in epochs"),
+        ([{}, {}], "trainings that differ in nothing"),
+    ],
+)
+def test_kind_of_an_ensemble(changes, kind):
+    record = sampling.sampling_record(trained(*changes), "ensemble", 10)
+    assert record["kind"] == kind
+    assert record["passes"] == 2
+    assert record["members"] == [change.get("seed", 0) for change in changes]
+
+
+def test_tables_and_words_say_which_kind_of_ensemble(tools):
+    class Sampled(tools.Sampled):
+        def read_json(self, name):
+            return sampling.sampling_record(trained(*self.changes), "ensemble", 10)
+
+    runs = [tools.Sampled(samples=10, method="dropout")]
+    for fusion, changes in (
+        ("majority", [{"seed": 1}, {"seed": 2}]),
+        ("random", [{"split_seed": 1}, {"split_seed": 2}, {"split_seed": 3}]),
+        ("staple", [{"epochs": 7}, {}]),
+    ):
+        run = Sampled(fusion=fusion, method="ensemble", samples=10, members=[])
+        run.changes = changes
+        runs.append(run)
+    assert list(conditions.join_parameters(runs)["who"]) == [
+        "unet, majority, dropout",
+        "unet, majority, ensemble of 2 seeds",
+        "unet, random, ensemble of 3 folds",
+        "unet, staple, ensemble of 2 trainings",
+    ]
+    words = printed.runs_sentence(runs, source="cohort")
+    assert (
+        "; ensembles of 2 trainings with independent seeds, ensembles of 3 trainings on another "
+        "fold each and ensembles of 2 trainings that differ in epochs; 1 training of each" in words
+    )
+
+
+def test_other_ways_have_passes_and_no_members():
+    for method, passes in (("single", 1), ("dropout", 10), ("tta", 10)):
+        record = sampling.sampling_record(trained({}), method, 10)
+        assert record == {"method": method, "passes": passes}
