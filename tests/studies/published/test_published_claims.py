@@ -1,5 +1,6 @@
 """Published beside measured: made-up runs whose answers are known, both ways."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,7 +20,7 @@ from paraspine.evidence.judge import VERDICTS, claims_summary, judge
 from paraspine.evidence.results import Condition, Results, read_results, samples_of
 from paraspine.studies.published import printed as published_printed
 from paraspine.studies.published import tables
-from paraspine.studies.published import words as told
+from paraspine.studies.published import words as sentences
 from paraspine.studies.published.claims import CLAIMS
 from paraspine.studies.published.printed import missing_words, printed_cell
 from paraspine.studies.published.tables import TABLES
@@ -358,26 +359,26 @@ def test_verdicts_hold_what_another_training_would_change():
     told, table = verdicts(trained(near), start)
     assert told == ["supported", "not run"]
     assert table["trainings"].tolist() == [3, 0]
-    words = told.chance_sentence(table)
+    words = sentences.chance_sentence(table)
     assert "another training would change, from 3 trainings of each." in words
     assert "once" not in words
     assert "ensemble" not in words
     shown = claims_shown(table, "Table 1")
-    assert shown["this run (made up)"].iloc[0].endswith("mean of 3 trainings")
+    assert shown["this run"].iloc[0].endswith("mean of 3 trainings")
     # The means differ as much, but so do trainings.
     far = {UNET: [0.0010, 0.0021, 0.0032], TRANSUNET: [0.0001, 0.0011, 0.0021]}
     assert verdicts(trained(far), start)[0][0] == "can't tell"
     once = {cell: values[:1] for cell, values in far.items()}
     told, table = verdicts(trained(once), start)
     assert told[0] == "supported"
-    words = told.chance_sentence(table)
+    words = sentences.chance_sentence(table)
     assert "Each network was trained once" in words
     assert "The intervals hold" not in words
     ensembles = {cell._replace(method="ensemble"): [0.2] for cell in far}
     table = verdicts(trained(far | ensembles), "TransUNet outlines better")[1]
     told = table.set_index("where")["trainings"]
-    assert told["ensemble majority"] == 0
-    assert "An ensemble is taken as it is" in told.chance_sentence(table)
+    assert told["ensemble, majority vote"] == 0
+    assert "An ensemble is taken as it is" in sentences.chance_sentence(table)
 
 
 def test_images_that_one_run_lacks_leave_the_comparison():
@@ -515,8 +516,8 @@ def test_epistemic_over_aleatoric_both_ways():
         assert verdicts(aleatoric, start)[0] == ["contradicted"] * 6
         told, table = verdicts(book(TODAY), start)
         assert told == ["not run"] * 6
-        assert table["why"].iloc[3] == "needs TTA"
-        assert table["why"].iloc[5] == "needs ensemble and TTA"
+        assert table["why"].iloc[3] == "needs test-time augmentation"
+        assert table["why"].iloc[5] == "needs ensemble and test-time augmentation"
 
 
 def test_no_correlation_needs_more_than_an_interval_around_zero():
@@ -526,7 +527,7 @@ def test_no_correlation_needs_more_than_an_interval_around_zero():
     loose = book(entropy=follows(lambda *_: 0.0))
     told, table = verdicts(loose, start)
     assert set(told) == {"can't tell"}  # eight subjects can't show that there is none
-    assert set(table["why"]) == {"the interval lies partly within the bounds"}
+    assert set(table["why"]) == {"the interval is wider than the bounds", "it crosses a bound"}
 
 
 def test_small_shares():
@@ -552,14 +553,14 @@ def test_detection_claims():
     worse = {(m, f, 0, h): better["unet" if m == "transunet" else "transunet", f, 0, h]
              for m, f, h in EVERY}  # fmt: skip
     assert verdicts(book(detectors=worse), start)[0] == ["contradicted"] * 3
-    same = "Random sampling, TTD and deep ensemble"
+    same = "Random sampling, test-time dropout and ensemble"
     assert verdicts(book(detectors=better), same)[0] == ["supported"] * 4
     apart = dict(better)
     for model in ("unet", "transunet"):
         apart[model, "majority", 0, "ensemble"] = detectors_of(0)
     told, table = verdicts(book(detectors=apart), same)
     assert told == ["contradicted", "contradicted", "supported", "supported"]
-    assert table["where"].iloc[0] == "TransUNet, TTD minus ensemble"
+    assert table["where"].iloc[0] == "TransUNet, test-time dropout minus ensemble"
 
 
 def test_tighter_distribution():
@@ -576,7 +577,7 @@ def test_one_rater_leaves_correlations_undefined_and_says_so():
     table = tables.claims_table(Results(frame, {}, 20))
     told = table[table["quantity"] == "correlation"]
     assert set(told["why"]) == {"undefined in this run"}
-    assert "nan" not in told.claims_sentence(table, "one rater").lower().split()
+    assert "nan" not in sentences.claims_sentence(table, "one rater").lower().split()
     for of in dict.fromkeys(table["table"]):
         assert readable(claims_shown(table, of))
 
@@ -591,7 +592,7 @@ def test_one_subject_gives_no_interval_and_no_verdict():
     assert (beside["place"] == "").all()
     assert "None has an interval" in printed.beside_sentence(beside, "Table 1")
     shown = beside_shown(beside, "Table 1")
-    assert set(shown["the published value is"]) == {"no interval"}
+    assert set(shown["published value"]) == {""}
 
 
 def test_few_subjects_give_an_interval_but_no_verdict():
@@ -601,7 +602,7 @@ def test_few_subjects_give_an_interval_but_no_verdict():
         told, table = verdicts(Results(frame, {}, 200), "TransUNet keeps")
         assert told == [expected] * 2
         assert table["high"].max() < 0
-        assert f"on {kept} test subjects" in told.claims_sentence(table, "x")
+        assert f"on {kept} test subjects" in sentences.chance_sentence(table)
 
 
 # -- words -----------------------------------------------------------------------------------------
@@ -609,7 +610,7 @@ def test_few_subjects_give_an_interval_but_no_verdict():
 
 def readable(frame):
     """Whether every cell can be read: no NaN, and nothing that pandas would cut short."""
-    whole = all(len(str(w)) <= 50 for w in frame.to_numpy().ravel())
+    whole = all(len(str(w)) <= 80 for w in frame.to_numpy().ravel())
     words = frame.reset_index().astype(str).to_numpy().ravel()
     return whole and not any("nan" in w.lower() for w in words)
 
@@ -622,9 +623,9 @@ def test_pages_read_without_nan_for_any_set_of_runs(runs):
     assert readable(claims_summary(table).set_index("claim"))
     for of in dict.fromkeys(table["table"]):
         shown = claims_shown(table, of)
-        assert "this run (synthetic phantom)" in shown
+        assert list(shown) == ["paper", "this run", "without one subject", "verdict"]
         assert readable(shown)
-    words = told.claims_sentence(table, "synthetic phantom")
+    words = sentences.claims_sentence(table, "synthetic phantom")
     assert "synthetic phantom" in words
     assert "nan" not in words
     beside = tables.beside_tables(found)
@@ -640,17 +641,17 @@ def test_pages_read_without_nan_for_any_set_of_runs(runs):
 def test_sentence_names_what_is_supported_and_contradicted():
     found = book(brier=model_brier(1), dice=lambda m, *_: 0.9 - 0.1 * (m == "transunet"))
     table = tables.claims_table(found)
-    words = told.claims_sentence(table, "synthetic phantom")
-    supported, contradicted = words.split("Contradicted, at least in part: ")
+    words = sentences.claims_sentence(table, "synthetic phantom")
+    supported, contradicted = words.split("Contradicted, at least in part:")
     assert "TransUNet keeps the raters' disagreement better" in supported
-    assert "TransUNet outlines better than UNet" in contradicted
+    assert "TransUNet outlines better than U-Net" in contradicted
     assert "synthetic phantom" in words
     summary = claims_summary(table).set_index("claim")
-    row = summary.loc["TransUNet outlines better than UNet: higher Dice"]
+    row = summary.loc["TransUNet outlines better than U-Net: higher Dice"]
     assert (row["verdict"], row["contradicted"], row["read from"]) == ("contradicted", 3, "Table 4")
     noise = summary.iloc[-1]
     assert noise["verdict"] == "not run"
-    assert told.headline_claims(table).startswith(f"Of the paper's {len(CLAIMS)} claims")
+    assert sentences.headline_claims(table).startswith(f"Of the paper's {len(CLAIMS)} claims")
 
 
 def test_summary_over_places():
@@ -674,13 +675,18 @@ def test_missing_words():
         Condition("transunet", "majority", "dropout"),
     ]
     assert missing_words(found, needs) == "needs TransUNet"
-    assert missing_words(found, [Condition("unet", "majority", "tta")]) == "needs TTA"
-    more = book([*TODAY, ("transunet", "majority", "tta")], resamples=10)
-    assert missing_words(more, [Condition("unet", "majority", "tta")]) == "needs TTA of UNet"
-    few = book([("unet", "majority", "dropout")], resamples=10)
     assert (
-        missing_words(few, [Condition("unet", "random", "dropout")]) == "needs UNet (random, TTD)"
+        missing_words(found, [Condition("unet", "majority", "tta")])
+        == "needs test-time augmentation"
     )
+    more = book([*TODAY, ("transunet", "majority", "tta")], resamples=10)
+    assert (
+        missing_words(more, [Condition("unet", "majority", "tta")])
+        == "needs test-time augmentation of U-Net"
+    )
+    few = book([("unet", "majority", "dropout")], resamples=10)
+    needs = missing_words(few, [Condition("unet", "random", "dropout")])
+    assert needs == "needs U-Net (random rater, test-time dropout)"
 
 
 # -- cells -----------------------------------------------------------------------------------------
@@ -721,21 +727,20 @@ def test_dice_has_its_spread_and_place():
     assert cell["sd"] == pytest.approx(100 * np.std(0.01 * signs(), ddof=1))
     shown = beside_shown(table.reset_index(), "Table 4")
     row = shown.loc["UNet", "TTD majority", "left ES"]
-    assert row["Dice, %, published"] == "92.06 ± 9.31"
+    assert row["published, %"] == "92.06 ± 9.31"
     other = shown.loc["TransUNet", "TTD majority", "left ES"]
-    assert other["Dice, %, published"] == "94.18 ± 3.77, p<0.01 vs UNet"
-    assert row["this run (synthetic phantom)"].startswith("92.00 ± 1.02 (")
-    assert row["the published value is"] == "inside this run's interval"
+    assert other["published, %"] == "94.18 ± 3.77, p<0.01 vs UNet"
+    assert re.fullmatch(r"92\.00 \[91\.\d\d, 92\.\d\d\] ± 1\.02", row["this run"])
+    assert row["published value"] == "inside the interval"
     words = printed.beside_sentence(table.reset_index(), "Table 4")
     assert words.startswith("Of 24 published cells this run has 24.")
-    assert "cohorts differ (here: synthetic phantom)" in words
 
 
 def test_cells_that_this_run_lacks_say_why():
     today = tables.beside_published(book(TODAY, entropy=noisy), "Table 3")
     status = today.set_index(["system", "condition"])["status"]
     assert status["TransUNet", "TTD majority"] == "not run: needs TransUNet"
-    assert status["UNet", "TTA random"] == "not run: needs TTA"
+    assert status["UNet", "TTA random"] == "not run: needs test-time augmentation"
     assert status["UNet", "TTD random"] == ""
     other = tables.beside_published(book(structures=("lesion", "MF RIGHT")), "Table 4")
     status = other.set_index(["system", "condition", "target"])["status"]
@@ -762,8 +767,8 @@ def test_table_5_is_filled_as_far_as_runs_go():
     own = partly[(partly["system"] == "UNet") & (partly["condition"] == "TTA+TTD majority")]
     assert own["status"].tolist() == [
         "",
-        "not run: needs TTA",
-        "not run: needs TTA",
+        "not run: needs test-time augmentation",
+        "not run: needs test-time augmentation",
     ]
     assert own["value"].iloc[0] == pytest.approx(100 * expected.epistemic)
 
@@ -774,11 +779,8 @@ def test_table_5_is_filled_as_far_as_runs_go():
 @pytest.mark.parametrize("source", ["roshanzamir2022", "baur2021", "wesselink2022", "lemay2022"])
 def test_other_papers_are_shown_whole(source):
     shown = published_printed.as_printed(source)
-    cells = shown.drop(columns="this run").to_numpy()
-    assert (cells != "").sum() == len(published.table(source))
-    elsewhere = "in the multi-task chapter, where there is one"
-    not_yet = "this book does not run it yet"
-    assert set(shown["this run"]) == {elsewhere if source == "roshanzamir2022" else not_yet}
+    assert (shown.to_numpy() != "").sum() == len(published.table(source))
+    assert len(published_printed.printed_display(source).frame) == len(shown)
     assert len(shown) <= 60  # so that no reader's pandas leaves rows out
     assert readable(shown)
 
@@ -794,7 +796,7 @@ def test_other_papers_as_printed():
 
 
 def test_inconsistencies_are_found_not_typed(monkeypatch):
-    words = told.inconsistency_sentence()
+    words = sentences.inconsistency_sentence()
     assert "of UNet's epistemic column, the rows 'TTA+TTD random' and 'TTA+ensemble'" in words
     assert "of TransUNet's aleatoric column, 'TTA+TTD random' repeats the 0.251 %" in words
     assert "of UNet's aleatoric column, 'TTA+TTD random' repeats the 0.517 %" in words
@@ -802,11 +804,11 @@ def test_inconsistencies_are_found_not_typed(monkeypatch):
     assert "8 follow" in words
     shown = published_printed.inconsistency_table()
     assert list(shown["follows"]).count("no") == 4
-    swapped = shown.loc["UNet", "TTA+ensemble", "epistemic"]
-    assert swapped["the printed number is that of"] == "TTD random"
+    swapped = shown.set_index(["model", "row of Table 5", "column"])
+    assert swapped.loc[("UNet", "TTA+ensemble", "epistemic"), "fits"] == "TTD random"
     fixed = published.inconsistencies().assign(consistent=True, exchanged_with="", repeats="")
     monkeypatch.setattr(published, "inconsistencies", lambda: fixed)
-    assert told.inconsistency_sentence() == "Every number of Table 5 follows from Table 3."
+    assert sentences.inconsistency_sentence() == "Every number of Table 5 follows from Table 3."
 
 
 def test_evidence_reads_sample_runs():
@@ -824,10 +826,10 @@ def test_evidence_reads_sample_runs():
             read_arrays=lambda name: arrays,
         )
 
-    found = read_results([run("single", 0), run("dropout", 1)], resamples=20)
+    found = read_results([run("single", 0), run("dropout", 1)])
     assert found.cells() == {Condition("unet", "majority", m) for m in ("single", "dropout")}
     drawn = replicates(found, "precision", [[c] for c in sorted(found.cells())])
-    assert drawn.shape == (2, 21)
+    assert drawn.shape == (2, 2001)
     assert drawn[0, 0] > drawn[1, 0]
     with pytest.raises(SettingsError, match="at least one run"):
         read_results([])
@@ -841,13 +843,13 @@ def test_runs_in_the_papers_words(tools):
         base | {"method": "ensemble", "model": "transunet", "members": [1, 2, 3]},
     ]
     sampled = [tools.Sampled(**p) for p in chosen]
-    words = told.runs_sentence(sampled, "synthetic phantom")
+    words = sentences.runs_sentence(sampled, "synthetic phantom")
     assert words.startswith(
-        "This run, on the synthetic phantom: UNet and TransUNet, trained on majority and random, "
-        "sampled by one pass, TTD and ensemble; 10 samples of TTD and TTA; ensembles of 3 "
-        "trainings with independent seeds; 1 training of each network."
+        "This run, on the synthetic phantom: U-Net and TransUNet, trained on majority vote and "
+        "random rater, sampled by one pass, test-time dropout and ensemble; 10 samples of each; "
+        "ensembles of 3 trainings with independent seeds; 1 training of each network."
     )
-    assert "samples" not in told.runs_sentence(sampled[:1], "x").split(". The paper")[0]
+    assert "samples" not in sentences.runs_sentence(sampled[:1], "x").split(". The paper")[0]
 
 
 def test_sample_runs_behind_another_run_are_opened():
@@ -866,14 +868,14 @@ def test_sample_runs_behind_another_run_are_opened():
 
 def test_ensembles_are_named_with_their_kind_in_every_table():
     found = book(resamples=30)
-    named = found.frame["model"] + ", " + found.frame["fusion"] + ", " + found.frame["method"]
-    who = named.str.replace(", ensemble", ", ensemble of 4 seeds")
-    found = Results(found.frame.assign(condition=who), {}, 30)
+    labels = found.frame["method"].replace("ensemble", "ensemble of 4 seeds")
+    named = found.frame["model"] + ", " + found.frame["fusion"] + ", " + labels
+    found = Results(found.frame.assign(method_label=labels, condition=named), {}, 30)
     beside = tables.beside_tables(found)
     for name in ("Table 3", "Table 4", "Table 5"):
         shown = beside_shown(beside, name).reset_index()
-        ours = shown["this run (made by hand)"]
-        ensemble = shown["condition"].str.contains("ensemble")
+        ours = shown["this run"]
+        ensemble = shown["training and method"].str.contains("ensemble")
         assert ensemble.any(), name
         assert ours[ensemble].str.contains("ensemble of 4 seeds").all(), name
         assert not ours[~ensemble].str.contains("seeds").any(), name
@@ -881,5 +883,58 @@ def test_ensembles_are_named_with_their_kind_in_every_table():
     told = claims[claims["ensemble"] != ""]
     assert set(told["ensemble"]) == {"ensemble of 4 seeds"}
     measured = told.loc[told["value"].notna(), "table"].iloc[0]
-    ours = claims_shown(claims, measured)["this run (made by hand)"]
+    ours = claims_shown(claims, measured)["this run"]
     assert ours.str.contains("ensemble of 4 seeds").any()
+
+
+# --- a single subject that decides ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "bounds", "low", "high", "without", "expected"),
+    [
+        ("above", (0, 0), 0.1, 0.5, (0.05, 0.6), "supported"),
+        ("above", (0, 0), 0.1, 0.5, (-0.05, 0.6), "can't tell"),
+        ("below", (0, 0), -0.5, -0.1, (-0.6, -0.05), "supported"),
+        ("below", (0, 0), -0.5, -0.1, (-0.6, 0.05), "can't tell"),
+        ("about", (0.1, 0.3), 0.12, 0.28, (0.11, 0.29), "supported"),
+        ("about", (0.1, 0.3), 0.12, 0.28, (0.11, 0.31), "can't tell"),
+        ("above", (0, 0), -0.5, -0.1, (-0.6, 0.05), "contradicted"),
+    ],
+)
+def test_what_one_subject_decides_supports_nothing(kind, bounds, low, high, without, expected):
+    found = statistics.Estimate((low + high) / 2, low, high)
+    verdict, why = judge(found, kind, bounds, 8, without)
+    assert verdict == expected
+    assert why == ("one subject decides" if expected == "can't tell" else "")
+
+
+def test_values_without_each_subject_are_those_of_the_rest():
+    found = book(
+        brier=lambda m, *_: 0.002 + (m == "transunet") * 1e-4 * np.arange(SUBJECTS * SLICES)
+    )
+    _, table = verdicts(found, "TransUNet keeps")
+    each = 1e-4 * np.arange(SUBJECTS * SLICES).reshape(SUBJECTS, SLICES)
+    rest = [np.delete(each, s, axis=0).mean() for s in range(SUBJECTS)]
+    assert table["least"].tolist() == pytest.approx([min(rest)] * 2)
+    assert table["most"].tolist() == pytest.approx([max(rest)] * 2)
+    assert table["difference"].all()
+
+
+def test_the_answer_counts_claims_of_each_kind():
+    def table(*told):
+        lines = [
+            {"claim": i, "table": "t", "said": "s", "verdict": v}
+            for i, given in enumerate(told)
+            for v in given.split("+")
+        ]
+        return pd.DataFrame(lines)
+
+    assert sentences.answer(table("supported", "contradicted", "contradicted+can't tell")) == (
+        "Of 3 claims of the paper, 1 is supported here at least in part, 2 contradicted."
+    )
+    assert sentences.answer(table("supported+contradicted", "can't tell", "not run")) == (
+        "Of 2 claims of the paper, 0 are supported here at least in part, 0 contradicted, 1 both; "
+        "for 1 the data can't tell."
+    )
+    assert sentences.answer(table("not run")).startswith("None of the paper's claims")
