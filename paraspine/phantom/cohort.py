@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from paraspine.anatomy import LEVELS
-from paraspine.arrays import SettingsError
-from paraspine.phantom.files import VERSION, check_folder, check_whole, jobs_of, run
+from paraspine.arrays import SettingsError, check_whole
+from paraspine.phantom.files import VERSION, check_folder, jobs_of, run
 from paraspine.phantom.settings import Protocol, knobs_from
 from paraspine.storage import write_bytes
 

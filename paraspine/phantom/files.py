@@ -8,12 +8,12 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import PurePosixPath
 
 from paraspine.arrays import SettingsError
-from paraspine.phantom.settings import Knobs, Protocol, is_whole
+from paraspine.phantom.settings import Knobs, Protocol
 from paraspine.phantom.simulate import picture, slug
 from paraspine.phantom.subjects import draw, missing
 from paraspine.volumes import checksum, write
 
-__all__ = ["VERSION", "check_folder", "check_whole", "jobs_of", "paths_of", "run"]
+__all__ = ["VERSION", "check_folder", "jobs_of", "paths_of", "run"]
 
 #: Raised whenever the same settings give other images.
 VERSION = 2
@@ -77,12 +77,6 @@ def paths_of(index: int, level: str | None, images: str, protocol: Protocol) -> 
     return {"image": f"{base}_T2w.nii.gz"} | {
         f"rater_{name}": f"{base}_rater-{name}.nii.gz" for name in protocol.rater_names
     }
-
-
-def check_whole(name: str, value, low: int, high: int) -> None:
-    """Raise `SettingsError` unless a value is a whole number in a range."""
-    if not is_whole(value) or not low <= value <= high:
-        raise SettingsError(f"{name}: expected a whole number from {low} to {high}, got {value!r}.")
 
 
 def check_folder(images) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from paraspine.arrays import ManifestError
-from paraspine.phantom.files import VERSION, check_folder, check_whole, jobs_of, paths_of, run
+from paraspine.arrays import ManifestError, check_whole
+from paraspine.phantom.files import VERSION, check_folder, jobs_of, paths_of, run
 from paraspine.phantom.settings import protocol_from
 from paraspine.storage import sha256
 from paraspine.volumes import checksum, read

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 from paraspine.anatomy import LEVELS, PARASPINAL, ClassTable
-from paraspine.arrays import SettingsError, SpacingError, check_spacing
+from paraspine.arrays import SettingsError, SpacingError, check_spacing, check_whole
 
-__all__ = ["PSOAS", "Knobs", "Protocol", "is_whole", "knobs_from", "protocol_from"]
+__all__ = ["PSOAS", "Knobs", "Protocol", "knobs_from", "protocol_from"]
 
 #: The paraspinal classes and both psoas muscles (wesselink2022).
 PSOAS = ClassTable(
@@ -91,11 +91,6 @@ _UPPER = {
 }
 
 
-def is_whole(value) -> bool:
-    """Whether a value is a whole number, NumPy's included, and not a truth value."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
 def _check_knob(name: str, value) -> None:
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise SettingsError(f"{name}: expected a number, got {value!r}.")
@@ -120,12 +115,7 @@ class Protocol:
     def __post_init__(self):
         whole = {"seed": (0, 2**63), "raters": (1, 200), "centers": (1, 26)}
         for name, (low, high) in whole.items():
-            value = getattr(self, name)
-            if not is_whole(value) or not low <= value <= high:
-                raise SettingsError(
-                    f"{name}: expected a whole number from {low} to {high}, got {value!r}."
-                )
-            object.__setattr__(self, name, int(value))
+            object.__setattr__(self, name, check_whole(name, getattr(self, name), low, high))
         if self.kind not in ("slices", "volumes"):
             raise SettingsError(f"kind: expected 'slices' or 'volumes', got {self.kind!r}.")
         if not isinstance(self.psoas, bool):
@@ -167,11 +157,9 @@ def _size(value) -> tuple[int, int]:
         size = tuple(value)
     except TypeError:
         size = (value,)
-    if len(size) != 2 or not all(is_whole(n) for n in size):
+    if len(size) != 2:
         raise SettingsError(f"size: expected two whole numbers (rows, columns), got {value!r}.")
-    if not all(16 <= n <= 4096 for n in size):
-        raise SettingsError(f"size: expected 16 to 4096 pixels to a side, got {size}.")
-    return tuple(int(n) for n in size)
+    return tuple(check_whole("size", n, 16, 4096) for n in size)
 
 
 def _spacing(value) -> tuple[float, float]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from paraspine.anatomy import ClassTable
-from paraspine.arrays import SettingsError
+from paraspine.arrays import SettingsError, check_whole
 from paraspine.phantom import randomness, raters
 from paraspine.phantom.acquisition import acquire, local_noise
 from paraspine.phantom.canvas import plane
-from paraspine.phantom.settings import Knobs, Protocol, is_whole, protocol_from
+from paraspine.phantom.settings import Knobs, Protocol, protocol_from
 from paraspine.phantom.subjects import Subject, draw
 from paraspine.volumes import Volume
 
@@ -113,9 +113,7 @@ def true_outlines(
 
 
 def _index(subject: int) -> int:
-    if not is_whole(subject) or subject < 1:
-        raise SettingsError(f"subject: expected a whole number from 1, got {subject!r}.")
-    return int(subject) - 1
+    return check_whole("subject", subject) - 1
 
 
 def heights(subject: Subject, level: str | None, protocol: Protocol) -> list[float]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paraspine.arrays import SettingsError
+from paraspine.arrays import check_whole
 from paraspine.phantom import randomness, raters
 from paraspine.phantom.acquisition import acquire, local_noise
 from paraspine.phantom.canvas import plane
-from paraspine.phantom.settings import is_whole, protocol_from
+from paraspine.phantom.settings import protocol_from
 from paraspine.phantom.simulate import _index, heights
 from paraspine.phantom.subjects import draw
 
@@ -58,8 +58,7 @@ def true_probabilities(
     TrueProbabilities
         Probabilities and their standard error, ``sqrt(p * (1 - p) / draws)``.
     """
-    if not is_whole(draws) or draws < 2:
-        raise SettingsError(f"draws: expected a whole number of at least 2, got {draws!r}.")
+    draws = check_whole("draws", draws, 2)
     protocol, knobs = protocol_from(settings)
     who = draw(_index(subject), protocol, knobs)
     grid = plane(protocol.size, protocol.spacing)

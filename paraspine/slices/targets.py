@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from paraspine import fusion as fuse
-from paraspine.arrays import LabelError, SettingsError
+from paraspine.arrays import LabelError, SettingsError, check_whole
 from paraspine.slices.data import Slices
 
 __all__ = [
@@ -111,10 +111,8 @@ class Targets:
     """
 
     def __init__(self, slices: Slices, fusion: str = "majority", seed: int = 0):
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-            raise SettingsError(f"seed: expected a whole number of at least 0, got {seed!r}.")
         self.fusion = fusion
-        self.seed = int(seed)
+        self.seed = check_whole("seed", seed, 0)
         self.soft = fusion == "average"
         self.num_classes = slices.classes.num_classes
         self._labels, self._rated = slices.labels, slices.rated
@@ -171,15 +169,14 @@ class Targets:
         """
         if self.fusion != "random":
             raise SettingsError(f"raters: targets are made by {self.fusion!r}, not drawn.")
-        if isinstance(epoch, bool) or not isinstance(epoch, (int, np.integer)) or epoch < 0:
-            raise SettingsError(f"epoch: expected a whole number of at least 0, got {epoch!r}.")
+        epoch = check_whole("epoch", epoch, 0)
         chosen = np.empty(len(self._keys), dtype=np.intp)
         for place, (key, rated) in enumerate(zip(self._keys, self._rated, strict=True)):
             who = np.flatnonzero(rated)
             # Philox maps counter (the slice) and key (seed, epoch) to bits without any state.
             bits = np.random.Philox(
                 counter=np.array([key, 0, 0, 0], dtype=np.uint64),
-                key=np.array([self.seed, int(epoch)], dtype=np.uint64),
+                key=np.array([self.seed, epoch], dtype=np.uint64),
             ).random_raw()
             chosen[place] = who[(int(bits) * len(who)) >> 64]
         return chosen

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..arrays import SettingsError, ShapeError
+from ..arrays import SettingsError, ShapeError, check_whole
 
 __all__ = ["NAN", "Estimate", "as_columns", "check_columns", "check_options", "check_vectors"]
 
@@ -39,8 +39,7 @@ class Estimate:
 
 def check_options(resamples: int, confidence: float) -> None:
     """Raise `SettingsError` unless the number of resamples and the confidence make sense."""
-    if isinstance(resamples, bool) or int(resamples) != resamples or resamples < 1:
-        raise SettingsError(f"resamples: expected a whole number of at least 1, got {resamples!r}.")
+    check_whole("resamples", resamples)
     if not 0 < confidence < 1:
         raise SettingsError(f"confidence: expected a number between 0 and 1, got {confidence!r}.")
 

@@ -223,6 +223,7 @@ def test_materialise_refuses_what_it_cannot_make(copy, tmp_path):
         ({"size": (500, 300), "spacing": (0.7, 1.4)}, "reaches 400 x 400 mm"),
         ({"slice_spacing": 20.5}, "slice_spacing: expected 1 to 20 mm"),
         ({"size": 256}, "two whole numbers"),
+        ({"size": (256, 15)}, "size: expected a whole number from 16 to 4096"),
         ({"spacing": (0.7, -0.7)}, "positive numbers"),
         ({"levels": ("L9",)}, "'L9'.*unknown"),
         ({"levels": ()}, "at least one"),
