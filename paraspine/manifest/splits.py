@@ -1,4 +1,4 @@
-"""Splits and folds by subject, stratified, the same for the same seed whatever the rows' order."""
+"""Stratified splits and folds by subject, independent of the order of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The knobs of the phantom: every one a named number with a unit, checked at once."""
+"""Settings of the phantom: `PhantomConfig` (knobs) and `Protocol` (grid, levels, raters, seed)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numbers import Real
 from paraspine.anatomy import LEVELS, PARASPINAL, ClassTable
 from paraspine.arrays import SettingsError, SpacingError, check_spacing, check_whole
 
-__all__ = ["PSOAS", "Knobs", "Protocol", "knobs_from", "protocol_from"]
+__all__ = ["PSOAS", "PhantomConfig", "Protocol", "config_from", "protocol_from"]
 
 #: The paraspinal classes and both psoas muscles (wesselink2022).
 PSOAS = ClassTable(
@@ -21,8 +21,8 @@ PSOAS = ClassTable(
 
 
 @dataclass(frozen=True)
-class Knobs:
-    """What a study may set by hand. A change acts only where the knob acts.
+class PhantomConfig:
+    """Knobs of the phantom; a change acts only where the knob acts.
 
     Each ingredient draws its random numbers by name, so the same subject with another value of one
     knob keeps every other ingredient: a new noise level scales the same noise, more fat fills more
@@ -70,7 +70,7 @@ class Knobs:
             object.__setattr__(self, spec.name, float(getattr(self, spec.name)))
 
 
-#: Knobs with an upper limit; every knob is at least 0.
+#: Upper limits; every knob is at least 0.
 _UPPER = {
     "noise": 500.0,
     "bias_field": 5.0,
@@ -178,16 +178,16 @@ def _levels(value) -> tuple[str, ...]:
     return levels
 
 
-def knobs_from(settings: dict) -> Knobs:
-    """The knobs from keyword arguments; an unknown name raises `SettingsError`."""
-    known = [spec.name for spec in dataclasses.fields(Knobs)]
+def config_from(settings: dict) -> PhantomConfig:
+    """Make a `PhantomConfig` of keyword arguments; an unknown name raises `SettingsError`."""
+    known = [spec.name for spec in dataclasses.fields(PhantomConfig)]
     if unknown := [name for name in settings if name not in known]:
         raise SettingsError(f"{', '.join(unknown)}: no such knob; expected {', '.join(known)}.")
-    return Knobs(**settings)
+    return PhantomConfig(**settings)
 
 
-def protocol_from(settings: dict) -> tuple[Protocol, Knobs]:
-    """Split keyword arguments into a `Protocol` and `Knobs`."""
+def protocol_from(settings: dict) -> tuple[Protocol, PhantomConfig]:
+    """Split keyword arguments into a `Protocol` and `PhantomConfig`."""
     names = {spec.name for spec in dataclasses.fields(Protocol)}
     protocol = {k: v for k, v in settings.items() if k in names}
-    return Protocol(**protocol), knobs_from({k: v for k, v in settings.items() if k not in names})
+    return Protocol(**protocol), config_from({k: v for k, v in settings.items() if k not in names})

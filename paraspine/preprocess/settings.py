@@ -1,4 +1,4 @@
-"""What is done to an image, and doing it."""
+"""Settings of preprocessing, and their application to a volume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cohort's images and label maps in memory, slice by slice, and the targets made of them.
+"""Images and label maps of a cohort in memory, slice by slice, and training targets.
 
 `load` reads a cohort onto one grid; `targets` makes what a network is trained towards: a fusion of
 the raters, or one rater drawn anew in every epoch. A rater who did not rate an image is marked as
@@ -14,10 +14,8 @@ from paraspine.slices.targets import (
     FUSIONS,
     Targets,
     label_sets,
-    rater_counts,
     soft,
     targets,
-    tie_rates,
     vote,
 )
 from paraspine.slices.variances import variances
@@ -33,11 +31,9 @@ __all__ = [
     "label_sets",
     "load",
     "rated_for",
-    "rater_counts",
     "redrawn",
     "soft",
     "targets",
-    "tie_rates",
     "training_targets",
     "variances",
     "vote",

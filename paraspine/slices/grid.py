@@ -1,4 +1,4 @@
-"""The one grid that all images of a cohort are brought to."""
+"""Common grid of a cohort's images."""
 
 from __future__ import annotations
 

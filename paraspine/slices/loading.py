@@ -1,4 +1,4 @@
-"""Read a cohort into memory."""
+"""Load a cohort into memory."""
 
 from __future__ import annotations
 

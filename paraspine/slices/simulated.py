@@ -1,4 +1,4 @@
-"""Slices of the phantom drawn again with other knobs, without a file."""
+"""Redraw slices of the phantom with other knobs or other raters, without a file."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def redrawn(
     """
     if settings.get("kind", "slices") != "slices":
         raise SettingsError("kind: expected a phantom of slices; volumes are not drawn one by one.")
-    known = phantom.Knobs.__dataclass_fields__
+    known = phantom.PhantomConfig.__dataclass_fields__
     if strange := [name for name in changes if name not in known]:
         raise SettingsError(f"{', '.join(strange)}: no such knob; expected {', '.join(known)}.")
     prepared = preprocessing or preprocess.Preprocessing()

@@ -1,4 +1,4 @@
-"""What a network is trained towards: several raters made into one target."""
+"""Training targets: several raters fused into one, or one drawn at random."""
 
 from __future__ import annotations
 
@@ -14,20 +14,13 @@ __all__ = [
     "FUSIONS",
     "Targets",
     "label_sets",
-    "rater_counts",
     "soft",
     "targets",
-    "tie_rates",
     "vote",
 ]
 
 #: What `targets` knows, besides ``"rater:<name>"``.
 FUSIONS = ("majority", "random", "staple", "average")
-
-
-def rater_counts(slices: Slices) -> np.ndarray:
-    """Return how many raters rated each slice, ``(N,)`` int."""
-    return slices.rated.sum(axis=1)
 
 
 def label_sets(slices: Slices) -> Iterator[tuple[int, np.ndarray, tuple[str, ...]]]:
@@ -55,7 +48,7 @@ def _check_rated(slices: Slices, rated: np.ndarray, who: str) -> None:
 def vote(slices: Slices) -> np.ndarray:
     """Return the majority vote of each slice, ``(N, H, W)`` uint8.
 
-    Ties as in `paraspine.fusion.majority_vote`; `tie_rates` says how many there were.
+    Ties as in `paraspine.fusion.majority_vote`.
 
     Raises
     ------
@@ -68,18 +61,6 @@ def vote(slices: Slices) -> np.ndarray:
     classes = slices.classes.num_classes
     voted = fuse.majority_vote_many(slices.labels, classes, slices.rated)
     return voted.astype(np.uint8, copy=False)
-
-
-def tie_rates(slices: Slices) -> np.ndarray:
-    """Return the share of pixels whose vote was a tie, ``(N,)`` float.
-
-    NaN where fewer than two raters rated the slice.
-    """
-    rates = np.full(len(slices), np.nan)
-    for place, labels, who in label_sets(slices):
-        if len(who) > 1:
-            rates[place] = fuse.tie_rate(labels, slices.classes.num_classes)
-    return rates
 
 
 def soft(slices: Slices) -> np.ndarray:

@@ -12,7 +12,7 @@ import pytest
 from paraspine import manifest, phantom, volumes
 from paraspine.anatomy import PARASPINAL, ClassTable
 from paraspine.arrays import ManifestError, SettingsError
-from paraspine.phantom.settings import Knobs, Protocol
+from paraspine.phantom.settings import PhantomConfig, Protocol
 from paraspine.phantom.subjects import draw
 
 SMALL = {
@@ -57,7 +57,7 @@ def test_table_and_json(cohort):
     assert block["source"] == "synthetic phantom"
     assert block["synthetic"] is True
     assert ClassTable.from_json(block).foreground == ("right MF", "left MF", "right ES", "left ES")
-    centers = [draw(k, Protocol(seed=5), Knobs()).center for k in range(3)]
+    centers = [draw(k, Protocol(seed=5), PhantomConfig()).center for k in range(3)]
     assert len(set(centers)) > 1
     assert table.center.tolist() == [f"center-{'abc'[c]}" for c in centers for _ in range(2)]
     for row in table.to_dict("records"):
