@@ -1,7 +1,8 @@
-"""Slices, selections and targets on hand-made label maps."""
+"""Slices, selections, targets and variance maps of hand-made label maps."""
 
-import dataclasses
 import hashlib
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from scipy import stats
 from paraspine import fusion
 from paraspine.anatomy import ClassTable
 from paraspine.arrays import LabelError, ManifestError, SettingsError, ShapeError, SpacingError
-from paraspine.slices import FUSIONS, Slices, label_sets, soft, targets, vote
+from paraspine.slices import FUSIONS, Slices, label_sets, soft, targets, variances, vote
 
 CLASSES = ClassTable(("background", "right", "left"), (("right", "left"),))
 
@@ -40,9 +41,6 @@ def made(n=6, raters=3, size=(8, 10), seed=0, rated=None):
         source="made up",
         synthetic=True,
     )
-
-
-# --- selections ------------------------------------------------------------------------------
 
 
 def test_a_mask_places_and_a_slice_select():
@@ -100,14 +98,11 @@ def test_a_split_of_something_else_is_refused():
 def test_shapes_are_checked():
     data = made()
     with pytest.raises(ShapeError, match="labels"):
-        dataclasses.replace(data, raters=("a", "b"))
+        replace(data, raters=("a", "b"))
     with pytest.raises(ShapeError, match="images"):
-        dataclasses.replace(data, images=data.images[:, 0])
+        replace(data, images=data.images[:, 0])
     with pytest.raises(SpacingError):
-        dataclasses.replace(data, spacing=(1.0, 1.0, 1.0))
-
-
-# --- fusions ---------------------------------------------------------------------------------
+        replace(data, spacing=(1.0, 1.0, 1.0))
 
 
 def test_fusions_leave_out_who_did_not_rate():
@@ -150,9 +145,6 @@ def test_no_slices_give_no_targets():
     assert vote(none).shape == (0, 8, 10)
 
 
-# --- the random rater ------------------------------------------------------------------------
-
-
 def test_a_random_target_is_one_of_the_raters_labels():
     data = made()
     given = targets(data, "random", seed=1)
@@ -161,15 +153,6 @@ def test_a_random_target_is_one_of_the_raters_labels():
         chosen = given.raters(epoch)
         np.testing.assert_array_equal(drawn, data.labels[np.arange(6), chosen])
     assert drawn.dtype == np.uint8
-
-
-def test_draws_are_a_function_of_seed_epoch_and_slice():
-    data = made(n=40)
-    first, second = targets(data, "random", seed=5), targets(data, "random", seed=5)
-    backwards = [second.raters(e).tolist() for e in reversed(range(5))][::-1]
-    assert [first.raters(e).tolist() for e in range(5)] == backwards
-    assert first.raters(0).tolist() != first.raters(1).tolist()
-    assert first.raters(0).tolist() != targets(data, "random", seed=6).raters(0).tolist()
 
 
 def test_selecting_does_not_change_a_slices_draws():
@@ -211,9 +194,6 @@ def test_raters_are_drawn_evenly_and_only_who_rated():
     assert stats.chi2_contingency(neighbours).pvalue > 1e-3
 
 
-# --- refused ---------------------------------------------------------------------------------
-
-
 def test_a_slice_that_nobody_rated_is_no_target():
     data = made(rated=[[1, 1, 1], [0, 0, 0], *[[1, 1, 1]] * 4])
     for name in FUSIONS:
@@ -246,3 +226,67 @@ def test_unknown_fusions_and_arguments_are_named():
         targets(data, "random")(1.5)
     with pytest.raises(SettingsError, match="not drawn"):
         targets(data, "majority").raters(0)
+
+
+@pytest.fixture
+def some():
+    """Slices of three raters, two, one and none."""
+    return made(4, size=(9, 7), rated=[[1, 1, 1], [1, 0, 1], [0, 1, 0], [0, 0, 0]])
+
+
+def test_variances_of_those_who_rated_and_unknown_with_fewer_than_two(some):
+    found = variances(some)
+    assert found.shape == (4, 2, 9, 7)
+    assert found.dtype == np.float32
+    assert (found[0] == fusion.variance_map(some.labels[0], 3)).all()
+    assert (found[1] == fusion.variance_map(some.labels[1, [0, 2]], 3)).all()
+    assert np.isnan(found[2:]).all()
+    assert variances(some.select([])).shape == (0, 2, 9, 7)
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """The maps that were really computed."""
+    maps, whole = [], fusion.variance_map
+
+    def count(labels, classes):
+        maps.append(whole(labels, classes))
+        return maps[-1]
+
+    monkeypatch.setattr(fusion, "variance_map", count)
+    return maps
+
+
+def test_all_that_a_map_depends_on_alone_makes_another_entry(some, tmp_path, computed, monkeypatch):
+    one, module = some.select([0]), sys.modules["paraspine.slices.variances"]
+    others = []
+    for rater in range(3):
+        labels = one.labels.copy()
+        labels[0, rater, 4, 4] = (labels[0, rater, 4, 4] + 1) % 3
+        others.append(replace(one, labels=labels))
+    turned = {"images": one.images.reshape(1, 1, 7, 9), "labels": one.labels.reshape(1, 3, 7, 9)}
+    more = ClassTable((*CLASSES.names, "middle"))
+    for made in (one, *others, replace(one, **turned), replace(one, classes=more)):
+        count = len(computed)
+        found = variances(made, cache=tmp_path)
+        assert len(computed) == count + 1
+        np.testing.assert_array_equal(found, variances(made, cache=tmp_path))
+        assert len(computed) == count + 1
+        np.testing.assert_array_equal(found[0], computed[-1])
+    for name, value in (("CACHE_VERSION", 99), ("version", lambda library: "0")):
+        monkeypatch.setattr(module, name, value)
+        count = len(computed)
+        variances(one, cache=tmp_path)
+        assert len(computed) == count + 1
+
+
+@pytest.mark.parametrize("damage", ["nan", "negative", "other shape", "float64"])
+def test_an_entry_that_makes_no_sense_is_computed_again(some, tmp_path, computed, damage):
+    expected = variances(some.select([0]), cache=tmp_path)
+    (entry,) = tmp_path.rglob("*.npz")
+    with np.load(entry) as old:
+        whole = old["variance"]
+    values = {"nan": np.nan * whole, "negative": whole - 1, "other shape": whole[:, 1:]}
+    np.savez(entry, variance=values.get(damage, whole.astype(float)))
+    np.testing.assert_array_equal(variances(some.select([0]), cache=tmp_path), expected)
+    assert len(computed) == 2
