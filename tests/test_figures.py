@@ -4,8 +4,6 @@ import base64
 import io
 import json
 import math
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -158,13 +156,6 @@ def test_axes_have_titles(drawn, name):
 def test_a_figure_without_source_is_refused():
     with pytest.raises(SettingsError, match="synthetic phantom"):
         figures.accuracy_retention({}, source=" ")
-
-
-def test_one_module_of_learning_curves_needs_no_other(root):
-    code = "import sys; from paraspine.figures import training_curves; print(*sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
-    own = {m for m in found.stdout.split() if m.startswith("paraspine.figures.")}
-    assert own == {"paraspine.figures.training", "paraspine.figures.style"}, found.stderr
 
 
 def test_groups_differ_in_colour_and_symbol_and_labels_hold_no_paths():
