@@ -49,4 +49,4 @@ def verdict_strip(claims: pd.DataFrame, *, source: str, title: str) -> go.Figure
         title="claim, in the paper's order", dtick=1, range=[0.5, place.max() + 0.5]
     )
     figure.update_yaxes(title="read from", categoryorder="array", categoryarray=rows[::-1])
-    return finish(figure, title=title, source=source, height=150 + 36 * len(rows))
+    return finish(figure, title=title, source=source, height=190 + 36 * len(rows))
