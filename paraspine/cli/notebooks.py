@@ -34,7 +34,7 @@ def run(
     if profile is not None:
         path = session.project_root() / "profiles" / f"{profile}.yaml"
         declared = session.declared_parameters(notebook)
-        given = {k: v for k, v in graph.load_profile(path).items() if k in declared}
+        given = {k: v for k, v in session.load_profile(path).items() if k in declared}
         given |= {"profile": profile} if "profile" in declared else {}
     given |= dict(graph.parse_assignment(text) for text in parameter or [])
     started = time.time()

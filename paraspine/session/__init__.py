@@ -6,9 +6,12 @@ inside a notebook whose upstream run is missing.
 """
 
 from paraspine.session.fingerprint import cohort_digest, fingerprint, project_root, sources
+from paraspine.session.freshness import is_fresh, staleness
 from paraspine.session.parameters import check_parameters, declared_parameters
+from paraspine.session.profile import load_profile
 from paraspine.session.runner import need, need_each, run_notebook
-from paraspine.session.session import Session, begin, is_fresh, is_generated, staleness
+from paraspine.session.session import Session, begin
+from paraspine.session.workspace import is_generated
 
 __all__ = [
     "Session",
@@ -19,6 +22,7 @@ __all__ = [
     "fingerprint",
     "is_fresh",
     "is_generated",
+    "load_profile",
     "need",
     "need_each",
     "project_root",

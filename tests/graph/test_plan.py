@@ -14,12 +14,13 @@ import yaml
 from paraspine import runs
 from paraspine.arrays import ManifestError, RunError, SettingsError
 from paraspine.evidence.plan import conditions
+from paraspine.graph.assignments import parse_assignment
 from paraspine.graph.plan import make_plan
-from paraspine.graph.profiles import load_profile, parse_assignment
 from paraspine.graph.publishing import build_book
 from paraspine.graph.summaries import summary, write_summary
 from paraspine.session.fingerprint import fingerprint
 from paraspine.session.parameters import declared_parameters
+from paraspine.session.profile import load_profile
 from paraspine.studies.label_fusion.plan import fusion_trainings
 from paraspine.studies.multitask.plan import multitask_study
 

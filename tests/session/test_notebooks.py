@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from paraspine.graph.profiles import load_profile
 from paraspine.session.parameters import declared_parameters
+from paraspine.session.profile import load_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

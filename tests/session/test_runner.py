@@ -11,9 +11,10 @@ from jupyter_client import LocalPortCache
 
 from paraspine import runs
 from paraspine.arrays import RunError, SettingsError
+from paraspine.session.freshness import staleness
 from paraspine.session.parameters import declared_parameters
 from paraspine.session.runner import need, run_notebook
-from paraspine.session.session import begin, staleness
+from paraspine.session.session import begin
 
 
 def stamp(folder):
