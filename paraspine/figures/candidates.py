@@ -40,7 +40,7 @@ def entropy_panels(
     y: str = "entropy",
     *,
     source: str,
-    group: str = "who",
+    group: str = "condition",
     estimates: Mapping[str, object] | None = None,
     estimate_name: str = "MAE",
     digits: int = 3,

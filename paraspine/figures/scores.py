@@ -27,7 +27,7 @@ def score_violins(
     *,
     source: str,
     value: str = "value",
-    group: str = "who",
+    group: str = "condition",
     marks: Mapping[str, str] | None = None,
     lower_is_better: bool = False,
     hover_columns: Sequence[str] = (*HOVER, "split"),

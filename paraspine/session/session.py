@@ -15,6 +15,7 @@ import pandas as pd
 
 from paraspine import manifest, runs
 from paraspine.arrays import RunError
+from paraspine.models.architectures import NETWORKS
 from paraspine.session.fingerprint import cohort_digest, fingerprint, project_root
 from paraspine.session.freshness import DATA_STAMP, STAMP, results_digest, staleness
 from paraspine.session.imports import import_nbformat
@@ -123,7 +124,7 @@ class Session:
         RunError
             If there is no such file.
         """
-        if not transunet or not model.endswith("transunet"):
+        if not transunet or not NETWORKS[model].pretrained:
             return None
         path = self.path(transunet)
         if not path.is_file():

@@ -84,7 +84,7 @@ def built(make, root, tmp_path_factory):
     spacer = nbformat.v4.new_markdown_cell("## Far below\n" + "\n\nword\n" * 150)
     measure = make.notebook(
         make.code("glue('r', r)", make.glued("r", "np.float64(0.59321)"), make.glued("n", "72"),
-                  make.glued("who", "'UNet & co'")),
+                  make.glued("condition", "'UNet & co'")),
         make.code("scatter", make.figure(scatter)),
         make.code("explorer", make.figure(explorer)),
         *(make.code("table", make.shown({"text/html": rows.to_html(), "text/plain": "-"}))

@@ -43,18 +43,18 @@ def equal(first, second):
 def test_each_name_is_its_method(images):
     model, other = Tiny(0), Tiny(1)
     settings = Augmentation(rotation=0.1, translation=0.1, intensity_shift=0.1, noise=0.05)
-    equal(sampling.sample("single", [model], images), sampling.single(model, images))
+    equal(sampling.sample("single", [model], images), sampling.predict(model, images))
     equal(
         sampling.sample("dropout", [lambda: model], images, samples=4, seed=3),
-        sampling.dropout(model, images, 4, seed=3),
+        sampling.predict_dropout(model, images, 4, seed=3),
     )
     equal(
         sampling.sample("tta", [model], images, samples=4, seed=3, augmentation=settings),
-        sampling.augmented(model, images, 4, augmentation=settings, seed=3),
+        sampling.predict_tta(model, images, 4, augmentation=settings, seed=3),
     )
     equal(
         sampling.sample("ensemble", [model, lambda: other], images),
-        sampling.ensemble([model, other], images),
+        sampling.predict_ensemble([model, other], images),
     )
 
 
