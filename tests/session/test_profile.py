@@ -91,6 +91,8 @@ def test_a_declared_value_cannot_be_changed_by_who_asks_for_it(chain):
     found = declared_parameters(chain.notebook("05_chapter"))
     found["training"]["epochs"] = 3
     assert declared_parameters(chain.notebook("05_chapter"))["training"] == {}
+    chain.edit("05_chapter", "size = 1", "size = 2")
+    assert declared_parameters(chain.notebook("05_chapter"))["size"] == 2
 
 
 def test_a_workspace_follows_from_profile_and_cohort(chain, tmp_path):
