@@ -398,9 +398,13 @@ def filled(folder, where, *rows):
 
 def test_a_cohort_whose_raters_share_no_image_has_no_multitask_chapter(checkout):
     rows = [f"s{i},{i},{'x,' if i % 2 else ',x'}" for i in range(6)]
-    plan = make_plan("quick", filled(checkout, "apart.csv", *rows), root=checkout)
-    assert "multitask" not in [job.name for job in plan]
-    assert any(note.startswith("One rater an image:") for note in plan.notes)
+    mine = filled(checkout, "apart.csv", *rows)
+    plan = make_plan("quick", mine, root=checkout, fusion_splits=1)
+    assert not {"multitask", "label_fusion"} & {job.name for job in plan}
+    assert [note.split(":")[0] for note in plan.notes] == [
+        "One rater", "11_truth, 12_noise, 14_phantom", "One rater an image", "One rater",
+    ]  # fmt: skip
+    assert {job.parameters["fusion"] for job in plan if job.notebook == "03_train"} == {"majority"}
     plan = make_plan("quick", filled(checkout, "both.csv", *rows, "s7,7,x,x"), root=checkout)
     assert "multitask" in [job.name for job in plan]
     assert plan.notes == (LEFT_OUT,)
@@ -411,6 +415,7 @@ def test_too_few_subjects_for_both_splits(checkout):
     plan = make_plan("quick", filled(checkout, "two.csv", *rows), root=checkout, split_by="slice")
     jobs = {job.name: job for job in plan}
     assert jobs["multitask"].parameters["leak_models"] == []
+    assert not [name for name in jobs if "by-slice" in name]
     assert plan.notes[1].startswith("2 of the 3 subjects that a split by subject takes")
 
 
