@@ -1,26 +1,16 @@
-"""Which cohort a manifest holds, and the workspace below ``runs/`` that its book gets."""
+"""What a plan depends on of a manifest and its sidecar."""
 
 from __future__ import annotations
 
 import csv
 import json
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from paraspine.arrays import ManifestError, SettingsError
+from paraspine.evidence.plan import CohortInfo
+from paraspine.session.workspace import cohort_name, read_sidecar
 
-__all__ = ["workspace_name", "slug", "refuse_taken", "Header", "read_header"]
-
-
-def workspace_name(profile: str, cohort: str) -> str:
-    """Folder of a cohort's runs: the profile's name with the cohort's, fit for a file system."""
-    return f"{profile}-{slug(cohort)}"
-
-
-def slug(text: str) -> str:
-    """Words fit for a file's name: lower case, hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "cohort"
+__all__ = ["read_cohort_info", "refuse_taken"]
 
 
 def refuse_taken(root: Path, workspace: str, manifest: str, cohort: str) -> None:
@@ -38,38 +28,7 @@ def refuse_taken(root: Path, workspace: str, manifest: str, cohort: str) -> None
         )
 
 
-@dataclass(frozen=True)
-class Header:
-    """What a manifest and its sidecar say of a cohort before anything is checked.
-
-    Attributes
-    ----------
-    name : str
-        What the cohort is called.
-    raters : tuple of str
-        Names, in the order of the columns.
-    raters_of_an_image : int
-        Most raters of one image; the number of raters where the manifest has no row.
-    subjects : int
-        Different subjects; 0 where the manifest has no row.
-    centers : tuple of str
-        The centre of each image; empty without such a column.
-    own : dict
-        The cohort's own parameters.
-    simulated : bool
-        Whether it is one of slices that the phantom draws.
-    """
-
-    name: str
-    raters: tuple[str, ...]
-    raters_of_an_image: int
-    subjects: int
-    centers: tuple[str, ...]
-    own: dict
-    simulated: bool
-
-
-def read_header(path: Path) -> Header:
+def read_cohort_info(path: Path) -> CohortInfo:
     """Read what a plan depends on of a manifest and its sidecar.
 
     Raises
@@ -98,9 +57,9 @@ def read_header(path: Path) -> Header:
         raise ManifestError(f"{path}: cannot be read as a manifest ({error}).") from error
     columns = [c for c in header if c.startswith("rater_")]
     counts = [sum(bool(row[c].strip()) for c in columns) for row in rows]
-    block = _sidecar(path.with_suffix(".json"))
-    return Header(
-        name=str(block.get("name", "")) or path.parent.name,
+    block = read_sidecar(path)
+    return CohortInfo(
+        name=cohort_name(path),
         raters=tuple(c.removeprefix("rater_") for c in columns),
         raters_of_an_image=max(counts, default=len(columns)),
         subjects=len({row.get("subject", "") for row in rows}),
@@ -108,15 +67,6 @@ def read_header(path: Path) -> Header:
         own=block.get("parameters", {}),
         simulated=_draws_slices(block.get("generator")),
     )
-
-
-def _sidecar(path: Path) -> dict:
-    """The sidecar's block; empty where it is none: `paraspine check` reports what is wrong."""
-    try:
-        block = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return block | {"parameters": dict(block.get("parameters", {}))}
-    except (ValueError, AttributeError, TypeError):
-        return {}
 
 
 def _draws_slices(generator) -> bool:
