@@ -14,7 +14,7 @@ from paraspine.evidence.judge import claims_summary, judge
 from paraspine.statistics import sums
 from paraspine.studies.label_fusion.calibration import errors_by_split, over_splits, region_rows
 from paraspine.studies.label_fusion.frames import CONVENTIONAL, ENSEMBLE, SOFTSEG, by_image
-from paraspine.studies.label_fusion.tables import PAPER, PRINTED
+from paraspine.studies.label_fusion.tables import PAPER, PRINTED, reference_of
 
 #: Dice that SoftSeg may lose and still segment as well (1 percentage point), and the share of the
 #: ensemble's error by which two candidates may differ and still be alike. Both are chosen here.
@@ -76,7 +76,7 @@ LIKE = Claim(
 CLAIMS = (VARIABILITY, CALIBRATED, SEGMENTS, OVER, UNDER, TOO_LOW, TOO_HIGH, LOWEST, LIKE)
 #: Factor and unit of each quantity for showing, and digits.
 UNITS = {
-    "entropy_error_total": (1e-3, "nats × voxels × 10³", 3),
+    "entropy_error_total": (1.0, "nats × voxels", 1),
     "brier": (1e4, "× 10⁻⁴", 2),
     "dice": (1e2, "percentage points", 2),
     "ece": (1e2, "percentage points", 2),
@@ -183,12 +183,40 @@ def _printed(table: str, metric: str, one: str, other: str) -> float:
     return float(means[PRINTED[one]] - means[PRINTED[other]])
 
 
-def shown_claims(table: pd.DataFrame) -> pd.DataFrame:
-    """The claims in the units that they are shown in: numbers scaled, with a column ``unit``."""
-    factors = table["quantity"].map(lambda quantity: UNITS[quantity][0])
-    names = ["printed", "value", "low", "high", "without_low", "without_high"]
-    units = table["quantity"].map(lambda quantity: UNITS[quantity][1])
-    return table.assign(**{n: factors * table[n] for n in names}, unit=units)
+def framework_difference(frame: pd.DataFrame, measure: str) -> tuple:
+    """SoftSeg minus conventional over images, influence of each subject, and how many there are."""
+    table = by_image(frame, measure, reference_of(measure))
+    soft, plain = (table[[w.label for w in group]].mean(axis=1, skipna=False)
+                   for group in (SOFTSEG, CONVENTIONAL))  # fmt: skip
+    known = (soft - plain).dropna()
+    subjects = known.index.get_level_values("subject").to_numpy()
+    found = statistics.mean_interval(known.to_numpy(), subjects)
+    return found, influence.mean(known.to_numpy(), subjects), len(set(subjects))
+
+
+def entropy_ratios(frame: pd.DataFrame) -> pd.DataFrame:
+    """Predictive entropy as a multiple of the raters', by framework, and the mean absolute error.
+
+    Images with one rater have no entropy of raters and are left out.
+    """
+    entropy, raters = by_image(frame, "entropy"), by_image(frame, "gt_entropy")
+    error = by_image(frame, "entropy_error")
+    subjects = entropy.index.get_level_values("subject").to_numpy()
+    draws, lines = statistics.cluster_weights(subjects), []
+    for candidates in (CONVENTIONAL, SOFTSEG):
+        names = [who.label for who in candidates]
+        top, bottom = (t[names].mean(axis=1).to_numpy() for t in (entropy, raters))
+        ratio = statistics.sums.estimate(statistics.sums.ratio(draws, top, bottom))
+        lines.append(
+            {
+                "framework": candidates[0].framework,
+                "ratio": ratio.value,
+                "ratio_low": ratio.low,
+                "ratio_high": ratio.high,
+                "error": float(error[names].mean(axis=1).mean()),
+            }
+        )
+    return pd.DataFrame(lines)
 
 
 def fusion_claims_sentence(table: pd.DataFrame, source: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from paraspine import fusion, metrics, published, statistics
-from paraspine.evidence import influence
 from paraspine.evidence.printed import digits_of, unit_words, with_sd
 from paraspine.studies.label_fusion.frames import (
     CONVENTIONAL,
@@ -31,15 +31,26 @@ PRINTED = {
     who.label: f"{who.framework} {name}"
     for who, name in zip(CONVENTIONAL + SOFTSEG, ("STAPLE", "average", "random") * 2, strict=True)
 } | {ENSEMBLE.label: "loss ensemble (one model per rater)"}
-#: Measure to the paper's word, its factor and unit here, as the paper names that, and digits.
+
+
+class Shown(NamedTuple):
+    """A measure in the tables: the paper's word, our head, factor, unit as the paper's, digits."""
+
+    metric: str
+    head: str
+    factor: float
+    unit: str
+    digits: int
+
+
 SHOWN = {
-    "brier": ("Brier score", 1e4, "1e-4", 2),
-    "entropy_error_total": ("entropy MAE", 1e-3, "1e3", 3),
-    "dice": ("Dice", 100.0, "%", 1),
-    "precision": ("precision", 100.0, "%", 1),
-    "recall": ("recall", 100.0, "%", 1),
-    "absolute_volume_difference": ("AVD", 100.0, "%", 1),
-    "relative_volume_difference": ("RVD", 100.0, "%", 1),
+    "brier": Shown("Brier score", "Brier score, × 10⁻⁴", 1e4, "1e-4", 2),
+    "entropy_error_total": Shown("entropy MAE", "entropy MAE, nats × voxels", 1.0, "", 1),
+    "dice": Shown("Dice", "Dice, %", 100.0, "%", 1),
+    "precision": Shown("precision", "precision, %", 100.0, "%", 1),
+    "recall": Shown("recall", "recall, %", 100.0, "%", 1),
+    "absolute_volume_difference": Shown("AVD", "AVD, %", 100.0, "%", 1),
+    "relative_volume_difference": Shown("RVD", "RVD, %", 100.0, "%", 1),
 }
 #: Measures of the tests against the baseline, in words.
 TESTED = {
@@ -80,24 +91,24 @@ def paper_table(
     ``measure`` (with unit), the candidate's columns, ``mean``, ``low``, ``high`` (over images,
     splits and structures) and a column for each published structure.
     """
-    word, factor, unit, _ = SHOWN[measure]
+    shown = SHOWN[measure]
     own = frame[frame["class"] != "background"]
     own = own[(own["measure"] == measure) & own["reference"].isin(["", "STAPLE"])]
-    own = own.assign(value=factor * own["value"])
+    own = own.assign(value=shown.factor * own["value"])
     lines = statistics.mean_table(own, by=["framework", "target", "condition"])
     printed = published.table(PAPER)
-    printed = printed[printed["table"].isin(list(tables)) & (printed["metric"] == word)]
+    printed = printed[printed["table"].isin(list(tables)) & (printed["metric"] == shown.metric)]
     digits = digits_of(printed["value"])
     for target, rows in printed.groupby("target", sort=False):
         theirs = rows.set_index("condition")
         other = rows["unit"].iloc[0]
-        lines[f"{target}{'' if other == unit else unit_words(other)}"] = [
+        lines[f"{target}{'' if other == shown.unit else unit_words(other)}"] = [
             with_sd(theirs.loc[PRINTED[who], "value"], theirs.loc[PRINTED[who], "sd"], digits)
             if PRINTED[who] in theirs.index
             else "–"
             for who in lines["condition"]
         ]
-    return lines.assign(measure=f"{word}{unit_words(unit)}")
+    return lines.assign(measure=shown.head)
 
 
 def published_errors(near: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
@@ -111,42 +122,6 @@ def published_errors(near: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
         for region, table in (("near", near), ("all", every)):
             line[region] = 100 * table.loc[table["condition"].isin(names), "mean"].mean()
         lines.append(line | rows.loc[framework, "value"].to_dict())
-    return pd.DataFrame(lines)
-
-
-def framework_difference(frame: pd.DataFrame, measure: str) -> tuple:
-    """SoftSeg minus conventional over images, influence of each subject, and how many there are."""
-    table = by_image(frame, measure, reference_of(measure))
-    soft, plain = (table[[w.label for w in group]].mean(axis=1, skipna=False)
-                   for group in (SOFTSEG, CONVENTIONAL))  # fmt: skip
-    known = (soft - plain).dropna()
-    subjects = known.index.get_level_values("subject").to_numpy()
-    found = statistics.mean_interval(known.to_numpy(), subjects)
-    return found, influence.mean(known.to_numpy(), subjects), len(set(subjects))
-
-
-def entropy_ratios(frame: pd.DataFrame) -> pd.DataFrame:
-    """Predictive entropy as a multiple of the raters', by framework, and the mean absolute error.
-
-    Images with one rater have no entropy of raters and are left out.
-    """
-    entropy, raters = by_image(frame, "entropy"), by_image(frame, "gt_entropy")
-    error = by_image(frame, "entropy_error")
-    subjects = entropy.index.get_level_values("subject").to_numpy()
-    draws, lines = statistics.cluster_weights(subjects), []
-    for candidates in (CONVENTIONAL, SOFTSEG):
-        names = [who.label for who in candidates]
-        top, bottom = (t[names].mean(axis=1).to_numpy() for t in (entropy, raters))
-        ratio = statistics.sums.estimate(statistics.sums.ratio(draws, top, bottom))
-        lines.append(
-            {
-                "framework": candidates[0].framework,
-                "ratio": ratio.value,
-                "ratio_low": ratio.low,
-                "ratio_high": ratio.high,
-                "error": float(error[names].mean(axis=1).mean()),
-            }
-        )
     return pd.DataFrame(lines)
 
 

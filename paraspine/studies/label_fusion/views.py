@@ -12,7 +12,7 @@ from paraspine.evidence import show
 from paraspine.evidence.judge import claims_summary
 from paraspine.evidence.views import name_of
 from paraspine.figures import View
-from paraspine.studies.label_fusion.claims import UNITS, shown_claims
+from paraspine.studies.label_fusion.claims import UNITS
 from paraspine.studies.label_fusion.frames import (
     CONVENTIONAL,
     ENSEMBLE,
@@ -90,7 +90,7 @@ def paper_view(
         printed = _printed_columns(table)
         names = {"mean": measure, "low": f"{measure}_low", "high": f"{measure}_high"}
         names |= {name: f"{measure} {name}" for name in printed}
-        values[table["measure"].iloc[0]] = show.interval(measure, SHOWN[measure][3])
+        values[table["measure"].iloc[0]] = show.interval(measure, SHOWN[measure].digits)
         values |= {f"{name}, published": show.words(f"{measure} {name}") for name in printed}
         own = table.rename(columns=names)[["condition", *names.values()]]
         whole = own if whole is None else whole.merge(own, on="condition")
@@ -101,7 +101,7 @@ def paper_rows(frame: pd.DataFrame, measures: Sequence[str], caption: str, sourc
     """Measures below each other, one row a measure and candidate; folded."""
     tables = [paper_table(frame, measure) for measure in measures]
     printed = _printed_columns(tables[0])
-    values = {"this run": show.interval("mean", SHOWN[measures[0]][3])}
+    values = {"this run": show.interval("mean", SHOWN[measures[0]].digits)}
     values |= {f"{name}, published": show.words(name) for name in printed}
     whole = pd.concat(tables, ignore_index=True).rename(columns={"measure": "of"})
     return show.table(
@@ -118,9 +118,9 @@ def _printed_columns(table: pd.DataFrame) -> list[str]:
 
 def tests_view(tests: pd.DataFrame, caption: str, source: str):
     """Direction of each difference to the baseline, twice where it holds by subject too."""
-    arrow = np.where(tests["mean"] > 0, "↑", "↓")
+    arrow = np.where(tests["effect"] > 0, "↑", "↓")
     image, subject = tests["p_holm"] < 0.05, tests["p_holm_subject"] < 0.05
-    cells = np.where(image & subject, arrow + arrow, np.where(image, arrow, "·"))
+    cells = np.where(image & subject, np.char.add(arrow, arrow), np.where(image, arrow, "·"))
     frame = tests.assign(cell=cells, measure=tests["measure"].map(TESTED))
     return show.table(
         frame, "measure", show.words("cell"), "condition", caption=caption, source=source
@@ -147,42 +147,33 @@ def claims_view(claims: pd.DataFrame, caption: str, source: str):
 
 def places_view(claims: pd.DataFrame, caption: str, source: str):
     """One row a claim and place: published and own difference, leaving one out, verdict; folded."""
-    shown = shown_claims(claims)
-    frame = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "claim": f"{row.claim} ({row.statistic}, {row.unit})",
-                    "where": row.where,
-                    "paper": show.number("printed", UNITS[row.quantity][2]).text(row._asdict())
-                    if not np.isnan(row.printed)
-                    else "not printed",
-                    "found": show.interval("value", UNITS[row.quantity][2]).text(row._asdict()),
-                    "left": _range(row),
-                    "verdict": f"{row.verdict}, {row.why}" if row.why else row.verdict,
-                },
-                index=[0],
-            )
-            for row in shown.itertuples()
-        ],
-        ignore_index=True,
-    )
+    lines = []
+    for row in claims.to_dict("records"):
+        factor, unit, digits = UNITS[row["quantity"]]
+        printed, low, high = (
+            show.number(name, digits, factor).text(row)
+            for name in ("printed", "without_low", "without_high")
+        )
+        lines.append(
+            {
+                "claim": f"{row['claim']} ({row['statistic']}, {unit})",
+                "where": row["where"],
+                "paper": "not printed" if np.isnan(row["printed"]) else printed,
+                "found": show.interval("value", digits, factor).text(row),
+                "left": "–" if np.isnan(row["without_low"]) else f"{low} to {high}",
+                "verdict": ", ".join(filter(None, (row["verdict"], row["why"]))),
+            }
+        )
     values = {
         "in the paper": show.words("paper"),
         "this run": show.words("found"),
         "leaving one subject out": show.words("left"),
         "verdict": show.words("verdict"),
     }
+    frame = pd.DataFrame(lines)
     return show.table(
         frame, ["claim", "where"], values, caption=caption, source=source, folded=True
     )
-
-
-def _range(row) -> str:
-    digits = UNITS[row.quantity][2]
-    if np.isnan(row.without_low):
-        return "–"
-    return f"{row.without_low:.{digits}f} to {row.without_high:.{digits}f}"
 
 
 def errors_view(errors: pd.DataFrame, caption: str, source: str):

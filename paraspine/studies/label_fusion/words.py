@@ -11,13 +11,9 @@ from paraspine import text
 from paraspine.evidence.judge import claims_summary, judge
 from paraspine.evidence.show import estimate
 from paraspine.statistics import Estimate
+from paraspine.studies.label_fusion.claims import entropy_ratios, framework_difference
 from paraspine.studies.label_fusion.frames import CONVENTIONAL, SOFTSEG, Repetition
-from paraspine.studies.label_fusion.tables import (
-    FAVOUR,
-    NEEDED,
-    entropy_ratios,
-    framework_difference,
-)
+from paraspine.studies.label_fusion.tables import FAVOUR, NEEDED
 
 NO_DISAGREEMENT = (
     "**Left out: one rater only.** No test image has two raters, so their disagreement is unknown."
@@ -33,10 +29,12 @@ def setup_sentence(repeated: Iterable[Repetition], thresholds: Mapping) -> str:
         f"{text.count(one.test.table['subject'].nunique(), 'subject')}"
         for one in repeated
     ]
+    settings = repeated[0].parameters
     sentence = (
         f"{text.count(len(repeated[0].networks), 'candidate')}, "
         f"{text.count(networks, 'training')}, {text.count(len(repeated[0].test.raters), 'rater')}: "
-        f"{'; '.join(parts)}."
+        f"{'; '.join(parts)}. Trained for at most {text.count(settings['epochs'], 'epoch')} on "
+        f"images of up to {settings['max_size']} pixels a side."
     )
     if not thresholds:
         return sentence
@@ -108,14 +106,21 @@ def calibration_sentence(near: pd.DataFrame) -> str:
         f"with {name}"
         for name, group in (("SoftSeg", SOFTSEG), ("conventional training", CONVENTIONAL))
     ]
-    over, under = (known["gap_low"] > 0).sum(), (known["gap_high"] < 0).sum()
-    told = [f"over-confident are {over}", f"under-confident {under}"]
-    rest = len(known) - over - under
-    told += [f"for {rest} the interval includes 0"] if rest else []
-    return (
-        f"Near the structures the calibration error is {' and '.join(words)}. Of "
-        f"{text.count(len(known), 'candidate')}, {', '.join(told)}."
-    )
+    over, under = int((known["gap_low"] > 0).sum()), int((known["gap_high"] < 0).sum())
+    groups = {"over-confident": over, "under-confident": under}
+    told = _counted(groups, len(known), "candidate", "whether the rest are the interval can't tell")
+    return f"Near the structures the calibration error is {' and '.join(words)}. {told}."
+
+
+def _counted(groups: Mapping[str, int], total: int, noun: str, rest: str) -> str:
+    """Number of things in each group, and what is said of the rest."""
+    found = [(how, number) for how, number in groups.items() if number]
+    if len(found) == 1 and found[0][1] == total > 1:
+        return f"All {text.count(total, noun)} are {found[0][0]}"
+    told = [f"{number} {'is' if number == 1 else 'are'} {how}" for how, number in found]
+    if sum(groups.values()) < total:
+        told.append(rest)
+    return f"Of {text.count(total, noun)} {text.listing(told)}"
 
 
 def _span(values: pd.Series, digits: int) -> str:
@@ -157,18 +162,15 @@ def left_out_sentence(
             f"**Left out: at most {text.count(most, 'rater')} rated the same image.** It takes "
             f"{NEEDED}: one to leave out and two to make the reference for rater and network."
         )
-    closer, further = (known["low"] > 0).sum(), (known["high"] < 0).sum()
-    total, rest = len(known), len(known) - closer - further
-    groups = {"closer": closer, "further away": further}
-    told = [
-        f"{count} {'is' if count == 1 else 'are'} {how}" for how, count in groups.items() if count
-    ]
-    told += [f"for {rest} the data can't tell"] if rest else []
-    apart = by_rater["high"] < 0
+    groups = {
+        "closer to the other raters than the left-out rater": int((known["low"] > 0).sum()),
+        "further from the other raters than the left-out rater": int((known["high"] < 0).sum()),
+    }
+    told = _counted(groups, len(known), "candidate", "of the rest the data can't tell")
+    apart = int((by_rater["high"] < 0).sum())
     return (
-        f"Of {text.count(total, 'candidate')}, {text.listing(told)} than the left-out rater: Dice "
-        f"{_span(known['value'], 2)} against {_span(known['value_left_out'], 2)}. Rater by rater, "
-        f"the candidate is further away in {apart.sum()} of "
+        f"{told}: Dice {_span(known['value'], 2)} against {_span(known['value_left_out'], 2)}. "
+        f"Rater by rater, the candidate is further away in {apart} of "
         f"{text.count(len(by_rater), 'comparison')}."
     )
 
@@ -185,8 +187,8 @@ def scaling_sentence(table: pd.DataFrame) -> str:
         f"A temperature of {_span(scaled['temperature'], 1)} {how} the conventional networks' "
         f"calibration error near the structures: {text.number(before, 1)} % before, "
         f"{text.number(after, 1)} % after, {text.number(rival, 1)} % with SoftSeg. The scaled "
-        f"Brier score is lower than SoftSeg's for {better} of {len(scaled)} ways of fusing and "
-        f"higher for {worse}."
+        f"Brier score is lower than SoftSeg's for {better} of {len(scaled)} ways of fusing "
+        f"and higher for {worse or 'none'}."
     )
 
 
@@ -200,16 +202,17 @@ def distance_sentence(frame: pd.DataFrame) -> str:
         found, left, _ = framework_difference(frame, measure)
         if np.isnan(found.value):
             return NO_DISAGREEMENT
-        closer, further = "closer to the raters'", "further from the raters'"
+        closer, further = "closer to the raters", "further from the raters"
         phrase = text.verdict(
             found,
             above=further if lower else closer,
             below=closer if lower else further,
             unclear="not told apart",
         )
-        words.append(f"by {name} {phrase} ({found:.3f}{_left(left, 1, 3)})")
+        words.append(f"{phrase} by {name} (difference {found:.3f}{_left(left, 1, 3)})")
     return (
-        f"SoftSeg's segmentations, compared with conventional training, are {' and '.join(words)}."
+        "Compared with those of conventional training, SoftSeg's drawn segmentations are "
+        f"{' and '.join(words)}."
     )
 
 
@@ -223,12 +226,12 @@ def claims_headline(table: pd.DataFrame) -> str:
     """Number of claims with each verdict, in one phrase."""
     verdicts = claims_summary(table)["verdict"]
     counts = [(int((verdicts == v).sum()), v) for v in ORDER]
-    told = [f"{count} {verdict}" for count, verdict in counts if count]
-    return f"of {text.count(len(verdicts), 'claim')}, {text.listing(told)}"
+    told = text.listing(f"{count} {verdict}" for count, verdict in counts if count)
+    return f"{told}, of {len(verdicts)}"
 
 
 def found_sentences(frame: pd.DataFrame, near: pd.DataFrame, claims: pd.DataFrame) -> str:
-    """What was found, as a list: entropy, calibration, segmentation, claims."""
+    """What was found, as a list: the answer, segmentation, claims."""
     found, left, _ = framework_difference(frame, "dice")
     dice = text.verdict(
         found,
@@ -236,14 +239,12 @@ def found_sentences(frame: pd.DataFrame, near: pd.DataFrame, claims: pd.DataFram
         below="SoftSeg's Dice is lower",
         unclear="Dice of SoftSeg and conventional training can't be told apart",
     )
-    headline = claims_headline(claims)
     return "\n".join(
         f"- {item}"
         for item in (
-            entropy_sentence(frame),
-            calibration_sentence(near),
+            answer_sentence(frame, near),
             f"{dice}: difference {_scaled(found, 100):.1f} percentage points{_left(left, 100, 1)}.",
-            f"{headline[0].upper()}{headline[1:]}.",
+            f"Of the paper's claims: {claims_headline(claims)}.",
         )
     )
 
