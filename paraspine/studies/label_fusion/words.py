@@ -194,25 +194,26 @@ def scaling_sentence(table: pd.DataFrame) -> str:
 
 def distance_sentence(frame: pd.DataFrame) -> str:
     """Distance of sampled segmentations to the raters': SoftSeg against conventional training."""
-    words = []
+    found = {}
     for measure, name, lower in (
         ("energy_distance", "generalised energy distance", True),
         ("matched_iou", "matched IoU", False),
     ):
-        found, left, _ = framework_difference(frame, measure)
-        if np.isnan(found.value):
+        difference, left, _ = framework_difference(frame, measure)
+        if np.isnan(difference.value):
             return NO_DISAGREEMENT
         closer, further = "closer to the raters", "further from the raters"
         phrase = text.verdict(
-            found,
+            difference,
             above=further if lower else closer,
             below=closer if lower else further,
             unclear="not told apart",
         )
-        words.append(f"{phrase} by {name} (difference {found:.3f}{_left(left, 1, 3)})")
+        words = f"by {name} (difference {difference:.3f brackets}{_left(left, 1, 3)})"
+        found.setdefault(phrase, []).append(words)
+    told = text.listing(f"{phrase} {text.listing(words)}" for phrase, words in found.items())
     return (
-        "Compared with those of conventional training, SoftSeg's drawn segmentations are "
-        f"{' and '.join(words)}."
+        f"Compared with those of conventional training, SoftSeg's drawn segmentations are {told}."
     )
 
 
