@@ -20,7 +20,7 @@ def estimate(value, low, high):
 def scores():
     means = dict(zip(NAMES, (0.0, 2.0, -1.0), strict=True))
     parts = [
-        pd.DataFrame({"who": w, "subject": list("abcd"), "value": [m - 1, m, m + 1, np.nan]})
+        pd.DataFrame({"condition": w, "subject": list("abcd"), "value": [m - 1, m, m + 1, np.nan]})
         for w, m in means.items()
     ]
     return pd.concat(parts, ignore_index=True)
@@ -92,7 +92,7 @@ def test_losses_without_validation():
 def test_entropy_panels_share_one_scale():
     frame = pd.DataFrame(
         {
-            "who": ["a", "a", "b", "b"],
+            "condition": ["a", "a", "b", "b"],
             "gt_entropy": [0.1, 0.2, 0.1, np.nan],
             "entropy": [0.05, 0.1, 0.4, 0.2],
         }

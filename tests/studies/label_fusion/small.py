@@ -38,16 +38,17 @@ def trained(splits=2, raters="abc", centers=("",)):
 
 
 def make(tools, *, classes=3, raters=3, images=8, splits=2, seed=1):
-    """Rater a draws the truth, the others guess 4 of 10 pixels of the left half, each others."""
+    """Rater a draws the truth, the others err in 4 of 10 pixels of the left half, each others."""
     rng = np.random.default_rng(seed)
     truth = np.zeros((images, 16, 32), np.uint8)
     for n in range(images):
         for c in range(1, classes):
-            row = rng.integers(1, 8)
-            truth[n, row : row + 5 + c, 7 * c - 6 : 7 * c] = c
+            row = rng.integers(1, 4)
+            truth[n, row : row + 9 + c, 7 * c - 6 : 7 * c] = c
     wrong = rng.random((images, raters, 16, 32)) < 0.4
     wrong[:, 0], wrong[..., 16:] = False, False
-    labels = np.where(wrong, rng.integers(0, classes, wrong.shape), truth[:, None])
+    other = (truth[:, None] + rng.integers(1, classes, wrong.shape)) % classes
+    labels = np.where(wrong, other, truth[:, None])
     data = tools.data(labels, classes=classes, subject=[f"p{n // 2}" for n in range(images)])
     half = np.arange(images) % 4 < 2
     repeated, predictions = [], {}
@@ -62,7 +63,7 @@ def make(tools, *, classes=3, raters=3, images=8, splits=2, seed=1):
                     [fusion.soft_labels(own, classes)
                      for own in frames.rated_labels(getattr(one, side))]
                 )  # fmt: skip
-                scores = factor * SHARP[who] * (soft + 0.15 * rng.standard_normal(soft.shape))
+                scores = factor * SHARP[who] * (soft + 0.3 * rng.standard_normal(soft.shape))
                 values = np.exp(scores)
                 made[side] = (values / values.sum(1, keepdims=True)).astype(np.float32)
             drawn = np.stack([made["test"].argmax(1)] * 2, axis=1).astype(np.uint8)
@@ -71,7 +72,7 @@ def make(tools, *, classes=3, raters=3, images=8, splits=2, seed=1):
 
 
 def tidy(values, measure="dice", reference="STAPLE", structure="MF", per=1):
-    """Rows of one measure from a mapping of candidate to values by image, `per` images a subject."""
+    """Rows of one measure from candidates' values by image, `per` images a subject."""
     return pd.concat(
         [
             pd.DataFrame(

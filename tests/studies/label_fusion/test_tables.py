@@ -189,7 +189,7 @@ def test_left_out_raters_and_candidates_meet_the_same_reference(made):
     assert table.loc[A.label, "mean"] == pytest.approx(mean[A.label] - mean[tables.LEFT_OUT])
     assert set(table["n"]) == {8 * 3 * 2}  # images of both splits, raters, structures
     each = tables.left_out_table(frame, ["rater"])
-    assert each.groupby("rater")["n"].unique().map(list).to_dict() == dict.fromkeys("abc", [16])
+    assert each.groupby("rater")["n"].unique().map(list).tolist() == [[16]] * 3
 
 
 def test_left_out_takes_three_raters(tools):
@@ -215,7 +215,9 @@ def test_the_published_values_stand_beside_this_run(made):
     row = brier.loc[BASE.label]
     assert row["SCGM grey matter"] == "1.05 ± 0.04"
     assert row["MS lesions"] == "7.78 ± 5.84"
-    assert row["mean"] == pytest.approx(1e4 * frames.by_image(made.frame, "brier")[BASE.label].mean())
+    assert row["mean"] == pytest.approx(
+        1e4 * frames.by_image(made.frame, "brier")[BASE.label].mean()
+    )
     assert row["low"] < row["mean"] < row["high"]
     assert brier.loc[frames.ENSEMBLE.label, "MS lesions"] == "–"
     entropy = tables.paper_table(made.frame, "entropy_error_total").set_index("condition")
