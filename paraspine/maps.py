@@ -15,7 +15,6 @@ from .arrays import ShapeError, check_probabilities, check_same_shape
 __all__ = [
     "entropy",
     "expected_entropy",
-    "mean_probabilities",
     "mutual_information",
     "mutual_information_from_moments",
 ]
@@ -46,27 +45,6 @@ def entropy(probabilities, axis: int = 0) -> np.ndarray:
         If there is no such axis, or values are no probabilities.
     """
     return _entropy(check_probabilities(probabilities, axis), axis)
-
-
-def mean_probabilities(samples) -> np.ndarray:
-    """Mean over the samples that saw a voxel.
-
-    Parameters
-    ----------
-    samples : array-like of float, (T, C, *spatial)
-        Probabilities; NaN where a sample did not see the voxel.
-
-    Returns
-    -------
-    numpy.ndarray of float64, (C, *spatial)
-        NaN where no sample saw the voxel.
-
-    Raises
-    ------
-    ShapeError, ProbabilityError
-        If the array is no stack of probabilities.
-    """
-    return _mean_seen(_check_samples(samples))
 
 
 def expected_entropy(samples) -> np.ndarray:

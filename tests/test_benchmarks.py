@@ -343,7 +343,6 @@ def test_a_case_whose_process_is_killed_is_named():
 
 
 def test_fast_cases_at_small_size(tmp_path):
-    pytest.importorskip("torchmetrics")
     names = "gt-entropy|staple|^ece"
     found = CliRunner().invoke(
         command.app, ["--quick", "--repeats", "2", "--only", names, "--output", str(tmp_path)]
@@ -397,7 +396,6 @@ def test_material_is_what_the_sizes_say(tmp_path):
 
 
 def test_augmentation_and_tta_agree_with_monai_and_would_notice(monkeypatch):
-    pytest.importorskip("monai")
     import torch
 
     from benchmarks import augmentation
@@ -442,7 +440,6 @@ def test_plain_network_has_the_librarys_layers_only(name):
 
 
 def test_plain_loop_loses_what_ours_does_and_would_notice(tmp_path):
-    pytest.importorskip("monai")
     from benchmarks import training
     from paraspine.training import Settings
 

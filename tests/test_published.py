@@ -75,7 +75,10 @@ def test_unknown_names_are_refused():
 
 
 def test_broken_rows_are_all_reported():
-    assert parse(raw())["plain"].tolist() == [0.01]
+    for unit in SCALES:  # a power of ten, or one of these
+        one = {"": 1, "mm2": 1, "patients": 1, "%": 0.01}.get(unit) or float(unit)
+        row = parse(raw(unit=unit, value="<3", sd="2")).iloc[0]
+        assert (row["plain"], row["plain_sd"]) == pytest.approx((3 * one, 2 * one))
     broken = pd.concat(
         [raw(), raw(), raw(target="a", value="about 3"), raw(target="b", unit="kg", sd="-1")],
         ignore_index=True,

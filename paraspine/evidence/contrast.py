@@ -22,6 +22,7 @@ from paraspine import metrics, statistics
 from paraspine.arrays import SettingsError
 from paraspine.evidence.conditions import CONDITION, join, method_labels
 from paraspine.frames import error_detectors
+from paraspine.statistics import sums
 
 __all__ = [
     "QUANTITIES",
@@ -317,29 +318,24 @@ def _of_runs(
         undefined = np.full(1 + found.resamples, np.nan)
         return [dict.fromkeys(term, undefined) for term in paired]
     subjects = table.index.get_level_values("subject").to_numpy()
-    count, mean, spread = _moments(table.to_numpy(), subjects, found.resamples)
+    drawn = sums.moments(statistics.cluster_weights(subjects, found.resamples), table.to_numpy())
     place = {column: i for i, column in enumerate(columns)}
 
     def of(pair: tuple) -> np.ndarray:
         if quantity in BY_CLASS or quantity == "entropy":
-            return mean[:, place[quantity.removesuffix("_sd"), pair[0]]]
+            return drawn.mean[:, place[quantity.removesuffix("_sd"), pair[0]]]
         entropies = [place["entropy", run] for run in pair]
         if quantity == "entropy_sd":
-            return np.sqrt(np.maximum(spread[:, entropies[0], entropies[0]], 0))
-        chosen = [place["gt_entropy", pair[0]], *entropies]
-        part = spread[:, chosen][:, :, chosen]
-        if quantity == "correlation":
-            return _correlation(part, 0, 1, count)
-        return _share(part, count, quantity)
+            return np.sqrt(drawn.covariance[:, entropies[0], entropies[0]])
+        own = drawn.columns(place["gt_entropy", pair[0]], *entropies)
+        return sums.correlation(own) if quantity == "correlation" else _share(own, quantity)
 
     return [{pair: of(pair) for pair in term} for term in paired]
 
 
 def estimate_of(values: np.ndarray) -> statistics.Estimate:
     """Estimate of what `contrast` has drawn."""
-    if np.isnan(values[0]):
-        return statistics.Estimate(float("nan"))
-    return statistics.Estimate(float(values[0]), *statistics.percentile_interval(values[1:]))
+    return sums.estimate(values)
 
 
 def _pairs(found: Evidence, term: Sequence[Cell]) -> list[tuple]:
@@ -354,59 +350,16 @@ def _pairs(found: Evidence, term: Sequence[Cell]) -> list[tuple]:
     return [pair for pair in every if len({run[2] for run in pair}) == 1] or every
 
 
-def _moments(values: np.ndarray, subjects: np.ndarray, resamples: int):
-    """Count ``(B,)``, means ``(B, K)`` and covariances ``(B, K, K)``; first from all, then drawn.
-
-    One subject alone has no resamples: those are NaN.
-    """
-    draws = statistics.cluster_weights(subjects, resamples)
-    groups = len(draws.labels)
-    centre = values.mean(axis=0)
-    scale = np.abs(values - centre).max(axis=0)
-    level = np.abs(values).max(axis=0)
-    scale = np.where(scale > 1e-13 * level, scale, np.inf)  # constant but for rounding
-    z = np.column_stack([np.ones(len(values)), (values - centre) / scale])
-    sums = np.zeros((groups, z.shape[1], z.shape[1]))
-    np.add.at(sums, draws.codes, z[:, :, None] * z[:, None, :])
-    weights = np.vstack([np.ones((1, groups)), draws.weights])
-    drawn = np.tensordot(weights, sums, axes=1)
-    if groups < 2:
-        drawn[1:] = np.nan
-    scale = np.where(np.isinf(scale), 0.0, scale)
-    count = drawn[:, 0, 0]
-    mean = drawn[:, 0, 1:] / count[:, None]
-    spread = drawn[:, 1:, 1:] / count[:, None, None] - mean[:, :, None] * mean[:, None, :]
-    spread = np.where(np.abs(spread) > 1e-12, spread, 0.0)
-    return count, centre + scale * mean, spread * scale[:, None] * scale
-
-
-def _correlation(spread, first: int, second: int, count, constant: float = np.nan) -> np.ndarray:
-    xx, yy = spread[:, first, first], spread[:, second, second]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        r = np.clip(spread[:, first, second] / np.sqrt(xx * yy), -1, 1)
-    r = np.where((xx > 0) & (yy > 0), r, constant)
-    return np.where(np.isnan(xx + yy) | (count < 3), np.nan, r)
-
-
-def _share(spread, count, quantity: str) -> np.ndarray:
+def _share(found: sums.Moments, quantity: str) -> np.ndarray:
     """R² of the first column on the second (epistemic), the third (aleatoric), or both."""
-    one = _correlation(spread, 0, 1, count, 0.0)
-    other = _correlation(spread, 0, 2, count, 0.0)
-    between = _correlation(spread, 1, 2, count, 0.0)
-    largest = np.maximum(one**2, other**2)
-    apart = 1 - between**2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        joint = (one**2 + other**2 - 2 * one * other * between) / apart
-    joint = np.clip(np.where(apart > 1e-10, joint, largest), largest, 1.0)
-    parts = {
-        "epistemic": one**2,
-        "aleatoric": other**2,
+    epistemic, aleatoric, joint = (sums.r_squared(found, 0, *x) for x in ((1,), (2,), (1, 2)))
+    return {
+        "epistemic": epistemic,
+        "aleatoric": aleatoric,
         "joint": joint,
-        "unique_aleatoric": joint - one**2,
-        "epistemic_over_aleatoric": one**2 - other**2,
-    }
-    defined = (count >= 4) & (spread[:, 0, 0] > 0)
-    return np.where(defined, parts[quantity], np.nan)
+        "unique_aleatoric": joint - epistemic,
+        "epistemic_over_aleatoric": epistemic - aleatoric,
+    }[quantity]
 
 
 def _precision(found: Evidence, terms: list[list[tuple]]) -> list[dict[tuple, np.ndarray]]:

@@ -8,20 +8,13 @@ Everything runs on NumPy and SciPy and takes what `numpy.asarray` takes.
 from .agreement import generalised_energy_distance, hungarian_iou, pairwise_dice, rater_pairs
 from .binarise import ThresholdSearch, binarise, search_threshold
 from .calibration import Calibration, expected_calibration_error, reliability
-from .diagram import (
-    CalibrationError,
-    Reliability,
-    average_reliability,
-    calibration_error,
-    pool_reliability,
-)
+from .diagram import CalibrationError, Reliability, average_reliability, calibration_error
 from .errors import ErrorDetection, average_precision
 from .overlap import (
     OVERLAP_MEASURES,
     absolute_volume_difference,
     conformity,
     confusion,
-    confusions,
     dice,
     iou,
     overlap_measures,
@@ -55,7 +48,6 @@ __all__ = [
     "brier",
     "calibration_error",
     "confusion",
-    "confusions",
     "conformity",
     "dice",
     "entropy_error",
@@ -68,7 +60,6 @@ __all__ = [
     "iou",
     "overlap_measures",
     "pairwise_dice",
-    "pool_reliability",
     "precision",
     "rater_pairs",
     "recall",

@@ -9,13 +9,7 @@ import numpy as np
 
 from ..arrays import ShapeError
 
-__all__ = [
-    "CalibrationError",
-    "Reliability",
-    "average_reliability",
-    "calibration_error",
-    "pool_reliability",
-]
+__all__ = ["CalibrationError", "Reliability", "average_reliability", "calibration_error"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +68,7 @@ def calibration_error(reliability: Reliability) -> CalibrationError:
     ----------
     reliability : Reliability
         Of one image or pooled. For an `average_reliability` the weights are the pooled counts,
-        which no paper defines: take `pool_reliability` for a published ECE.
+        which no paper defines: take `Calibration.pooled` for a published ECE.
 
     Returns
     -------
@@ -91,32 +85,7 @@ def calibration_error(reliability: Reliability) -> CalibrationError:
     return CalibrationError(over + under, over, under, float(np.abs(gap).max()))
 
 
-def pool_reliability(images: Sequence[Reliability], weights=None) -> Reliability:
-    """Reliability of all voxels of several images taken together (lemay2022).
-
-    Parameters
-    ----------
-    images : sequence of Reliability
-        One per image, with the same number of bins.
-    weights : array-like of int, (len(images),), optional
-        How often each image counts, for resampling.
-
-    Raises
-    ------
-    ShapeError
-        If there is no image, the numbers of bins differ, or weights don't fit.
-    """
-    confidence, accuracy, count, weights = _stack(images, weights)
-    counts = count * weights[:, None]
-    total = counts.sum(axis=0)
-    return Reliability(
-        divide((np.nan_to_num(confidence) * counts).sum(axis=0), total),
-        divide((np.nan_to_num(accuracy) * counts).sum(axis=0), total),
-        total,
-    )
-
-
-def average_reliability(images: Sequence[Reliability], weights=None) -> Reliability:
+def average_reliability(images: Sequence[Reliability]) -> Reliability:
     """Mean over images of each bin's confidence and accuracy (roshanzamir2022, Appendix A).
 
     Each image in which a bin isn't empty counts the same for it, however many voxels it has
@@ -126,8 +95,6 @@ def average_reliability(images: Sequence[Reliability], weights=None) -> Reliabil
     ----------
     images : sequence of Reliability
         One per image, with the same number of bins.
-    weights : array-like of int, (len(images),), optional
-        How often each image counts, for resampling.
 
     Returns
     -------
@@ -137,35 +104,23 @@ def average_reliability(images: Sequence[Reliability], weights=None) -> Reliabil
     Raises
     ------
     ShapeError
-        If there is no image, the numbers of bins differ, or weights don't fit.
+        If there is no image or the numbers of bins differ.
     """
-    confidence, accuracy, count, weights = _stack(images, weights)
-    there = (count > 0) * weights[:, None]
-    total = there.sum(axis=0)
-    return Reliability(
-        divide((np.nan_to_num(confidence) * there).sum(axis=0), total),
-        divide((np.nan_to_num(accuracy) * there).sum(axis=0), total),
-        (count * weights[:, None]).sum(axis=0),
-    )
-
-
-def _stack(images: Sequence[Reliability], weights):
     lengths = {len(r.count) for r in images}
     if len(lengths) != 1:
         raise ShapeError(
             "images: expected at least one reliability, all with the same number of bins, got "
             f"{len(images)} with {sorted(lengths)} bins."
         )
-    weights = np.ones(len(images), np.int64) if weights is None else np.asarray(weights)
-    if weights.shape != (len(images),) or weights.dtype.kind not in "iu" or weights.min() < 0:
-        raise ShapeError(
-            f"weights: expected {len(images)} whole numbers of at least 0, one per image, got "
-            f"shape {weights.shape}, dtype {weights.dtype}."
-        )
-    fields = (
+    confidence, accuracy, count = (
         np.stack([getattr(r, k) for r in images]) for k in ("confidence", "accuracy", "count")
     )
-    return *fields, weights
+    filled = (count > 0).sum(axis=0)
+    return Reliability(
+        divide(np.nan_to_num(confidence).sum(axis=0), filled),
+        divide(np.nan_to_num(accuracy).sum(axis=0), filled),
+        count.sum(axis=0),
+    )
 
 
 def divide(sums: np.ndarray, count: np.ndarray) -> np.ndarray:

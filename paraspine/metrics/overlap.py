@@ -19,7 +19,6 @@ __all__ = [
     "absolute_volume_difference",
     "conformity",
     "confusion",
-    "confusions",
     "dice",
     "iou",
     "overlap_measures",
@@ -60,40 +59,6 @@ def confusion(prediction, reference, num_classes: int) -> np.ndarray:
     reference = check_label_map(reference, num_classes, name="reference")
     check_same_shape(prediction, reference, names=("prediction", "reference"))
     return _confusion(prediction.ravel(), reference.ravel(), int(num_classes))
-
-
-def confusions(predictions, references, num_classes: int) -> np.ndarray:
-    """`confusion` of every image of a batch.
-
-    Parameters
-    ----------
-    predictions, references : array-like of int, (N, *spatial)
-        Label maps, image by image.
-    num_classes : int
-        Classes including background.
-
-    Returns
-    -------
-    numpy.ndarray of int64, (N, C, C)
-        Goes into `overlap_measures` as it is; summed over the first axis it is the pooled table.
-
-    Raises
-    ------
-    LabelError, ShapeError
-        As `confusion`.
-    """
-    predictions = check_label_map(predictions, num_classes, name="predictions")
-    references = check_label_map(references, num_classes, name="references")
-    check_same_shape(predictions, references, names=("predictions", "references"))
-    if predictions.ndim < 2:
-        raise ShapeError(
-            f"predictions: expected (images, *spatial), got shape {predictions.shape}; "
-            "one image goes into confusion()."
-        )
-    table = np.zeros((len(predictions), num_classes, num_classes), np.int64)
-    for i, (p, r) in enumerate(zip(predictions, references, strict=True)):
-        table[i] = _confusion(p.ravel(), r.ravel(), int(num_classes))
-    return table
 
 
 def _confusion(prediction: np.ndarray, reference: np.ndarray, classes: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from paraspine.anatomy import LEVELS
 from paraspine.arrays import SettingsError
 from paraspine.phantom.files import VERSION, check_folder, check_whole, jobs_of, run
 from paraspine.phantom.settings import Protocol, knobs_from
-from paraspine.volumes import write_bytes
+from paraspine.storage import write_bytes
 
 __all__ = ["make_cohort"]
 

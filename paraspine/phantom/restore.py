@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 from paraspine.arrays import ManifestError
 from paraspine.phantom.files import VERSION, check_folder, check_whole, jobs_of, paths_of, run
 from paraspine.phantom.settings import protocol_from
+from paraspine.storage import sha256
 from paraspine.volumes import checksum, read
 
 __all__ = ["Materialised", "materialise", "settings_of"]
@@ -150,4 +150,4 @@ def _generator(path: Path) -> dict:
 
 def _checksums(path: Path) -> tuple[str, str]:
     """Of the voxels, which does not depend on the compressor, and of the file's bytes."""
-    return checksum(read(path)), hashlib.sha256(path.read_bytes()).hexdigest()
+    return checksum(read(path)), sha256(path)

@@ -6,9 +6,9 @@ Every file is written under a temporary name in the same folder, flushed to the 
 so that it is either whole or not there, whenever the process is killed.
 """
 
-from paraspine.runs.files import atomic, sha256
 from paraspine.runs.folder import Run, read, start
 from paraspine.runs.naming import run_id
 from paraspine.runs.origin import provenance
+from paraspine.storage import atomic, sha256
 
 __all__ = ["Run", "atomic", "provenance", "read", "run_id", "sha256", "start"]

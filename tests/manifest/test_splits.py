@@ -75,10 +75,13 @@ def test_largest_remainders():
         assert tuple(counts.get(s, 0) for s in manifest.SIDES) == expected
 
 
-def test_named_sides():
-    table = people([30] * 5, ["F"] * 5)
-    sides = manifest.split(table, {"fit": 0.8, "hold out": 0.2})
-    assert sizes(table, sides) == {"fit": 4, "hold out": 1}
+def test_named_sides_and_the_nearest_rounding():
+    """Of 7 women and 4 men, 3 of 11 are 1.9 and 1.1: two women and one man, whatever the seed."""
+    table = people([30] * 11, ["F"] * 7 + ["M"] * 4)
+    for seed in range(5):
+        sides = manifest.split(table, {"fit": 8 / 11, "hold out": 3 / 11}, seed=seed)
+        assert sizes(table, sides) == {"fit": 8, "hold out": 3}
+        assert sizes(table[sides == "hold out"], table["sex"]) == {"F": 2, "M": 1}
 
 
 @settings(deadline=None, max_examples=35)
@@ -192,6 +195,10 @@ def test_age_groups():
         "60 and above": 4,
     }
     assert named.iloc[4] == "40 to 60"  # 40 itself
+    assert manifest.strata(table, bins={"height": [1.5]})["age"].nunique() == 3  # not named: 3
+    few = people([30, np.nan, 50, 41.5], ["F"] * 4, slices=1)  # as many values as groups
+    assert manifest.strata(few)["age"].tolist() == ["30", "unknown", "50", "41.5"]
+    assert manifest.strata(few, bins=1)["age"].tolist() == ["all", "unknown", "all", "all"]
 
 
 def test_where_the_columns_are_missing():

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
@@ -114,8 +115,7 @@ def test_scikit_learn():
 def test_torchmetrics(bins):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch = pytest.importorskip("torch")
-        theirs = pytest.importorskip("torchmetrics.functional.classification")
+        from torchmetrics.functional import classification as theirs
     p, reference = case(6, 5, (60, 70), dtype=np.float64)
     flat = torch.from_numpy(p.reshape(5, -1).T.copy()), torch.from_numpy(reference.ravel())
     for norm, field in (("l1", "expected"), ("max", "maximum")):
@@ -174,7 +174,6 @@ def test_images_pooled_and_averaged():
     assert found.images == 5
     together = [np.stack(a, axis=-1) for a in zip(*cases, strict=True)]
     assert_equal(found.pooled(), metrics.reliability(*together))
-    assert_equal(found.pooled(), metrics.pool_reliability(single))
     assert_equal(found.per_image(), metrics.average_reliability(single))
     # Appendix A of roshanzamir2022, plainly.
     with warnings.catch_warnings():
@@ -190,13 +189,6 @@ def test_every_image_counts_the_same_in_the_average():
     assert found.per_image().accuracy[-1] == pytest.approx(0.5)
     assert found.pooled().accuracy[-1] == pytest.approx(0.99)
     assert found.per_image().count[-1] == 100
-
-
-def test_weights_repeat_images():
-    single = [metrics.reliability(p, y) for p, y in images(30, 3)]
-    repeated = [single[0], single[2], single[2], single[2]]
-    for function in (metrics.pool_reliability, metrics.average_reliability):
-        assert_equal(function(single, [1, 0, 3]), function(repeated))
 
 
 def test_batch():
@@ -278,9 +270,7 @@ def test_messages():
     with pytest.raises(ShapeError, match="as many images in both, got 1 and 2"):
         metrics.Calibration().update_batch(p[None], np.stack([y, y]))
     with pytest.raises(ShapeError, match="at least one reliability"):
-        metrics.pool_reliability([])
+        metrics.average_reliability([])
     one, other = metrics.reliability(p, y), metrics.reliability(p, y, 5)
     with pytest.raises(ShapeError, match="the same number of bins"):
         metrics.average_reliability([one, other])
-    with pytest.raises(ShapeError, match="weights: expected 1 whole numbers"):
-        metrics.pool_reliability([one], [0.5])

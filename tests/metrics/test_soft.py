@@ -87,8 +87,9 @@ def test_entropy_error():
 
 
 def test_entropy_error_compares_the_same_voxels():
-    prediction, reference = np.array([[0.5, np.nan]]), np.array([[0.5, 0.1]])
-    assert metrics.entropy_error(prediction, reference) == 0
+    one, other = np.array([[0.5, np.nan, 0.2]]), np.array([[0.4, 0.1, 0.2]])
+    assert metrics.entropy_error(one, other) == pytest.approx(0.05)
+    assert metrics.entropy_error(other, one, total=True) == pytest.approx(0.1)
 
 
 def test_messages():

@@ -14,6 +14,7 @@ from scipy import integrate, special, stats
 from paraspine.arrays import ImageError, SettingsError, ShapeError
 from paraspine.preprocess import bias_field, correct_bias, denoise, noise_level, scale
 from paraspine.preprocess.bias import _one_thread, _shrink_factors
+from paraspine.preprocess.intensity import foreground
 from paraspine.preprocess.noise import remove_rician_bias
 
 
@@ -44,10 +45,17 @@ def test_noise_level_by_hand():
     assert noise_level(image) == 0
     image[0, 10, 10] = 100
     assert noise_level(image) == 0
-    # A checkerboard of 0.9 and 1.1: every residual is sqrt(0.8) times 0.2, up or down.
-    board = 1 + 0.1 * (-1.0) ** np.add.outer(np.arange(20), np.arange(20))
-    expected = 1.4826 * math.sqrt(0.8) * 0.2
-    assert noise_level(board[None]) == pytest.approx(expected, rel=1e-5)
+    # A checkerboard of 0.9 and 1.1: every residual is sqrt(0.8) times 0.2, up or down; in stripes
+    # of one pixel two of the four neighbours are alike, which halves it.
+    rows, columns = np.mgrid[:20, :22]
+    for pattern, share in ((rows + columns, 1.0), (rows, 0.5), (columns, 0.5)):
+        board = 1 + 0.1 * (-1.0) ** pattern
+        expected = 1.4826 * math.sqrt(0.8) * 0.2 * share
+        assert noise_level(board[None]) == pytest.approx(expected, rel=1e-5)
+    # An object of nine pixels, all but one of them edges, is too small to say anything.
+    image = 100 + np.random.default_rng(0).normal(0, 5, (1, 90, 110))
+    image[0, 40:43, 50:53] = 2000
+    assert noise_level(image) == pytest.approx(5, rel=0.05)
 
 
 def test_noise_level_needs_room():
@@ -147,14 +155,15 @@ def test_the_field_that_was_put_in_is_found(shrink, slices):
 
 
 def test_the_field_is_simpleitks_own_up_to_its_scale():
+    """96 x 128 pixels of 0.7 x 1.4 mm: shrunk by 3 (no side below 32) and, being wide, by 2."""
     _, _, image = with_bias()
-    found = bias_field(image, (4.0, 0.7, 0.7), shrink=2, iterations=(20, 20))
+    found = bias_field(image, (4.0, 0.7, 1.4), shrink=4, iterations=(20, 20))
     picture = sitk.GetImageFromArray(image[0].astype(np.float32))
-    picture.SetSpacing((0.7, 0.7))
+    picture.SetSpacing((1.4, 0.7))
     mask = sitk.OtsuThreshold(picture, 0, 1, 256)
     n4 = sitk.N4BiasFieldCorrectionImageFilter()
     n4.SetMaximumNumberOfIterations([20, 20])
-    n4.Execute(sitk.Shrink(picture, [2, 2]), sitk.Shrink(mask, [2, 2]))
+    n4.Execute(sitk.Shrink(picture, [2, 3]), sitk.Shrink(mask, [2, 3]))
     expected = sitk.GetArrayFromImage(n4.GetLogBiasFieldAsImage(picture))
     difference = (np.log(found[0]) - expected)[sitk.GetArrayFromImage(mask) > 0]
     assert difference.std() < 1e-3
@@ -207,6 +216,11 @@ def test_shrink_factors():
     assert _shrink_factors((1, 20, 256), (1, 1, 1), 2) == [1, 1, 2]
 
 
+def test_the_object_is_bright_and_positive():
+    image = np.array([[[-100.0, -100, -10, -10, 5]]])  # Otsu's threshold lies between -100 and -10
+    assert foreground(image).tolist() == [[[False] * 4 + [True]]]
+
+
 def test_an_image_without_object_has_no_field():
     np.testing.assert_array_equal(bias_field(np.zeros((1, 40, 40)), (1, 1, 1)), 1)
 
@@ -224,6 +238,11 @@ def test_scaling_by_hand():
     # The object (above Otsu's threshold of 0 against 90 and 110): mean 100, deviation 10.
     standard = scale(np.array([[[0.0, 0, 0, 90, 110, 90, 110]]]), "zscore")
     expected = [0, 0, 0, 1 / 3, 2 / 3, 1 / 3, 2 / 3]
+    assert standard[0, 0].tolist() == pytest.approx(expected)
+    # An object of one intensity has no deviation: that of the whole image, around 3.2, is taken.
+    standard = scale(np.array([[[0.0, 0, 0, 8, 8]]]), "zscore")
+    spread = math.sqrt((3 * 3.2**2 + 2 * 4.8**2) / 5)
+    expected = [0.5 - 3.2 / spread / 6] * 3 + [0.5 + 4.8 / spread / 6] * 2
     assert standard[0, 0].tolist() == pytest.approx(expected)
 
 

@@ -47,26 +47,6 @@ class Third(nn.Module):
         return self.layers(images)
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance", "group"])
-@pytest.mark.parametrize("prepared", [False, True])
-def test_replay_equals_full_passes_with_the_same_masks(norm, prepared):
-    # In float64, so that only a wrong rearrangement could make a difference.
-    model = trained(norm, dropout=0.3).double()
-    images = torch.rand(2, 1, 32, 48, dtype=torch.float64)
-    fast = model.for_inference(dtype=torch.float64, replay=True) if prepared else model
-    different = []
-    with torch.no_grad():
-        again = fast.replay(fast.encode(images))
-        for sample in range(3):
-            with dropping(model.sampled_dropout(), Masks(5, [3, 4], sample, CPU)):
-                full = model(images)
-            torch.testing.assert_close(
-                again(Masks(5, [3, 4], sample, CPU).clear), full, rtol=1e-9, atol=1e-9
-            )
-            different.append(full)
-    assert (different[0] - different[1]).abs().max() > 0.1
-
-
 def test_moments_equal_full_passes_with_the_same_masks(model, images):
     samples = []
     with torch.no_grad():

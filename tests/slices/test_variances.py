@@ -1,5 +1,8 @@
 """Variance maps of slices and their cache."""
 
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ from paraspine.anatomy import ClassTable
 from paraspine.slices import Slices, variances
 
 CLASSES = ClassTable(("background", "right", "left"), (("right", "left"),))
+ARRAYS = ("images", "labels")
 
 
 @pytest.fixture
@@ -39,26 +43,49 @@ def test_of_those_who_rated_and_unknown_with_fewer_than_two(data):
     assert variances(data.select([])).shape == (0, 2, 9, 7)
 
 
-def test_the_cache_gives_the_same_and_is_found_by_content(data, tmp_path, monkeypatch):
-    plain = variances(data)
-    np.testing.assert_array_equal(variances(data, cache=tmp_path), plain)
-    entries = sorted(tmp_path.rglob("*.npz"))
-    assert len(entries) == 2
-    assert not [p for p in tmp_path.rglob(".*") if p.is_file()]
-
-    counted = []
-    whole = fusion.variance_map
+@pytest.fixture
+def computed(monkeypatch):
+    """The maps that were really computed."""
+    maps, whole = [], fusion.variance_map
 
     def count(labels, classes):
-        counted.append(len(labels))
-        return whole(labels, classes)
+        maps.append(whole(labels, classes))
+        return maps[-1]
 
     monkeypatch.setattr(fusion, "variance_map", count)
-    np.testing.assert_array_equal(variances(data, cache=tmp_path), plain)
-    assert counted == []
-    entries[0].write_bytes(entries[0].read_bytes()[:50])  # damaged
-    np.testing.assert_array_equal(variances(data, cache=tmp_path), plain)
-    assert len(counted) == 1
-    data.labels[0, 0, 4, 4] = 2 - data.labels[0, 0, 4, 4] // 2  # another outline, another entry
-    np.testing.assert_array_equal(variances(data, cache=tmp_path), variances(data))
-    assert len(list(tmp_path.rglob("*.npz"))) == 3
+    return maps
+
+
+def test_all_that_a_map_depends_on_alone_makes_another_entry(data, tmp_path, computed, monkeypatch):
+    one, module = data.select([0]), sys.modules["paraspine.slices.variances"]
+    others = []
+    for rater in range(3):
+        labels = one.labels.copy()
+        labels[0, rater, 4, 4] = (labels[0, rater, 4, 4] + 1) % 3
+        others.append(replace(one, labels=labels))
+    turned = {n: getattr(one, n).reshape(*getattr(one, n).shape[:2], 7, 9) for n in ARRAYS}
+    more = ClassTable((*CLASSES.names, "middle"))
+    for made in (one, *others, replace(one, **turned), replace(one, classes=more)):
+        count = len(computed)
+        found = variances(made, cache=tmp_path)
+        assert len(computed) == count + 1
+        np.testing.assert_array_equal(found, variances(made, cache=tmp_path))
+        assert len(computed) == count + 1
+        np.testing.assert_array_equal(found[0], computed[-1])
+    for name, value in (("CACHE_VERSION", 99), ("version", lambda library: "0")):
+        monkeypatch.setattr(module, name, value)
+        count = len(computed)
+        variances(one, cache=tmp_path)
+        assert len(computed) == count + 1
+
+
+@pytest.mark.parametrize("damage", ["nan", "negative", "other shape", "float64"])
+def test_an_entry_that_makes_no_sense_is_computed_again(data, tmp_path, computed, damage):
+    expected = variances(data.select([0]), cache=tmp_path)
+    (entry,) = tmp_path.rglob("*.npz")
+    with np.load(entry) as old:
+        whole = old["variance"]
+    values = {"nan": np.nan * whole, "negative": whole - 1, "other shape": whole[:, 1:]}
+    np.savez(entry, variance=values.get(damage, whole.astype(float)))
+    np.testing.assert_array_equal(variances(data.select([0]), cache=tmp_path), expected)
+    assert len(computed) == 2

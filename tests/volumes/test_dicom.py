@@ -1,6 +1,7 @@
 """DICOM series, written slice by slice with SimpleITK as its own example does."""
 
 import locale
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -111,6 +112,14 @@ def test_missing_slice_is_noticed(tmp_path):
     (tmp_path / "s" / "2.dcm").unlink()
     with pytest.raises(ImageError, match=r"1\.dcm and 3\.dcm are 8 mm apart.*missing"):
         volumes.read(tmp_path / "s")
+    stack(tmp_path / "uneven", count=4)
+    for last, refused in ((4.1, False), (4.5, True)):  # a tenth of a mm is rounding
+        write_slice(
+            tmp_path / "uneven" / "4.dcm", np.ones((6, 4)), (-10, -20, 112 + last),
+            **{"0020|0013": "4"},
+        )  # fmt: skip
+        with pytest.raises(ImageError, match=r"are 4\.5 mm") if refused else nullcontext():
+            volumes.read(tmp_path / "uneven")
 
 
 def test_two_echoes_at_one_place(tmp_path):

@@ -164,7 +164,7 @@ def test_labels_come_as_small_integers(tmp_path):
     assert volumes.read_labels(save(tmp_path / "b.nii", labels, np.eye(4))).array.min() == -1
     labels[0, 0, 0] = 300
     assert volumes.read_labels(save(tmp_path / "c.nii", labels, np.eye(4))).array.max() == 300
-    for bad in (0.5, np.nan):
+    for bad in (0.5, 2.99, np.nan):
         labels[0, 0, 0] = bad
         with pytest.raises(LabelError, match=r"whole numbers.*nearest-neighbour"):
             volumes.read_labels(save(tmp_path / "d.nii", labels, np.eye(4)))
@@ -290,9 +290,11 @@ def test_geometry_difference_says_what():
     turn[:3, :3] = Rotation.from_euler("z", 5, degrees=True).as_matrix()
     e = volumes.from_array(a.array, a.spacing, turn @ a.affine)
     assert "turned by 5.00 degrees" in volumes.geometry_difference(a, e)
-    near = a.affine.copy()
-    near[0, 3] += 1e-4
-    assert volumes.geometry_difference(a, volumes.from_array(a.array, a.spacing, near)) is None
+    for shift, same in ((0.004, True), (0.006, False)):  # a hundredth of the smallest side, 0.5 mm
+        near = a.affine.copy()
+        near[0, 3] += shift
+        found = volumes.geometry_difference(a, volumes.from_array(a.array, a.spacing, near))
+        assert (found is None) == same
     assert volumes.geometry_difference(a, volumes.Grid((2, 10, 12), a.affine)) is None
 
 
@@ -322,3 +324,5 @@ def test_checksum_sees_the_picture_alone(tmp_path):
     assert volumes.checksum(other) not in sums
     flat = volumes.from_array(volume.array.reshape(1, 10, 6), volume.spacing)
     assert volumes.checksum(flat) not in sums
+    zeros = [volumes.from_array(np.full((2, 2), sign * 0.0), (1, 1)) for sign in (1, -1)]
+    assert volumes.checksum(zeros[0]) == volumes.checksum(zeros[1])

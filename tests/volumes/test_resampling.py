@@ -35,6 +35,8 @@ def test_size_alone_crops_and_pads_about_the_middle():
     assert pad.array[0, 0].tolist() == [1] * 4  # the minimum outside
     np.testing.assert_array_equal(pad.array[:, 1:5], image.array)
     assert volumes.resample(image, size=(6, 4), fill=-5).array[0, 5].tolist() == [-5] * 4
+    holed = volume(np.where(image.array == 7, np.nan, image.array))
+    assert volumes.resample(holed, size=(6, 4)).array[0, 0].tolist() == [1] * 4
     off = volumes.resample(image, size=(1, 1), center=(3, 0))
     assert off.array.tolist() == [[[13]]]
 

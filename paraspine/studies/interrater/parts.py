@@ -7,9 +7,10 @@ import pandas as pd
 
 from paraspine import statistics, text
 from paraspine.evidence.conditions import conditions, wide
-from paraspine.evidence.contrast import _correlation, _moments, _share, estimate_of
+from paraspine.evidence.contrast import estimate_of
 from paraspine.evidence.show import estimate
 from paraspine.evidence.words import SCORE_NAMES
+from paraspine.statistics import sums
 from paraspine.studies.interrater.tables import sources_of_uncertainty
 
 __all__ = ["detection_changes", "correlation_changes", "partition_changes", "changes_sentence"]
@@ -63,8 +64,8 @@ def correlation_changes(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.Dat
         own = images[images["condition"] == who]
         for part in PARTS:
             if (known := _known(own, [part])) is not None:
-                count, _, spread = _resampled(known, resamples)
-                change = _correlation(spread, 0, 2, count) - _correlation(spread, 0, 1, count)
+                drawn = _resampled(known, resamples)
+                change = sums.correlation(drawn, 0, 2) - sums.correlation(drawn, 0, 1)
                 found.append(_line(who, part, change, known))
     return _adjusted(pd.DataFrame(found, columns=COLUMNS))
 
@@ -96,11 +97,8 @@ def partition_changes(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
         )
         for part in PARTS:
             if (known := _known(own, [part, "other"])) is not None:
-                count, _, spread = _resampled(known, resamples)
-                before, after = (
-                    _share(spread[:, chosen][:, :, chosen], count, "joint")
-                    for chosen in ([0, 1, 3], [0, 2, 3])
-                )
+                drawn = _resampled(known, resamples)
+                before, after = (sums.r_squared(drawn, 0, part, 3) for part in (1, 2))
                 found.append(_line(pair["epistemic"], part, 100 * (after - before), known))
     return _adjusted(pd.DataFrame(found, columns=COLUMNS))
 
@@ -166,7 +164,8 @@ def _known(own: pd.DataFrame, more: list[str]) -> pd.DataFrame | None:
 
 
 def _resampled(known: pd.DataFrame, resamples: int):
-    return _moments(known.to_numpy(float), known.index.to_numpy(), resamples)
+    draws = statistics.cluster_weights(known.index.to_numpy(), resamples)
+    return sums.moments(draws, known.to_numpy(float))
 
 
 def _line(who: str, score: str, change: np.ndarray, known: pd.DataFrame) -> tuple:

@@ -205,7 +205,7 @@ def test_a_cell_with_seeds_is_the_mean_over_them():
         for s, b in ((0, 0.001), (1, 0.003))
     ]
     found = Evidence(pd.concat(parts), {}, 20)
-    assert replicates(found, "brier", [[Cell("unet", "majority", "single")]])[0, 0] == 0.002
+    assert replicates(found, "brier", [[Cell("unet", "majority", "single")]])[0, 0] == pytest.approx(0.002)
 
 
 # -- trainings -------------------------------------------------------------------------------------
