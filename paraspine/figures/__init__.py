@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "multitask": ["Compared", "Steps", "prediction_grid", "variance_steps"],
         "overview": ["split_overview", "training_curves"],
         "scores": ["score_violins", "validation_losses"],
+        "scatter": ["scatter_panels"],
         "style": ["PALETTE"],
     },
 )
