@@ -9,7 +9,7 @@ import pandas as pd
 from paraspine.evidence.conditions import network_label, target_label, with_condition
 from paraspine.evidence.show import Cell, Table, estimate, table, words
 
-__all__ = ["by_network"]
+__all__ = ["by_network", "few"]
 
 
 def by_network(
@@ -81,3 +81,10 @@ def _named(row: dict, cell: Cell, model: str) -> dict:
         found[f"{model}: {cell.column}_low"] = known.low
         found[f"{model}: {cell.column}_high"] = known.high
     return found
+
+
+def few(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """At most four rows to draw: networks on the first target, by one pass and by dropout."""
+    known = with_condition(table, frame)
+    known = known[known["fusion"] == known["fusion"].iloc[0]] if len(known) else known
+    return known[known["method"].isin(["single", "dropout"])].head(4)

@@ -47,4 +47,5 @@ def family_words(table: pd.DataFrame) -> str:
             "nothing here."
         )
     sure = int((table["p_holm"] < 0.05).sum())
-    return f"*p*, adjusted by Holm over {text.count(number, 'test')}, is below 0.05 for {sure}."
+    tests = text.count(number, "test")
+    return f"*p*, adjusted by Holm over {tests}, is below 0.05 for {sure} of them."

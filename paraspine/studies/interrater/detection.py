@@ -177,11 +177,11 @@ def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def changes(errors: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """The three changes side by side: ``AP``, ``r`` and ``R²``, each with its interval and p."""
+    """The changes side by side: ``AP``, ``correlation``, ``R²``, with their intervals and p."""
     table = pd.DataFrame(columns=["condition", "score"])
     for name, found in (
         ("AP", detection_changes(errors)),
-        ("r", correlation_changes(frame)),
+        ("correlation", correlation_changes(frame)),
         ("R²", partition_changes(frame)),
     ):
         names = {"mean": name} | {n: f"{name}_{n}" for n in ("low", "high", "p", "p_holm")}

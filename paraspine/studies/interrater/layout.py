@@ -9,6 +9,7 @@ from paraspine import published
 from paraspine.evidence.conditions import network_label, target_label, with_condition
 from paraspine.evidence.printed import structure_named
 from paraspine.evidence.show import Table, interval, number, p_value, table, words
+from paraspine.evidence.words import SCORE_NAMES
 
 PAPER = "roshanzamir2023"
 #: How the paper calls networks and ways of sampling.
@@ -64,7 +65,8 @@ def dice_display(differences: pd.DataFrame, *, source: str, caption: str) -> Tab
     printed = printed_values("Table 4").groupby(["model", "fusion", "method"])["published"].mean()
     lines = []
     for row in shown.to_dict("records"):
-        line = row | {"trained on": target_label(row["fusion"]), "without": _range(row, 100)}
+        line = row | {"sampled": row["method_label"], "without": _range(row, 100)}
+        line["trained on"] = target_label(row["fusion"])
         for side in ("a", "b"):
             key = (row[side], row["fusion"], row["method"])
             line[f"paper_{side}"] = printed.get(key, np.nan)
@@ -81,7 +83,7 @@ def dice_display(differences: pd.DataFrame, *, source: str, caption: str) -> Tab
         f"paper: {a} − {b}": words("paper"),
     }
     frame = pd.DataFrame(lines)
-    rows = ["method_label", "trained on"]
+    rows = ["sampled", "trained on"]
     return table(frame, rows, cells, caption=caption, source=source)
 
 
@@ -125,3 +127,39 @@ def _range(row: dict, scale: float, digits: int = 1) -> str:
 def _first(found: pd.Series, preferred: str) -> str:
     """A way of sampling, or the first there is."""
     return preferred if (found == preferred).any() else next(iter(found), "")
+
+
+#: Kinds of correlation in words.
+KINDS = {"pearson": "over images", "spearman": "by rank (ρ)", "by subject": "over subjects"}
+
+
+def kinds(correlations: pd.DataFrame) -> pd.DataFrame:
+    """Correlations of predictive entropy with their kind in words."""
+    chosen = correlations[correlations["score"] == "entropy"]
+    return chosen.assign(kind=chosen["kind"].map(KINDS))
+
+
+def changes_display(changes: pd.DataFrame, *, caption: str, source: str) -> Table:
+    """What changes with a part of the entropy, folded."""
+    shown = changes.assign(part=changes["score"].map(SCORE_NAMES))
+    cells = {
+        "average precision": interval("AP", 2),
+        "r with disagreement": interval("correlation", 2),
+        "variance explained, points": interval("R²", 1),
+    }
+    rows = ["condition", "part"]
+    return table(shown, rows, cells, caption=caption, source=source, folded=True)
+
+
+def labelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of differences with labels: what is compared, and under what both were made."""
+    names = frame["compared"].map({"architectures": network_label, "targets": target_label}.get)
+    sides = {
+        side: [name(value) for name, value in zip(names, frame[side], strict=True)]
+        for side in ("a", "b")
+    }
+    shared = [
+        target_label(row["fusion"]) if row["fusion"] else network_label(row["model"])
+        for row in frame.to_dict("records")
+    ]
+    return frame.assign(**sides, shared=shared)

@@ -15,7 +15,6 @@ from paraspine.evidence.conditions import (
     by_subject,
     conditions,
     method_labels,
-    network_label,
     summarise,
     target_label,
     wide,
@@ -273,15 +272,15 @@ def _image_keys(frame: pd.DataFrame) -> list[str]:
     return [name for name in IMAGE if name in frame]
 
 
-def labelled(frame: pd.DataFrame) -> pd.DataFrame:
-    """A table of differences with labels: what is compared, and under what both were made."""
-    names = frame["compared"].map({"architectures": network_label, "targets": target_label}.get)
-    sides = {
-        side: [name(value) for name, value in zip(names, frame[side], strict=True)]
-        for side in ("a", "b")
-    }
-    shared = [
-        target_label(row["fusion"]) if row["fusion"] else network_label(row["model"])
-        for row in frame.to_dict("records")
-    ]
-    return frame.assign(**sides, shared=shared)
+def training_table(sampled: Iterable, opened) -> pd.DataFrame:
+    """Best validation Dice of every training behind some samples; `opened` opens a run's folder."""
+    found = {}
+    for run in sampled:
+        inputs = run.read_json("inputs.json")["inputs"]
+        for name, entry in inputs.items():
+            if entry["kind"] == "run" and name not in found:
+                training = opened(name)
+                dice = training.read_frame("history.parquet")["validation_dice"].max()
+                keys = ("model", "fusion", "seed")
+                found[name] = {key: training.parameters[key] for key in keys} | {"dice": dice}
+    return pd.DataFrame(found.values(), columns=["model", "fusion", "seed", "dice"])

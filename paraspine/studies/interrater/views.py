@@ -54,13 +54,6 @@ def scatter_frame(
     )
 
 
-def few(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """At most four rows: each network on the first target, with one pass and with dropout."""
-    known = with_condition(table, frame)
-    known = known[known["fusion"] == known["fusion"].iloc[0]] if len(known) else known
-    return known[known["method"].isin(["single", "dropout"])].head(4)
-
-
 def compared_views(data, sampled: Iterable) -> list[View]:
     """The same slices through several networks: one view a slice, network and uncertainty method.
 

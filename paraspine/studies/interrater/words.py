@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from paraspine import text
-from paraspine.evidence.conditions import RATERS, with_condition
+from paraspine.evidence.conditions import RATERS
 from paraspine.evidence.limits import FEWEST, MANY
 from paraspine.evidence.show import estimate
 from paraspine.evidence.words import NOBODY, ONE_RATER, SCORE_NAMES, family_words
@@ -169,8 +169,9 @@ def partition_sentence(table: pd.DataFrame) -> str:
     share = {part: own["mean"] for part, own in chosen.groupby("part")}
     alone = _range([*share["epistemic"], *share["aleatoric"]])
     added = _added(chosen)
-    low, high = chosen["low"].min(), chosen["high"].max()
-    same = _one_signal(table) == "no, largely one signal"
+    told = chosen[chosen["part"].isin(share.keys() & {"epistemic", "aleatoric", "joint"})]
+    low, high = told["low"].min(), told["high"].max()
+    same = one_signal(table) == "no, largely one signal"
     told = "so they are largely one signal" if same else "so they differ"
     return (
         f"Each kind of uncertainty alone explains {alone} % of the variance of disagreement; the "
@@ -185,7 +186,7 @@ def _added(chosen: pd.DataFrame) -> pd.Series:
     return share["joint"] - share[["epistemic", "aleatoric"]].max(axis=1)
 
 
-def _one_signal(table: pd.DataFrame) -> str:
+def one_signal(table: pd.DataFrame) -> str:
     """Whether the second kind adds less than half of what the better one explains, for all."""
     chosen = table[(table["score"] == "entropy") & table["mean"].notna()] if len(table) else table
     if chosen.empty:
@@ -214,7 +215,11 @@ def detection_sentence(table: pd.DataFrame) -> str:
 
 
 #: Measures of `detection.changes` in words.
-MEASURES = {"AP": "average precision", "r": "*r* with disagreement", "R²": "variance explained"}
+MEASURES = {
+    "AP": "average precision",
+    "correlation": "*r* with disagreement",
+    "R²": "variance explained",
+}
 
 
 def parts_sentence(changes: pd.DataFrame) -> str:
@@ -285,51 +290,3 @@ def overlap_sentence(table: pd.DataFrame) -> str:
         f"{words}. Of {len(beside)} intervals {below} lie below the raters' and {above} above, "
         "although a vote of all raters is easier to match than one of them."
     )
-
-
-def found(correlations: pd.DataFrame, partition: pd.DataFrame, gap: pd.DataFrame) -> str:
-    """What the chapter found, a line a question."""
-    lines = {"Uncertainty follows disagreement": answer(correlations).lower()}
-    if len(gap) and gap["value"].notna().any():
-        sides = {text.verdict(estimate(row, "value"), reference=1.0, above="larger for all",
-                              below="smaller for all", unclear="")
-                 for row in gap.to_dict("records")}  # fmt: skip
-        lines["It is as large as the disagreement"] = (
-            f"no, {sides.pop()}" if len(sides) == 1 and "" not in sides else "it depends"
-        )
-    if told := _one_signal(partition):
-        lines["Epistemic and aleatoric uncertainty tell different things"] = told
-    return "\n".join(f"- {question}: **{said}**." for question, said in lines.items())
-
-
-def headline(table: pd.DataFrame, frame: pd.DataFrame) -> str:
-    """Correlation of predictive entropy, of dropout where it ran, with GT entropy."""
-    if table.empty:
-        return "undefined (one rater)"
-    chosen = _of_one_way(pearson(table), frame, "dropout")
-    if chosen.empty:
-        return "undefined (too few images, or no difference among them)"
-    return "; ".join(
-        f"r = {estimate(row):.2f} ({row['condition']})" for row in chosen.to_dict("records")
-    )
-
-
-def headline_dice(table: pd.DataFrame, frame: pd.DataFrame) -> str:
-    """Mean Dice over structures for each network, of one pass where it ran."""
-    networks = _of_one_way(table[table["condition"] != RATERS], frame, "single")
-    means = networks.groupby("condition", sort=False)["mean"].mean()
-    words = [f"{text.number(value, 3)} ({name})" for name, value in means.items()]
-    return "; ".join(words) or "undefined (nobody rated the test images)"
-
-
-def headline_raters(table: pd.DataFrame) -> str:
-    """Mean pairwise Dice of the raters over structures."""
-    raters = table[table["condition"] == RATERS]
-    return text.number(raters["mean"].mean(), 3) if len(raters) else "undefined (one rater)"
-
-
-def _of_one_way(table: pd.DataFrame, frame: pd.DataFrame, preferred: str) -> pd.DataFrame:
-    """Rows of one uncertainty method, or all without it."""
-    chosen = with_condition(table, frame)
-    of_it = chosen["method"] == preferred
-    return chosen[of_it] if of_it.any() else chosen
