@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from paraspine import arrays
-from paraspine.arrays import LabelError, ProbabilityError, ShapeError, SpacingError
+from paraspine.arrays import LabelError, ProbabilityError, SettingsError, ShapeError, SpacingError
 
 NAN = float("nan")
 
@@ -77,3 +77,14 @@ def test_spacings():
     for wrong in ((1, 2, 3), (1,), (0, 1), (-1, 1), (1, NAN), (1, float("inf"))):
         with pytest.raises(SpacingError, match="spacing: expected"):
             arrays.check_spacing(wrong, 2)
+
+
+def test_whole_numbers():
+    for value in (0, 3, np.uint8(3)):
+        assert type(arrays.check_whole("n", value, 0, 3)) is int
+    assert arrays.check_whole("n", 10**9) == 10**9
+    for wrong in (0, 2.0, "2", True, None, np.float64(2)):
+        with pytest.raises(SettingsError, match="n: expected a whole number of at least 1, got"):
+            arrays.check_whole("n", wrong)
+    with pytest.raises(SettingsError, match="n: expected a whole number from 0 to 3, got 4"):
+        arrays.check_whole("n", 4, 0, 3)

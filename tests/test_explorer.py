@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from paraspine import figures
 from paraspine.anatomy import ClassTable
@@ -44,9 +45,14 @@ def view(place=THERE[0], **changes) -> figures.View:
     return figures.View(**given | changes)
 
 
+def page(made: figures.Explorer) -> str:
+    """A page with nothing else on it."""
+    return f'<!doctype html><meta charset="utf-8"><body style="margin: 16px">{made.fragment}'
+
+
 def explorer(views=None, **changes) -> figures.Explorer:
     given = {"classes": TWO, "source": SOURCE, "spacing": (2.0, 1.0)} | changes
-    return figures.choice_explorer(views or [view(p) for p in THERE], **given)
+    return figures.slice_explorer(views or [view(p) for p in THERE], **given)
 
 
 def content(made: figures.Explorer) -> dict:
@@ -74,7 +80,33 @@ def test_every_choice_has_a_list_and_every_view_its_place():
               for v in found["views"]]  # fmt: skip
     assert places == THERE
     assert found["panels"] == ["image", "raters", "prediction", "GT entropy", "epistemic"]
-    assert found["maps"] == ["GT entropy", "epistemic"]
+    assert found["limits"] == dict.fromkeys(["GT entropy", "epistemic"], LIMIT)
+
+
+def test_views_without_choices_are_chosen_by_title():
+    views = [view(choices={}, title=title) for title in ("a, L3", "a, L4", "a, L3")]
+    found = content(explorer(views))
+    assert found["lists"] == [["a, L3", "a, L4", "a, L3 (2)"]]
+    assert [v["at"] for v in found["views"]] == [[0], [1], [2]]
+    assert ">Slice<" in explorer(views).fragment
+
+
+def test_a_map_has_a_scale_of_its_own_where_it_has_a_limit():
+    made = explorer(limits={"epistemic": LIMIT / 2, "absent": 3.0}, crop=2.0)
+    found = content(made)
+    assert found["limits"] == {"GT entropy": LIMIT, "epistemic": LIMIT / 2}
+    (number,) = {v["maps"]["epistemic"] for v in found["views"][:1]}
+    np.testing.assert_array_equal(
+        unpacked(found["arrays"][number]).reshape(8, 10),
+        encode_map(view().maps["epistemic"], LIMIT / 2),
+    )
+    bars = re.findall(r"<div>([^<>]*)<div class=.pe-bar", made.fragment)
+    assert bars == ["GT entropy (nats)", "epistemic (nats)"]
+    assert re.findall(r">([^<>]*)</span></div></div>", made.fragment) == ["ln 2 = 0.69", "0.347"]
+    assert "all maps" in explorer().fragment
+    assert " checked>" in made.fragment  # begins with the close-up
+    assert " checked>" not in explorer().fragment
+    assert found["views"][0]["near"] == [0, 7, 2, 10]  # rows 2 to 4 of 2 mm, columns 2 to 5
 
 
 def test_arrays_are_kept_and_equal_ones_once():
@@ -85,9 +117,11 @@ def test_arrays_are_kept_and_equal_ones_once():
         np.testing.assert_array_equal(grey, grey_levels(given.image))
         for name, number in shown["maps"].items():
             codes = unpacked(found["arrays"][number]).reshape(shown["shape"])
-            np.testing.assert_array_equal(codes, encode_map(given.maps[name], LIMIT)[0])
+            np.testing.assert_array_equal(codes, encode_map(given.maps[name], LIMIT))
             np.testing.assert_allclose(
-                codes * found["limit"] / found["top"], given.maps[name], atol=LIMIT / 2 / TOP_CODE
+                codes * found["limits"][name] / found["top"],
+                given.maps[name],
+                atol=LIMIT / 2 / TOP_CODE,
             )
     # the pictures differ by a constant only, which the grey window takes away
     pictures = {v["image"] for v in found["views"]}
@@ -138,7 +172,6 @@ def test_it_says_source_scale_and_names_and_loads_nothing():
     holes = view(maps={"GT entropy": np.full((8, 10), np.nan)})
     assert "not seen" in explorer([holes]).fragment.split("<script")[0]
     assert made._repr_html_() == made.fragment
-    assert made.fragment in made.to_html()
     assert len(repr(made)) < 200
 
 
@@ -149,21 +182,10 @@ def test_words_cannot_end_the_script():
     assert content(made)["views"][0]["notes"] == {"aleatoric": words}
 
 
-def test_show_opens_the_page(monkeypatch, tmp_path):
-    opened = []
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("webbrowser.open", opened.append)
-    made = explorer()
-    made.show()
-    (file,) = tmp_path.iterdir()
-    assert opened == [file.as_uri()]
-    assert file.read_text(encoding="utf-8") == made.to_html()
-
-
 @pytest.mark.parametrize(
     ("views", "error", "words"),
     [
-        ([view(choices={})], SettingsError, "expected choices"),
+        ([view(), view(choices={})], SettingsError, "has the choices none"),
         ([view(), view(choices={"subject": "a"})], SettingsError, "first view has subject, level"),
         ([view(), view()], SettingsError, "a, L3, unet, dropout"),
         ([view(prediction=np.zeros((3, 3), int))], ShapeError, "prediction"),
@@ -177,7 +199,7 @@ def test_views_that_do_not_fit_are_refused(views, error, words):
 
 def test_settings_are_checked():
     with pytest.raises(SettingsError, match="at least one"):
-        figures.choice_explorer([], classes=TWO, source=SOURCE)
+        figures.slice_explorer([], classes=TWO, source=SOURCE)
     with pytest.raises(SettingsError, match="synthetic phantom"):
         explorer(source=" ")
     with pytest.raises(SettingsError, match="expected 2 names"):
@@ -211,16 +233,14 @@ def test_a_page_of_many_slices_stays_small():
 @pytest.fixture(scope="module")
 def opened(browser, chromium, tmp_path_factory):
     """A page with the explorer twice, and what went wrong in it."""
-    from playwright.sync_api import sync_playwright
-
     holes = view()
     holes.maps["epistemic"][0, 0] = np.nan
     lacking = view(THERE[3], maps={}, notes={"epistemic": "no samples of this network"})
     made = explorer(
-        [holes, *(view(p) for p in THERE[1:3]), lacking, *map(view, THERE[4:])], close_up=1.0
+        [holes, *(view(p) for p in THERE[1:3]), lacking, *map(view, THERE[4:])], crop=1.0
     )
     file = tmp_path_factory.mktemp("explorer") / "page.html"
-    file.write_text(made.to_html().replace("</body>", made.fragment + "</body>"))
+    file.write_text(page(made) + made.fragment)
     with sync_playwright() as playwright:
         program = playwright.chromium.launch(executable_path=chromium, args=browser.FLAGS)
         tab = program.new_page(viewport={"width": 800, "height": 1200})
@@ -240,14 +260,23 @@ def first(opened):
         "[...document.querySelectorAll('.paraspine-explorer')]"
         ".every(e => e.dataset.state === 'drawn')"
     )
+    for box in opened.get_by_label("close-up").all():
+        box.uncheck()
+    for place in opened.locator(".paraspine-explorer").all():
+        drawn(place)
     yield opened.locator(".paraspine-explorer").first
     assert opened.problems == []
+
+
+def drawn(place) -> None:
+    """Wait until what was chosen last is there."""
+    expect(place).to_have_attribute("data-state", "drawn")
 
 
 def choose(place, **values):
     for name, value in values.items():
         place.get_by_label(name.capitalize()).select_option(value)
-    place.page.wait_for_timeout(100)
+    drawn(place)
 
 
 def chosen(place) -> tuple:
@@ -308,7 +337,7 @@ def test_what_is_not_there_cannot_be_chosen_and_comes_back(first):
 def test_lists_work_by_keyboard(first):
     first.get_by_label("Method").focus()
     first.page.keyboard.press("ArrowDown")
-    first.page.wait_for_timeout(100)
+    drawn(first)
     assert chosen(first) == THERE[1]
     assert first.locator(".pe-title").all_text_contents()[-1] == "epistemic: ensemble"
 
@@ -358,7 +387,7 @@ def test_close_up_stays_inside_the_slice(first):
 
     assert seen() == [-0.5, -1, 10, 16]
     first.get_by_label("close-up").check()
-    first.page.wait_for_timeout(100)
+    drawn(first)
     left, top, wide, high = seen()
     assert wide / high == pytest.approx(10 / 16)
     assert wide < 10

@@ -29,15 +29,30 @@ def test_every_estimate_is_drawn_with_its_interval():
     figure = drawn(frame(), columns=2)
     assert len(figure.data) == 9
     trace = next(t for t in figure.data if t.name == "b")
-    assert list(trace.y) == [10, 11, 12]
-    assert list(trace.error_y.array) == [2, 2, 2]
-    assert list(trace.error_y.arrayminus) == [11, 11, 11]
-    assert list(np.rint(trace.x)) == [0, 1, 2]  # evenly spaced, in order of appearance
+    # Evenly spaced, in order of appearance; the word among numbers stands apart, without a line.
+    np.testing.assert_array_equal(trace.y, [10, 11, np.nan, 12, np.nan])
+    np.testing.assert_array_equal(np.rint(np.array(trace.x, float)), [0, 1, np.nan, 2, np.nan])
+    assert not trace.connectgaps
+    assert [trace.error_y.array[i] for i in (0, 1, 3)] == [2, 2, 2]
+    assert [trace.error_y.arrayminus[i] for i in (0, 1, 3)] == [11, 11, 11]
+    assert trace.customdata[3].tolist() == ["mixed", " [1.000, 14.000]"]
     assert list(figure.layout.xaxis.ticktext) == ["2", "10", "mixed"]
     titles = [a.text for a in figure.layout.annotations[:3]]
     assert titles == ["first", "second", "third"]
     assert "made by hand" in figure.layout.title.subtitle.text
     assert sum(t.showlegend for t in figure.data) == 3  # each group once
+    assert len({t.marker.symbol for t in figure.data}) == 3
+    assert figure.layout.annotations[3].text == "x"  # one title for all columns
+    words = drawn(frame().assign(x=np.repeat(["0 mm", "5 mm", "image"], 9)))
+    assert list(np.rint(words.data[0].x)) == [0, 1, 2]
+
+
+def test_a_long_legend_does_not_hide():
+    table = frame()
+    many = pd.concat([table.assign(g=table["g"] + f", a long name {i}") for i in range(4)])
+    few, more = (drawn(t).layout for t in (table, many))
+    assert more.height > few.height + 50
+    assert more.height - more.margin.b - more.margin.t == few.height - few.margin.b - few.margin.t
 
 
 def test_theory_has_no_points_and_no_intervals():

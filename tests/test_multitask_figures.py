@@ -78,12 +78,22 @@ def test_figure_of_the_steps(data, wanted):
     assert len(titles) == 12
     distances = [t for t in figure.data if t.name == "signed distance" and t.visible]
     expected = np.clip(steps[0].distance[1], -FAR, FAR)
-    np.testing.assert_allclose(distances[1].z, expected, atol=0.01)
+    # Shown is what lies within 12 mm of the outlines: columns 3 to 7 and rows 4 to 9 of (1.5, 1).
+    assert (distances[1].x0, distances[1].y0) == (0, 0)
+    np.testing.assert_allclose(distances[1].z, expected[:, :20], atol=1e-4)
     (variance,) = [t for t in figure.data if t.name == "variance" and t.visible]
+    np.testing.assert_allclose(variance.z, steps[0].variance, atol=1e-4)
+    (soft,) = [t for t in figure.data if t.name == "mean soft label" and t.visible]
+    np.testing.assert_allclose(soft.z, steps[0].soft.mean(axis=0), atol=1e-4)
+    axes = [figure.layout[f"coloraxis{n}"] for n in ("", 2, 3)]
+    assert [a.colorbar.title.text.split(" (")[0] for a in axes] == [
+        "soft labels", "variance", "signed distance"
+    ]  # fmt: skip
+    assert [t.coloraxis for t in (soft, variance, distances[1])] == [
+        "coloraxis", "coloraxis2", "coloraxis3"
+    ]  # fmt: skip
     limit = max(s.variance.max() for s in steps)
-    np.testing.assert_allclose(
-        np.asarray(variance.z) / 254 * limit, steps[0].variance, atol=limit / 254
-    )
+    assert [(a.cmin, a.cmax) for a in axes] == [(0, 1), (0, pytest.approx(limit)), (-FAR, FAR)]
     assert len(figure.layout.updatemenus[0].buttons) == 2
     assert "made up" in figure.layout.title.subtitle.text
 
@@ -175,7 +185,7 @@ def test_true_predicted_and_error_on_one_scale(data, wanted, together):
     limits = multitask_views.variance_limits(views)
     assert set(limits.values()) == {max(m.max() for v in views for m in v.maps.values())}
     assert set(multitask_views.variance_limits([]).values()) == {0.25}
-    figure = figures.slice_explorer(views, classes=CLASSES, limits=limits, unit="variance",
-                                    raters=data.raters, **OWN)  # fmt: skip
-    axes = [k for k in figure.layout.to_plotly_json() if k.startswith("coloraxis")]
-    assert axes == ["coloraxis"]
+    explorer = figures.slice_explorer(views, classes=CLASSES, limits=limits, unit="variance",
+                                      raters=data.raters, **OWN)  # fmt: skip
+    assert explorer.fragment.count('"pe-bar"') == 1
+    assert "all maps (variance)" in explorer.fragment

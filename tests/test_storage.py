@@ -106,17 +106,6 @@ def test_entries_that_were_not_used_for_longest_go(squares):
     assert squares.computed == [2]
 
 
-def test_an_interrupted_write_leaves_no_entry(squares, monkeypatch):
-    def fails(*arguments):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", fails)
-        with pytest.raises(KeyboardInterrupt):
-            squares(3)
-    assert not [p for p in squares.folder.rglob("*") if p.is_file()]
-
-
 def test_threads_share_a_folder(squares):
     found = []
     threads = [threading.Thread(target=lambda: found.append(squares(3))) for _ in range(4)]

@@ -9,8 +9,7 @@ source of chance, which only several trainings show; `contrast` puts both into o
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -20,16 +19,11 @@ from scipy import stats
 
 from paraspine import metrics, statistics
 from paraspine.arrays import SettingsError
-from paraspine.evidence.conditions import CONDITION, join, method_labels
-from paraspine.frames import error_detectors
+from paraspine.evidence.results import Condition, Results
 from paraspine.statistics import sums
 
 __all__ = [
     "QUANTITIES",
-    "Cell",
-    "Evidence",
-    "evidence",
-    "samples_of",
     "Contrast",
     "contrast",
     "estimate_of",
@@ -68,125 +62,6 @@ RANGES = {
 }
 
 
-class Cell(NamedTuple):
-    """A network and a way of sampling it: `model`, `fusion`, `method`, as runs name them."""
-
-    model: str
-    fusion: str
-    method: str
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a book has measured, for comparisons.
-
-    Attributes
-    ----------
-    frame : pandas.DataFrame
-        `join` of ``measures.parquet``: columns ``subject``, ``image``, ``slice``,
-        ``class``, ``measure``, ``value``, ``model``, ``fusion``, ``seed``, ``method``.
-    detectors : mapping
-        (model, fusion, seed, method) to subject to the `metrics.ErrorDetection` of predictive
-        entropy.
-    resamples : int
-        Bootstrap resamples of subjects.
-    """
-
-    frame: pd.DataFrame
-    detectors: Mapping[tuple, Mapping[str, metrics.ErrorDetection]] = field(default_factory=dict)
-    resamples: int = 2000
-    _tables: dict = field(default_factory=dict, repr=False, compare=False)
-
-    def cells(self) -> set[Cell]:
-        """Every cell that at least one run fills."""
-        return {Cell(m, f, how) for m, f, _, how in self.runs()}
-
-    def runs(self) -> list[tuple]:
-        """(model, fusion, seed, method) of every run."""
-        if "runs" not in self._tables:
-            named = self.frame[list(CONDITION)].drop_duplicates()
-            self._tables["runs"] = list(named.itertuples(index=False, name=None))
-        return self._tables["runs"]
-
-    def runs_of(self, cell: Cell) -> list[tuple]:
-        """The runs that fill a cell: one per seed."""
-        return [run for run in self.runs() if Cell(run[0], run[1], run[3]) == cell]
-
-    def ensembles(self, cells: Iterable[Cell]) -> str:
-        """Kind and size of the ensembles among some cells, as their runs are named; else empty."""
-        if "condition" not in self.frame:
-            return ""
-        models = {(c.model, c.fusion) for c in cells if c.method == "ensemble"}
-        own = self.frame[self.frame["method"] == "ensemble"].drop_duplicates("condition")
-        kinds = method_labels(own)
-        return " and ".join(dict.fromkeys(
-            kind for kind, pair in zip(kinds, own[["model", "fusion"]].to_numpy(), strict=True)
-            if tuple(pair) in models
-        ))  # fmt: skip
-
-    def subjects(self) -> int:
-        """How many subjects were measured."""
-        return self.frame["subject"].nunique()
-
-    def structures(self) -> list[str]:
-        """Classes without background."""
-        return list(dict.fromkeys(self.frame.loc[self.frame["measure"] == "dice", "class"]))
-
-    def wide(self, measure: str) -> pd.DataFrame:
-        """One row per image (and structure), one column per run."""
-        if measure not in self._tables:
-            rows = self.frame[self.frame["measure"] == measure]
-            if measure == "brier":  # has background too
-                rows = rows[rows["class"].isin(self.structures())]
-            keys = [c for c in ("subject", "image", "slice", "class") if c in rows]
-            table = rows.set_index([*keys, *CONDITION])["value"]
-            order = rows.set_index(keys).index.unique()
-            if table.index.has_duplicates:
-                raise SettingsError(
-                    f"{measure}: an image has several values in one run; give each run once."
-                )
-            runs = pd.MultiIndex.from_tuples(self.runs(), names=CONDITION)
-            self._tables[measure] = table.unstack(list(CONDITION)).reindex(order, columns=runs)
-        return self._tables[measure]
-
-
-def evidence(sampled: Iterable, *, resamples: int = 2000) -> Evidence:
-    """Read what sample runs measured.
-
-    Parameters
-    ----------
-    sampled : iterable of runs.Run
-        Runs of ``04_sample``.
-    resamples : int
-        Bootstrap resamples of subjects.
-    """
-    sampled = list(sampled)
-    if not sampled:
-        raise SettingsError("sampled: expected at least one run of 04_sample.")
-    found = {
-        tuple(run.parameters[key] for key in CONDITION): error_detectors(
-            run.read_arrays("errors.npz")
-        ).get("entropy", {})
-        for run in sampled
-    }
-    return Evidence(join(sampled, "measures.parquet"), found, resamples)
-
-
-def samples_of(session, run) -> list:
-    """The sample runs from which another run was computed.
-
-    Parameters
-    ----------
-    session : session.Session
-        The open run; what is read becomes an input of it.
-    run : runs.Run
-        A run of ``05_interrater``, for example.
-    """
-    inputs = run.read_json("inputs.json")["inputs"]
-    opened = [session.upstream(name) for name, entry in inputs.items() if entry["kind"] == "run"]
-    return [found for found in opened if set(CONDITION) <= set(found.parameters)]
-
-
 class Contrast(NamedTuple):
     """A sum of terms and what its interval knows of trainings, see `contrast`.
 
@@ -203,9 +78,9 @@ class Contrast(NamedTuple):
 
 
 def contrast(
-    found: Evidence,
+    found: Results,
     quantity: str,
-    terms: Sequence[Sequence[Cell]],
+    terms: Sequence[Sequence[Condition]],
     factors: Sequence[float] | None = None,
     *,
     only: str | None = None,
@@ -223,7 +98,7 @@ def contrast(
 
     Parameters
     ----------
-    found : Evidence
+    found : Results
         What was measured.
     quantity : str
         One of `QUANTITIES`: mean over images and structures of ``brier`` and ``dice``; mean and
@@ -231,7 +106,7 @@ def contrast(
         with GT entropy; ``precision`` (AUC-PR); and the shares of the variance of GT entropy that
         ``epistemic`` and ``aleatoric`` uncertainty explain, both (``joint``), what the aleatoric
         adds (``unique_aleatoric``) and by how much the epistemic explains more.
-    terms : sequence of sequences of Cell
+    terms : sequence of sequences of Condition
         One cell each; for shares the epistemic and the aleatoric one. All terms are computed on the
         images that all of their runs have, and share their draws of subjects.
     factors : sequence of float, (len(terms),), optional
@@ -297,7 +172,7 @@ def _student(freedom: int, count: int, seed: int) -> np.ndarray:
 
 
 def _of_runs(
-    found: Evidence, quantity: str, terms: Sequence[Sequence[Cell]], only: str | None
+    found: Results, quantity: str, terms: Sequence[Sequence[Condition]], only: str | None
 ) -> list[dict[tuple, np.ndarray]]:
     """For each term, its runs (of each cell one) to their values, ``(1 + resamples,)``."""
     if quantity not in QUANTITIES:
@@ -338,7 +213,7 @@ def estimate_of(values: np.ndarray) -> statistics.Estimate:
     return sums.estimate(values)
 
 
-def _pairs(found: Evidence, term: Sequence[Cell]) -> list[tuple]:
+def _pairs(found: Results, term: Sequence[Condition]) -> list[tuple]:
     """Runs of a term's cells together: of the same seed where there are such, else each with each.
 
     Shares pair an epistemic run with the aleatoric one of the same training; an ensemble has no
@@ -362,7 +237,7 @@ def _share(found: sums.Moments, quantity: str) -> np.ndarray:
     }[quantity]
 
 
-def _precision(found: Evidence, terms: list[list[tuple]]) -> list[dict[tuple, np.ndarray]]:
+def _precision(found: Results, terms: list[list[tuple]]) -> list[dict[tuple, np.ndarray]]:
     """AUC-PR of predictive entropy over the pooled voxels of the subjects that all runs have."""
     runs = list(dict.fromkeys(run for term in terms for run in term))
     parts = [found.detectors.get(run, {}) for run in runs]
@@ -374,7 +249,7 @@ def _precision(found: Evidence, terms: list[list[tuple]]) -> list[dict[tuple, np
     return [{(run,): values[run] for run in term} for term in terms]
 
 
-def _precision_of(found: Evidence, run: tuple, subjects: tuple) -> np.ndarray:
+def _precision_of(found: Results, run: tuple, subjects: tuple) -> np.ndarray:
     key = ("precision", run, subjects)
     if key not in found._tables:
         parts = [found.detectors[run][s] for s in subjects]

@@ -1,171 +1,77 @@
-"""Figures of agreement: Dice of raters and models by class, by pair of raters, by level."""
+"""Agreement of raters: Dice by class and pair, disagreement by level."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from .style import HOVER, check_columns, colours_for, finish, groups_of, hover, note
-
-__all__ = ["agreement_by_level", "dice_by_class", "pairwise_dice"]
+from .style import HOVER, check_columns, empty, finish, groups_of, hover, looks
 
 
-def _boxes(
-    frame: pd.DataFrame,
-    *,
-    x: str,
-    order: Sequence[str] | None,
-    group: str | None,
-    value: str,
-    colours: Mapping[str, str] | None,
-    hover_columns: Sequence[str],
-) -> go.Figure:
-    figure = go.Figure()
-    rows = frame[frame[value].notna()]
-    if rows.empty:
-        return note(figure, "Nothing here is defined for this cohort.")
-    places = list(order) if order is not None else list(groups_of(rows, x))
-    groups = {"": rows} if group is None else groups_of(rows, group)
-    chosen = colours_for(list(groups), colours)
-    for name, own in groups.items():
-        own = own[own[x].astype(str).isin(places)]
-        first = f"{name}<br>%{{x}}: %{{y:.3f}}" if name else "%{x}: %{y:.3f}"
-        figure.add_box(
-            x=own[x].astype(str), y=own[value].to_numpy(float), name=name or value,
-            marker={"color": chosen[name], "size": 3.5, "opacity": 0.6},
-            line={"width": 1.5}, fillcolor=_tint(chosen[name]),
-            boxpoints="all", jitter=0.55, pointpos=0, hoveron="points",
-            **hover(own, hover_columns, first),
-        )  # fmt: skip
-    figure.update_layout(boxmode="group", boxgap=0.25, boxgroupgap=0.15)
-    return figure.update_xaxes(categoryorder="array", categoryarray=places, showgrid=False)
+def pairwise_dice(frame: pd.DataFrame, *, source: str) -> go.Figure:
+    """Box and points of the Dice of every pair of raters, class by class.
 
-
-def _tint(colour: str, opacity: float = 0.18) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
-
-
-def dice_by_class(
-    frame: pd.DataFrame,
-    *,
-    source: str,
-    value: str = "value",
-    class_column: str = "class",
-    group: str | None = None,
-    classes: Sequence[str] | None = None,
-    hover_columns: Sequence[str] = HOVER,
-    colours: Mapping[str, str] | None = None,
-    title: str = "Dice by class",
-    y_title: str = "Dice",
-    detail: str = "",
-) -> go.Figure:
-    """Box and points of a measure per class, for raters and models side by side.
+    A box is the quartiles, its whiskers reach to 1.5 interquartile ranges.
 
     Parameters
     ----------
     frame : DataFrame
-        Tidy: one row per image, class and group; NaN (undefined) is left out.
+        `frames.pairwise_frame`: ``value``, ``class``, ``pair``; NaN (undefined) is left out.
     source : str
         Where the data comes from.
-    value, class_column : str
-        Columns of the measure and of the class name.
-    group : str, optional
-        Column that tells, for example, raters from models.
-    classes : sequence of str, optional
-        Order of the classes (``ClassTable.foreground``); that of appearance if left out.
-    hover_columns, colours, title, y_title, detail
-        Words and colours.
-
-    Returns
-    -------
-    plotly Figure
-        A box is the quartiles, its whiskers reach to 1.5 interquartile ranges.
     """
-    check_columns(frame, [value, class_column, group], name="dice_by_class")
-    figure = _boxes(
-        frame, x=class_column, order=classes, group=group, value=value, colours=colours,
-        hover_columns=hover_columns,
-    )  # fmt: skip
-    figure.update_yaxes(title_text=y_title)
-    return finish(figure, title, source, detail=detail, legend=group is not None, bottom=36)
-
-
-def pairwise_dice(
-    frame: pd.DataFrame,
-    *,
-    source: str,
-    value: str = "value",
-    class_column: str = "class",
-    pair: str | tuple[str, str] = "pair",
-    classes: Sequence[str] | None = None,
-    hover_columns: Sequence[str] = HOVER,
-    title: str = "Agreement of the raters, in pairs",
-    detail: str = "",
-) -> go.Figure:
-    """Dice of every pair of raters per class.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        One row per image, class and pair of raters.
-    source : str
-        Where the data comes from.
-    value, class_column : str
-        Columns of the Dice and of the class name.
-    pair : str or (str, str)
-        The column that names the pair, or the two columns that name its raters.
-    classes, hover_columns, title, detail
-        As `dice_by_class`.
-    """
-    if not isinstance(pair, str):
-        check_columns(frame, pair, name="pairwise_dice")
-        first, second = pair
-        names = frame[first].astype(str) + " – " + frame[second].astype(str)
-        frame, pair = frame.assign(pair=names), "pair"
-    return dice_by_class(
-        frame, source=source, value=value, class_column=class_column, group=pair,
-        classes=classes, hover_columns=hover_columns, title=title, detail=detail,
-    )  # fmt: skip
+    check_columns(frame, ["value", "class", "pair"], name="pairwise_dice")
+    return _boxes(frame, "class", "pair", "Agreement of the raters, in pairs", "Dice", source)
 
 
 def agreement_by_level(
     frame: pd.DataFrame,
     *,
     source: str,
-    value: str = "value",
+    title: str,
+    y_title: str,
     level: str = "level",
-    group: str | None = "class",
-    levels: Sequence[str] | None = None,
-    hover_columns: Sequence[str] = ("subject", "image", "slice", "class"),
-    colours: Mapping[str, str] | None = None,
-    title: str = "Agreement of the raters by level",
-    y_title: str = "pairwise Dice",
-    detail: str = "",
+    group: str | None = None,
 ) -> go.Figure:
-    """Box and points of a measure per level, with the classes (or anything else) side by side.
+    """Box and points of a measure per level.
 
     Parameters
     ----------
     frame : DataFrame
-        One row per image and class, with a column for the level.
-    source : str
-        Where the data comes from.
-    value, level, group : str
-        Columns.
-    levels : sequence of str, optional
-        Their order, for example ``anatomy.LEVELS``; levels that don't occur are passed over.
-    hover_columns, colours, title, y_title, detail
-        Words and colours.
+        One row per image (and group) with ``value`` and a column for the level, in the order in
+        which they appear or of its categories.
+    source, title, y_title : str
+        Where the data comes from, and words.
+    level, group : str
+        Columns; without `group` there is one box a level.
     """
-    check_columns(frame, [value, level, group], name="agreement_by_level")
-    there = set(frame.loc[frame[value].notna(), level].dropna().astype(str))
-    order = None if levels is None else [v for v in levels if v in there]
-    figure = _boxes(
-        frame, x=level, order=order, group=group, value=value, colours=colours,
-        hover_columns=hover_columns,
-    )  # fmt: skip
+    check_columns(frame, ["value", level, group], name="agreement_by_level")
+    figure = _boxes(frame, level, group, title, y_title, source)
+    return figure.update_xaxes(title_text=level).update_yaxes(rangemode="tozero")
+
+
+def _boxes(frame: pd.DataFrame, x, group, title: str, y_title: str, source: str) -> go.Figure:
+    rows = frame[frame["value"].notna()]
+    if rows.empty:
+        return empty("Nothing here is defined for this cohort.", title, source)
+    figure, places = go.Figure(), list(groups_of(rows, x))
+    groups = {"": rows} if group is None else groups_of(rows, group)
+    for name, (colour, *_) in looks(groups).items():
+        own = groups[name]
+        first = f"{name}<br>%{{x}}: %{{y:.3f}}" if name else "%{x}: %{y:.3f}"
+        figure.add_box(
+            x=own[x].astype(str), y=own["value"].to_numpy(float), name=name or "value",
+            marker={"color": colour, "size": 3.5, "opacity": 0.6},
+            line={"width": 1.5}, fillcolor=_tint(colour),
+            boxpoints="all", jitter=0.55, pointpos=0, hoveron="points",
+            **hover(own, HOVER, first),
+        )  # fmt: skip
+    figure.update_layout(boxmode="group", boxgap=0.25, boxgroupgap=0.15)
+    figure.update_xaxes(categoryorder="array", categoryarray=places, showgrid=False)
     figure.update_yaxes(title_text=y_title)
-    return finish(figure, title, source, detail=detail, legend=group is not None, bottom=36)
+    return finish(figure, title, source, legend=group is not None)
+
+
+def _tint(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.18)"

@@ -1,130 +1,95 @@
-"""A panel for each candidate: entropies and reliability (lemay2022)."""
+"""Candidates side by side: entropies, reliability, scores and losses (lemay2022)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from paraspine.arrays import check_same_shape
-
+from .calibration import arrays_of
+from .entropies import NOTHING, POINT, X_TITLE, Y_TITLE, X, Y, entropies_of, identity_line
+from .multiples import finish_grid, panel_grid
 from .style import (
     HOVER,
     NEUTRAL,
     PALETTE,
     check_columns,
-    colours_for,
+    empty,
     estimate_text,
     finish,
     groups_of,
     hover,
-    note,
-    place_legend,
+    looks,
 )
 
-__all__ = ["entropy_panels", "reliability_panels"]
-
-#: Pixels of a panel, and between two of them for the words above a panel.
-PANEL, GAP = 220, 58
 #: Over-confidence and under-confidence, as in the other reliability diagram.
 OVER, UNDER = PALETTE[4], PALETTE[0]
 
 
 def entropy_panels(
     frame: pd.DataFrame,
-    x: str = "gt_entropy",
-    y: str = "entropy",
     *,
     source: str,
-    group: str = "condition",
+    title: str,
     estimates: Mapping[str, object] | None = None,
-    estimate_name: str = "MAE",
     digits: int = 3,
-    hover_columns: Sequence[str] = HOVER,
-    x_title: str = "GT entropy (nats)",
-    y_title: str = "prediction entropy (nats)",
-    colours: Mapping[str, str] | None = None,
-    title: str = "Entropy of the prediction against disagreement of the raters",
-    detail: str = "",
 ) -> go.Figure:
     """`entropy_scatter` with a panel for each candidate, all on one scale (lemay2022, Fig. 1).
 
     Parameters
     ----------
     frame : DataFrame
-        One row per image and candidate; rows in which `x` or `y` is NaN are left out and counted.
-    x, y, group : str
-        Columns of the entropies, in nats, and of the candidate.
-    source : str
-        Where the data comes from.
+        One row per image and candidate: ``who``, ``gt_entropy``, ``entropy`` (nats); rows in which
+        one is NaN are left out and counted.
+    source, title : str
+        Where the data comes from, and words.
     estimates : mapping of str to Estimate or float, optional
-        A number for each candidate, called `estimate_name`; stands above its panel.
+        Mean absolute error of each candidate; stands above its panel.
     digits : int
         Digits of the estimates.
-    hover_columns, x_title, y_title, colours, title, detail
-        Words and colours.
     """
-    check_columns(frame, [x, y, group], name="entropy_panels")
-    complete = frame[frame[[x, y]].notna().all(axis=1)]
+    complete, lost = entropies_of(frame, "condition", "entropy_panels")
     if complete.empty:
-        words = "No image has both entropies; with a single rater there is no GT entropy."
-        return finish(note(go.Figure(), words), title, source, legend=False, height=260)
-    groups = groups_of(complete, group)
-    chosen = colours_for(list(groups), colours)
-    top = float(complete[[x, y]].to_numpy().max()) * 1.05 or 1.0
-    names = {n: _with(n, estimates, estimate_name, digits) for n in groups}
-    figure, places, height = _grid(list(names.values()))
-    for at, (name, rows) in zip(places, groups.items(), strict=True):
+        return empty(NOTHING, title, source)
+    groups = groups_of(complete, "condition")
+    top = float(complete[[X, Y]].to_numpy().max()) * 1.05 or 1.0
+    figure, places, height = panel_grid([_with(n, estimates, "MAE", digits) for n in groups])
+    for at, (name, look) in zip(places, looks(groups).items(), strict=True):
+        rows = groups[name]
+        figure.add_trace(identity_line(top).update(showlegend=False), **at)
         figure.add_scatter(
-            x=[0, top], y=[0, top], mode="lines", name="equal entropies", hoverinfo="skip",
-            showlegend=False, line={"color": NEUTRAL, "dash": "dash", "width": 1.2}, **at,
-        )  # fmt: skip
-        first = f"{x_title}: %{{x:.4f}}<br>{y_title}: %{{y:.4f}}"
-        figure.add_scatter(
-            x=rows[x].to_numpy(float), y=rows[y].to_numpy(float), mode="markers", name=name,
-            marker={"color": chosen[name], "size": 6, "opacity": 0.7}, showlegend=False,
-            **hover(rows, hover_columns, first), **at,
+            x=rows[X].to_numpy(float), y=rows[Y].to_numpy(float), mode="markers", name=name,
+            marker={"color": look.colour, "size": 6, "opacity": 0.7}, showlegend=False,
+            **hover(rows, HOVER, POINT), **at,
         )  # fmt: skip
     figure.update_xaxes(range=[0, top])
     figure.update_yaxes(range=[0, top])
-    lost = len(frame) - len(complete)
-    words = ["dashed: equal entropies", detail]
-    words += [f"{lost} without both entropies left out"] if lost else []
-    return _finish_grid(figure, places, height, x_title, y_title, title, source, words)
+    words = ["dashed: equal entropies", lost]
+    return finish_grid(figure, places, height, X_TITLE, Y_TITLE, title, source, words, legend=False)
 
 
 def reliability_panels(
     curves: Mapping[str, object],
     *,
     source: str,
+    title: str,
     ece: Mapping[str, object] | None = None,
-    title: str = "Reliability of each candidate",
-    detail: str = "",
 ) -> go.Figure:
     """Reliability diagram of each candidate in a panel of its own (lemay2022, Figs. 4 and 6).
 
+    A grey bar is the accuracy of a bin; between it and the bin's mean confidence, orange says
+    over-confident and blue under-confident.
+
     Parameters
     ----------
-    curves : mapping of str to Reliability
-        Objects with ``confidence``, ``accuracy`` and ``count``, ``(bins,)`` each, NaN where a bin
-        is empty (`paraspine.metrics.Reliability`).
-    source : str
-        Where the data comes from.
+    curves, source, title
+        As for `reliability_diagram`.
     ece : mapping, optional
         Expected calibration error of each candidate, a number or an Estimate; stands above its
         panel.
-    title, detail : str
-        Words.
-
-    Returns
-    -------
-    plotly Figure
-        A grey bar is the accuracy of a bin; between it and the bin's mean confidence, orange says
-        over-confident and blue under-confident.
 
     Raises
     ------
@@ -132,16 +97,11 @@ def reliability_panels(
         If the arrays of a curve don't match.
     """
     if not curves:
-        empty = note(go.Figure(), "No candidate was measured.")
-        return finish(empty, title, source, legend=False, height=260)
-    figure, places, height = _grid([_with(n, ece, "ECE", 3) for n in curves])
+        return empty("No candidate was measured.", title, source)
+    figure, places, height = panel_grid([_with(n, ece, "ECE", 3) for n in curves])
     listed = set()
     for at, (name, curve) in zip(places, curves.items(), strict=True):
-        confidence, accuracy, count = (
-            np.asarray(getattr(curve, k), dtype=float) for k in ("confidence", "accuracy", "count")
-        )
-        check_same_shape(confidence, accuracy, names=(f"{name} confidence", "accuracy"))
-        check_same_shape(confidence, count, names=(f"{name} confidence", "count"))
+        confidence, accuracy, count = arrays_of(name, curve)
         width = 1 / len(count)
         centre = (np.arange(len(count)) + 0.5) * width
         there = np.isfinite(confidence) & np.isfinite(accuracy)
@@ -171,9 +131,7 @@ def reliability_panels(
     figure.update_layout(barmode="overlay")
     figure.update_xaxes(range=[0, 1])
     figure.update_yaxes(range=[0, 1.005])
-    return _finish_grid(
-        figure, places, height, "confidence", "accuracy", title, source, [detail], legend=True
-    )
+    return finish_grid(figure, places, height, "confidence", "accuracy", title, source, [])
 
 
 def _with(name: str, estimates: Mapping[str, object] | None, word: str, digits: int) -> str:
@@ -183,35 +141,104 @@ def _with(name: str, estimates: Mapping[str, object] | None, word: str, digits: 
     return f"{name}<br>{estimate_text(estimates[name], word, digits=digits)}"
 
 
-def _grid(names: Sequence[str]) -> tuple[go.Figure, list[dict[str, int]], float]:
-    """Panels in rows of three, where each is, and the height of all."""
-    across = min(3, len(names))
-    down = math.ceil(len(names) / across)
-    height = PANEL * down + GAP * (down - 1)
-    filled = [[{} if row * across + col < len(names) else None for col in range(across)]
-              for row in range(down)]  # fmt: skip
-    figure = make_subplots(
-        rows=down, cols=across, specs=filled,
-        shared_xaxes="all", shared_yaxes="all", subplot_titles=names,
-        vertical_spacing=GAP / height if down > 1 else 0, horizontal_spacing=0.04,
-    )  # fmt: skip
-    figure.update_annotations(font_size=12.5)
-    places = [{"row": i // across + 1, "col": i % across + 1} for i in range(len(names))]
-    return figure, places, height
-
-
-def _finish_grid(
-    figure, places, height, x_title, y_title, title, source, words, *, legend=False
+def score_violins(
+    frame: pd.DataFrame,
+    *,
+    source: str,
+    title: str,
+    marks: Mapping[str, str] | None = None,
+    detail: str = "",
 ) -> go.Figure:
-    for at in places:
-        if at["col"] == 1:
-            figure.update_yaxes(title_text=y_title, **at)
-        if {"row": at["row"] + 1, "col": at["col"]} not in places:
-            figure.update_xaxes(title_text=x_title, showticklabels=True, **at)
-    detail = ", ".join(w for w in words if w)
-    figure = finish(figure, title, source, height=height + 160, detail=detail, legend=legend)
-    top = figure.layout.margin.t + 30  # room for the words above the first panels
-    bottom = figure.layout.margin.b
-    below = bottom + (30 if legend else 0)
-    figure.update_layout(height=height + top + below, margin={"t": top, "b": below})
-    return place_legend(figure, height, bottom) if legend else figure
+    """Distribution of the composite score of each candidate, best first (lemay2022, Fig. 5).
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per image (and split) and candidate: ``who``, ``value``; NaN (undefined) is left out
+        and counted.
+    source, title, detail : str
+        Where the data comes from, and words.
+    marks : mapping of str to str, optional
+        Words after a candidate's name, such as ``"*"`` for a significant difference; `detail`
+        says what they mean.
+    """
+    check_columns(frame, ["value", "condition"], name="score_violins")
+    rows = frame[frame["value"].notna()]
+    if rows.empty:
+        return empty("No score is defined for these candidates.", title, source)
+    groups = groups_of(rows, "condition")
+    means = {name: float(own["value"].mean()) for name, own in groups.items()}
+    order = sorted(means, key=lambda name: -means[name])
+    colours = {name: look.colour for name, look in looks(groups).items()}
+    labels = {name: f"{name} {(marks or {}).get(name, '')}".strip() for name in order}
+    figure = go.Figure()
+    for name in order:
+        own, colour = groups[name], colours[name]
+        figure.add_violin(
+            x=own["value"].to_numpy(float), y=[labels[name]] * len(own), name=name,
+            orientation="h", line={"color": colour, "width": 1.5}, points="all", pointpos=0,
+            jitter=0.4, marker={"size": 3.5, "opacity": 0.5, "color": colour}, hoveron="points",
+            spanmode="hard", **hover(own, (*HOVER, "split"), f"{name}: %{{x:.3f}}"),
+        )  # fmt: skip
+    figure.add_scatter(
+        x=[means[name] for name in order], y=[labels[name] for name in order], mode="markers",
+        name="mean",
+        marker={"size": 10, "color": "#24292f", "line": {"width": 2, "color": "white"}},
+        hovertemplate="%{y}<br>mean %{x:.3f}<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(title_text="composite score (sum of z-scores)")
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=[labels[n] for n in reversed(order)], showgrid=False
+    )
+    lost = len(frame) - len(rows)
+    words = ["dots with a rim: means, best first", detail]
+    words += [f"{lost} undefined scores left out"] if lost else []
+    return finish(
+        figure, title, source, height=140 + 62 * len(order), legend=False,
+        detail=", ".join(w for w in words if w),
+    )  # fmt: skip
+
+
+def validation_losses(
+    histories: Mapping[str, pd.DataFrame],
+    *,
+    source: str,
+    title: str,
+    losses: Mapping[str, str] | None = None,
+) -> go.Figure:
+    """Validation loss of several trainings over epochs, a panel for each loss (lemay2022, Fig. 7).
+
+    Parameters
+    ----------
+    histories : mapping of str to DataFrame
+        `training.History.frame` by the name of the training; one row an epoch, with ``epoch`` and
+        ``validation_loss``. Trainings without a value are left out and named.
+    source, title : str
+        Where the data comes from, and words.
+    losses : mapping of str to str, optional
+        Which loss a training minimised, in words. Values of different losses can't be compared, so
+        each has a panel with an axis of its own; one panel if left out.
+    """
+    for name, frame in histories.items():
+        check_columns(frame, ["epoch", "validation_loss"], name=f"validation_losses {name}")
+    drawn = {n: f[f["validation_loss"].notna()] for n, f in histories.items()}
+    drawn = {n: f for n, f in drawn.items() if len(f)}
+    if not drawn:
+        return empty("No training was validated, so there is no curve.", title, source)
+    owner = {n: (losses or {}).get(n, "loss") for n in drawn}
+    panels = list(dict.fromkeys(owner.values()))
+    figure = make_subplots(rows=1, cols=len(panels), horizontal_spacing=0.12)
+    chosen = looks(histories)
+    for name, rows in drawn.items():
+        figure.add_scatter(
+            x=rows["epoch"], y=rows["validation_loss"], mode="lines", name=name,
+            line={"color": chosen[name].colour, "dash": chosen[name].dash, "width": 2},
+            hovertemplate=f"{name}<br>epoch %{{x}}: %{{y:.4f}}<extra></extra>",
+            row=1, col=panels.index(owner[name]) + 1,
+        )  # fmt: skip
+    figure.update_xaxes(title_text="epoch")
+    for place, words in enumerate(panels, start=1):
+        figure.update_yaxes(title_text=words, row=1, col=place)
+    lost = [n for n in histories if n not in drawn]
+    detail = f"not validated: {', '.join(lost)}" if lost else ""
+    return finish(figure, title, source, detail=detail)

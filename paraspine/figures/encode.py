@@ -1,4 +1,4 @@
-"""Images and maps as few bytes as a page can bear: PNG, one byte a pixel, outlines in mm."""
+"""Images and maps in few bytes: JPEG, one byte a pixel, outlines in mm."""
 
 from __future__ import annotations
 
@@ -11,67 +11,37 @@ import numpy as np
 
 from paraspine.arrays import SettingsError, ShapeError
 
-__all__ = ["TOP_CODE", "encode_map", "grey_levels", "outlines", "picture", "scale_ticks"]
-
 #: The highest byte that stands for a value; 255 stands for "not seen".
 TOP_CODE = 254
 
 
-def grey_levels(image: np.ndarray, window: tuple[float, float] | None = None) -> np.ndarray:
-    """An image as bytes for display.
+def grey_levels(image: np.ndarray) -> np.ndarray:
+    """An image as bytes ``(H, W)``: black and white are its 0.5 % and 99.5 % quantiles.
 
-    Parameters
-    ----------
-    image : (H, W)
-        Any intensities; NaN becomes black.
-    window : (low, high), optional
-        Shown as black and white; the 0.5 % and 99.5 % quantiles if left out.
-
-    Returns
-    -------
-    uint8 (H, W)
+    NaN becomes black.
     """
     array = np.asarray(image, dtype=float)
     if array.ndim != 2 or 0 in array.shape:
         raise ShapeError(f"image: expected (H, W), got shape {array.shape}.")
     finite = array[np.isfinite(array)]
-    low, high = window or (np.quantile(finite, [0.005, 0.995]) if finite.size else (0.0, 1.0))
+    low, high = np.quantile(finite, [0.005, 0.995]) if finite.size else (0.0, 1.0)
     span = high - low if high > low else 1.0
     return (np.nan_to_num((array - low) / span).clip(0, 1) * 255).round().astype(np.uint8)
 
 
-def picture(grey: np.ndarray, *, exact: bool = True) -> str:
-    """A ``data:`` address of a grey picture.
-
-    Parameters
-    ----------
-    grey : uint8 (H, W)
-    exact : bool
-        PNG, which keeps every byte; else JPEG, a third of the size, for pictures that lie under
-        outlines.
-    """
+def picture(grey: np.ndarray) -> str:
+    """A ``data:`` address of a grey picture ``(H, W)`` of bytes, as a JPEG."""
     from PIL import Image
 
     stream = io.BytesIO()
-    kind, options = ("png", {"optimize": True}) if exact else ("jpeg", {"quality": 90})
-    Image.fromarray(grey).save(stream, format=kind, **options)
-    return f"data:image/{kind};base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+    Image.fromarray(grey).save(stream, format="jpeg", quality=90)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
-def encode_map(values: np.ndarray, limit: float) -> tuple[np.ndarray, bool]:
-    """A map of values in ``[0, limit]`` as bytes.
+def encode_map(values: np.ndarray, limit: float) -> np.ndarray:
+    """A map of values in ``[0, limit]`` as bytes ``(H, W)``, a step of ``limit / 254`` each.
 
-    Parameters
-    ----------
-    values : (H, W)
-        NaN means that nothing was seen there. Values beyond the limit are shown as the limit.
-    limit : float
-        The value that byte 254 stands for.
-
-    Returns
-    -------
-    (uint8 (H, W), bool)
-        The bytes, a step of ``limit / 254`` each, and whether 255 (not seen) occurs.
+    Values beyond the limit become the limit; NaN (nothing was seen there) becomes 255.
     """
     array = np.asarray(values, dtype=float)
     if array.ndim != 2 or 0 in array.shape:
@@ -80,37 +50,30 @@ def encode_map(values: np.ndarray, limit: float) -> tuple[np.ndarray, bool]:
         raise SettingsError(f"limit: expected a positive number, got {limit}.")
     missing = np.isnan(array)
     codes = (np.where(missing, 0, array) / limit).clip(0, 1) * TOP_CODE
-    return np.where(missing, 255, codes.round()).astype(np.uint8), bool(missing.any())
+    return np.where(missing, 255, codes.round()).astype(np.uint8)
 
 
 def scale_ticks(limit: float, *, classes: int | None = None) -> tuple[list[float], list[str]]:
-    """Ticks of a colour bar in bytes, with their values as words.
+    """Ticks of a colour bar from 0 to `limit`, and their words.
 
     The top tick is the limit itself, and says ``ln C`` where it is that.
     """
     step = 10 ** math.floor(math.log10(limit / 2))
     step = next(s * step for s in (1, 2, 5, 10) if limit / (s * step) <= 5)
     values = [i * step for i in range(int(limit / step * 0.88) + 1)]
-    texts = [f"{v:.6g}" for v in values]
     top = f"{limit:.3g}" if limit < 1 else f"{limit:.2f}"
     if classes is not None and math.isclose(limit, math.log(classes), rel_tol=1e-6):
         top = f"ln {classes} = {limit:.2f}"
-    return [v / limit * TOP_CODE for v in (*values, limit)], [*texts, top]
+    return [*values, limit], [*(f"{v:.6g}" for v in values), top]
 
 
 def outlines(
     mask: np.ndarray, spacing: Sequence[float]
 ) -> tuple[list[float | None], list[float | None]]:
-    """The border of a mask as x and y in mm, pieces apart by None.
+    """Border of a mask ``(H, W)`` as x and y in mm, pieces apart by None.
 
-    The border runs halfway between the last pixel inside and the first outside; a mask that
-    touches the image's edge is closed there. Pixel ``(0, 0)`` has its centre at ``(0, 0)``.
-
-    Parameters
-    ----------
-    mask : (H, W) bool
-    spacing : (row, column)
-        mm.
+    It runs halfway between the last pixel inside and the first outside; a mask that touches the
+    image's edge is closed there. Pixel ``(0, 0)`` has its centre at ``(0, 0)``.
     """
     from skimage.measure import find_contours
 

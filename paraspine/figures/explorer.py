@@ -1,4 +1,4 @@
-"""A slice explorer with a list for each choice: a small page of its own, not a plotly figure."""
+"""Slice explorer: lists to choose from, and the slice drawn on canvases without plotly."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import base64
 import html
 import json
 import math
-import tempfile
-import webbrowser
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from plotly.colors import hex_to_rgb, sequential
@@ -24,10 +22,10 @@ from .explorer_page import SCRIPT, STYLE
 from .panels import RATER_COLOURS, View, named_raters, panels_of, shown_window
 from .style import NEUTRAL
 
-__all__ = ["Explorer", "choice_explorer"]
-
 #: Colours of the maps, from 0 to the limit at equal distances.
 SCALE = sequential.Inferno
+#: Panels in a row, and margin of the close-up in mm.
+COLUMNS, CLOSE = 3, 10.0
 
 
 @dataclass(frozen=True)
@@ -48,54 +46,32 @@ class Explorer:
     def _repr_html_(self) -> str:
         return self.fragment
 
-    def to_html(self) -> str:
-        """Return a page with nothing else on it, light or dark as the reader's system is."""
-        style = (
-            "html { color-scheme: light dark; color: CanvasText; background: Canvas; } "
-            "body { margin: 16px; }"
-        )
-        return (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{html.escape(self.title)}</title><style>{style}</style></head>"
-            f"<body>{self.fragment}</body></html>"
-        )
 
-    def show(self) -> None:
-        """Open it in the browser, from a file in the folder for temporary files."""
-        with tempfile.NamedTemporaryFile(
-            "w", suffix=".html", prefix="paraspine-", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(self.to_html())
-        webbrowser.open(Path(file.name).as_uri())
-
-
-def choice_explorer(
+def slice_explorer(
     views: Sequence[View],
     *,
     classes: ClassTable,
     source: str,
     spacing: Sequence[float] = (1.0, 1.0),
     raters: Sequence[str] | None = None,
-    limit: float | None = None,
-    window: tuple[float, float] | None = None,
-    close_up: float = 10.0,
-    columns: int = 3,
+    limits: Mapping[str, float] | None = None,
+    crop: float | None = None,
     title: str = "Image, raters, prediction and uncertainty",
     unit: str = "nats",
     detail: str = "",
 ) -> Explorer:
-    """Choose subject, level, network and so on, each from a list of its own, and see the slice.
+    """Choose a slice and see image, raters' outlines, prediction and maps side by side.
 
-    Image, raters' outlines, prediction and maps stand side by side; the maps share one colour
-    scale. Values that don't go with what is chosen in the lists before are greyed out. Arrays that
-    several views have in common are stored once, one byte a pixel, compressed without loss.
+    Subject, level, network and so on have a list each (`View.choices`); values that don't go with
+    what is chosen in the lists before are greyed out. Arrays that several views have in common are
+    stored once, one byte a pixel, compressed without loss.
 
     Parameters
     ----------
     views : sequence of View
-        What can be chosen, by `View.choices`; the first is shown first. Panels are those that any
-        view has, with `View.titles` above them and `View.notes` where a view lacks one.
+        What can be chosen, by `View.choices` (by `View.title` where no view has any); the first is
+        shown first. Panels are those that any view has, with `View.titles` above them and
+        `View.notes` where a view lacks one.
     classes : ClassTable
         Names and colours of the classes.
     source : str
@@ -104,21 +80,14 @@ def choice_explorer(
         mm; pixels need not be square.
     raters : sequence of str, optional
         Their names; ``rater 1`` and so on if left out.
-    limit : float, optional
-        Top of the colour scale of all maps; ln C if left out, which no entropy of C classes
-        exceeds.
-    window : (low, high), optional
-        Grey window of the image; chosen per slice if left out.
-    close_up : float
-        The box "close-up" shows what lies within so many mm of a label or a predicted class.
-    columns : int
-        Panels in a row.
+    limits : mapping of str to float, optional
+        Map's name to the top of its colour scale; ln C where left out, which no entropy of C
+        classes exceeds. Maps with the same limit share a colour bar.
+    crop : float, optional
+        Begin with the close-up, which shows what lies within so many mm of a label or a predicted
+        class; 10 mm, and not from the beginning, if left out.
     title, unit, detail : str
         Words; `unit` is that of the maps.
-
-    Returns
-    -------
-    Explorer
 
     Raises
     ------
@@ -135,26 +104,27 @@ def choice_explorer(
     spacing = check_spacing(spacing, 2)
     for view in views:
         view.check(classes)
+    views = _by_title(views)
     lists, places = _choices(views)
     raters = named_raters(views, raters)
-    limit = math.log(classes.num_classes) if limit is None else float(limit)
     maps = list(dict.fromkeys(name for view in views for name in (*view.maps, *view.notes)))
     maps = [name for name in maps if name not in ("image", "raters", "prediction")]
+    limits = {n: float((limits or {}).get(n, math.log(classes.num_classes))) for n in maps}
     panels = panels_of(views, maps)
 
     stored = _Stored()
     shown = []
     for view, place in zip(views, places, strict=True):
-        found = _content(view, stored, classes, limit, window)
-        whole, near = (shown_window(view, spacing, crop) for crop in (None, close_up))
-        shown.append({"at": place, "whole": whole, "near": near} | found)
+        found = _content(view, stored, classes, limits)
+        windows = (shown_window(view, spacing, c) for c in (None, crop or CLOSE))
+        shown.append({"at": place} | dict(zip(("whole", "near"), windows, strict=True)) | found)
     windows = [s["whole"] for s in shown]
     aspect = max(w[1] - w[0] for w in windows) / max(w[3] - w[2] for w in windows)
     colours = [RATER_COLOURS[r % len(RATER_COLOURS)] for r in range(len(raters))]
     unseen = any(np.isnan(m).any() for v in views for m in v.maps.values())
     content = {
         "lists": list(lists.values()), "spacing": list(spacing), "aspect": aspect,
-        "panels": panels, "maps": maps, "limit": limit, "top": TOP_CODE, "unit": unit,
+        "panels": panels, "limits": limits, "top": TOP_CODE, "unit": unit,
         "scale": [hex_to_rgb(c) for c in SCALE], "unseen": hex_to_rgb(NEUTRAL),
         "raters": colours, "classes": list(classes.colours[: len(classes.foreground)]),
         "arrays": stored.arrays, "paths": _packed(json.dumps(stored.paths).encode()),
@@ -162,10 +132,11 @@ def choice_explorer(
     }  # fmt: skip
     words = [source, detail, "grey: not seen by any sample" if unseen else ""]
     body = [
-        _head(title, " · ".join(w for w in words if w)),
-        _lists(lists),
-        _panels(panels, max(1, min(columns, len(panels))), aspect),
-        _bar(limit, classes.num_classes, unit) if maps else "",
+        f'<div class="pe-head">{html.escape(title)}</div>',
+        f'<div class="pe-source">{html.escape(" · ".join(w for w in words if w))}</div>',
+        _lists(lists, crop is not None),
+        _panels(panels, min(COLUMNS, len(panels)), aspect),
+        _bars(limits, classes.num_classes, unit),
         _key("raters", raters, colours, numbered=True),
         _key("prediction", classes.foreground, classes.colours) if "prediction" in panels else "",
     ]
@@ -177,6 +148,10 @@ def choice_explorer(
         f"<script>{SCRIPT}</script>"
     )
     return Explorer(title, fragment)
+
+
+#: Another name of the same.
+choice_explorer = slice_explorer
 
 
 class _Stored:
@@ -206,17 +181,7 @@ class _Stored:
 
 
 def path_of(mask: np.ndarray) -> str:
-    """The border of a mask as the commands of an SVG path, in halves of pixels.
-
-    Parameters
-    ----------
-    mask : (H, W) bool
-
-    Returns
-    -------
-    str
-        As `outlines`, a piece after the other, steps in the same direction made one.
-    """
+    """Border of a mask as an SVG path in halves of pixels, straight lines in one step."""
     x, y = (np.array(v, dtype=float) for v in outlines(mask, (2, 2)))
     found = []
     for piece in np.split(np.arange(len(x)), np.flatnonzero(np.isnan(x))) if len(x) else []:
@@ -238,11 +203,21 @@ def _same_direction(one: Sequence[int], other: Sequence[int]) -> bool:
     return across == 0 and one[0] * other[0] + one[1] * other[1] > 0
 
 
+def _by_title(views: Sequence[View]) -> list[View]:
+    """The views, chosen by their titles where none of them has choices."""
+    if any(view.choices for view in views):
+        return list(views)
+    found, seen = [], Counter()
+    for view in views:
+        seen[view.title] += 1
+        again = f" ({seen[view.title]})" if seen[view.title] > 1 else ""
+        found.append(replace(view, choices={"slice": view.title + again}))
+    return found
+
+
 def _choices(views: Sequence[View]) -> tuple[dict[str, list[str]], list[list[int]]]:
     """Values of each list in order of appearance, and each view's place in the lists."""
     names = list(views[0].choices)
-    if not names:
-        raise SettingsError("views: expected choices such as {'subject': ..., 'level': ...}.")
     if other := next((v for v in views if list(v.choices) != names), None):
         raise SettingsError(
             f"views: '{other.title}' has the choices {', '.join(other.choices) or 'none'}, "
@@ -250,34 +225,25 @@ def _choices(views: Sequence[View]) -> tuple[dict[str, list[str]], list[list[int
         )
     lists = {n: list(dict.fromkeys(str(v.choices[n]) for v in views)) for n in names}
     places = [[lists[n].index(str(v.choices[n])) for n in names] for v in views]
-    seen: set[tuple] = set()
-    for view, place in zip(views, places, strict=True):
-        if tuple(place) in seen:
-            raise SettingsError(f"views: several have the choices {', '.join(_words(view))}.")
-        seen.add(tuple(place))
+    place, count = Counter(map(tuple, places)).most_common(1)[0]
+    if count > 1:
+        words = [values[i] for values, i in zip(lists.values(), place, strict=True)]
+        raise SettingsError(f"views: several have the choices {', '.join(words)}.")
     return lists, places
 
 
-def _words(view: View) -> list[str]:
-    return [str(value) for value in view.choices.values()]
-
-
-def _content(view: View, stored: _Stored, classes: ClassTable, limit: float, window) -> dict:
+def _content(view: View, stored: _Stored, classes: ClassTable, limits: Mapping) -> dict:
     """What a view shows, as numbers of arrays and paths."""
     foreground = range(1, classes.num_classes)
     found = {
         "shape": np.shape(view.image),
-        "image": stored.array(grey_levels(view.image, window)),
+        "image": stored.array(grey_levels(view.image)),
         "raters": [[r, stored.outline(view.labels[r], foreground)] for r in view.raters()],
-        "maps": {n: stored.array(encode_map(m, limit)[0]) for n, m in view.maps.items()},
+        "maps": {n: stored.array(encode_map(m, limits[n])) for n, m in view.maps.items()},
     }
     if view.prediction is not None:
         found["prediction"] = [stored.outline(view.prediction, [n]) for n in foreground]
-    if view.titles:
-        found["titles"] = dict(view.titles)
-    if view.notes:
-        found["notes"] = dict(view.notes)
-    return found
+    return found | {"titles": dict(view.titles), "notes": dict(view.notes)}
 
 
 def _packed(content: bytes) -> str:
@@ -290,21 +256,15 @@ def _safe(content: dict) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _head(title: str, source: str) -> str:
-    return (
-        f'<div class="pe-head">{html.escape(title)}</div>'
-        f'<div class="pe-source">{html.escape(source)}</div>'
-    )
-
-
-def _lists(lists: dict[str, list[str]]) -> str:
+def _lists(lists: dict[str, list[str]], near: bool) -> str:
     """The drop-down lists, and the box for the close-up."""
     made = []
     for name, values in lists.items():
         options = "".join(f"<option>{html.escape(v)}</option>" for v in values)
         words = html.escape(name[:1].upper() + name[1:])
         made.append(f'<label>{words}<select autocomplete="off">{options}</select></label>')
-    tick = '<label class="pe-tick"><input type="checkbox" autocomplete="off">close-up</label>'
+    box = f'<input type="checkbox" autocomplete="off"{" checked" if near else ""}>'
+    tick = f'<label class="pe-tick">{box}close-up</label>'
     return f'<div class="pe-lists">{"".join(made)}{tick}</div>'
 
 
@@ -324,18 +284,23 @@ def _panels(panels: Sequence[str], columns: int, aspect: float) -> str:
     )
 
 
-def _bar(limit: float, classes: int, unit: str) -> str:
-    """The colour bar of all maps."""
-    values, texts = scale_ticks(limit, classes=classes)
-    ticks = "".join(
-        f'<span style="left:{v / TOP_CODE:.2%}">{html.escape(t)}</span>'
-        for v, t in zip(values, texts, strict=True)
-    )
-    return (
-        f"<div>all maps ({html.escape(unit)})</div>"
-        f'<div class="pe-bar" style="background:linear-gradient(to right,{",".join(SCALE)})">'
-        f'</div><div class="pe-ticks">{ticks}</div>'
-    )
+def _bars(limits: Mapping[str, float], classes: int, unit: str) -> str:
+    """A colour bar for each limit, with the names of its maps."""
+    made = []
+    for limit in dict.fromkeys(limits.values()):
+        own = [name for name in limits if limits[name] == limit]
+        words = "all maps" if len(own) == len(limits) > 1 else ", ".join(own)
+        values, texts = scale_ticks(limit, classes=classes)
+        ticks = "".join(
+            f'<span style="left:{v / limit:.2%}">{html.escape(t)}</span>'
+            for v, t in zip(values, texts, strict=True)
+        )
+        made.append(
+            f"<div>{html.escape(words)} ({html.escape(unit)})"
+            f'<div class="pe-bar" style="background:linear-gradient(to right,{",".join(SCALE)})">'
+            f'</div><div class="pe-ticks">{ticks}</div></div>'
+        )
+    return f'<div class="pe-bars">{"".join(made)}</div>'
 
 
 def _key(title: str, names: Sequence[str], colours: Sequence[str], numbered: bool = False) -> str:

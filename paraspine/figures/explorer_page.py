@@ -1,6 +1,4 @@
-"""Style and script of `choice_explorer`: what stands in the page beside the slices."""
-
-__all__ = ["SCRIPT", "STYLE"]
+"""Style and script of the slice explorer."""
 
 STYLE = """
 .paraspine-explorer { color: inherit; font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif;
@@ -31,9 +29,10 @@ html[data-theme="dark"] .text_html:has(> .paraspine-explorer) {
   border: 1px dashed currentColor; opacity: 0.8; }
 .paraspine-explorer [hidden] { display: none !important; }
 .paraspine-explorer .pe-read { min-height: 18px; display: block; margin: 4px 0; }
-.paraspine-explorer .pe-bar { width: 60%; height: 12px;
-  margin-left: 4px; }
-.paraspine-explorer .pe-ticks { position: relative; width: 60%; height: 22px; font-size: 12px;
+.paraspine-explorer .pe-bars { display: flex; flex-wrap: wrap; gap: 4px 40px; }
+.paraspine-explorer .pe-bars > div { flex: 1 1 220px; max-width: 60%; padding-right: 24px; }
+.paraspine-explorer .pe-bar { height: 12px; margin-left: 4px; }
+.paraspine-explorer .pe-ticks { position: relative; height: 22px; font-size: 12px;
   margin-left: 4px; }
 .paraspine-explorer .pe-ticks span { position: absolute; top: 4px; transform: translateX(-50%);
   white-space: nowrap; }
@@ -121,13 +120,23 @@ SCRIPT = r"""
     line(svg, d, "black", 6);
     line(svg, d, "white", 3);
     const size = (seen[1] - seen[0]) * 0.055;
-    const text = add(svg, "text", { x: x + length + size / 2, y: y + size / 3, fill: "white",
-      stroke: "black", "stroke-width": size / 4, "paint-order": "stroke", "font-size": size });
-    text.textContent = Number(length.toPrecision(3)) + " mm";
+    word(svg, x + length + size / 2, y + size / 3, size, Number(length.toPrecision(3)) + " mm");
+  }
+
+  function word(svg, x, y, size, words) {
+    add(svg, "text", { x: x, y: y, fill: "white", stroke: "black", "stroke-width": size / 4,
+      "paint-order": "stroke", "font-size": size }).textContent = words;
+  }
+
+  /* The picture's left is the patient's right. */
+  function sides(svg, seen) {
+    const size = (seen[1] - seen[0]) * 0.055;
+    const y = (seen[2] + seen[3]) / 2 + size / 3;
+    word(svg, seen[0] + size / 2, y, size, "R");
+    word(svg, seen[1] - 1.2 * size, y, size, "L");
   }
 
   function start(root) {
-    root.dataset.state = "drawing";
     const data = JSON.parse(root.querySelector("script").textContent);
     const lists = Array.from(root.querySelectorAll("select"));
     const close = root.querySelector("input");
@@ -174,8 +183,8 @@ SCRIPT = r"""
       const canvas = box.querySelector("canvas");
       const svg = box.querySelector("svg");
       const note = box.querySelector(".pe-note");
-      const title = (view.titles || {})[panel] || panel;
-      const isMap = data.maps.includes(panel);
+      const title = view.titles[panel] || panel;
+      const isMap = panel in data.limits;
       box.previousElementSibling.textContent = title;
       box.previousElementSibling.title = title;
       canvas.setAttribute("aria-label", title + " of " + view.at.map(function (value, depth) {
@@ -186,7 +195,7 @@ SCRIPT = r"""
       const there = bytes && (panel !== "prediction" || view.prediction);
       canvas.hidden = svg.hidden = !there;
       note.hidden = Boolean(there);
-      note.textContent = there ? "" : (view.notes || {})[panel] || "not there";
+      note.textContent = there ? "" : view.notes[panel] || "not there";
       if (!there) { return; }
       paint(canvas, bytes, view.shape, isMap ? heat : greys);
       const size = [view.shape[0] * data.spacing[0], view.shape[1] * data.spacing[1]];
@@ -197,6 +206,7 @@ SCRIPT = r"""
       canvas.style.width = share(size[1], wide);
       canvas.style.height = share(size[0], high);
       const half = "scale(" + data.spacing[1] / 2 + " " + data.spacing[0] / 2 + ")";
+      sides(svg, seen);
       if (panel === "image") { scaleBar(svg, seen); }
       if (panel === "raters") {
         view.raters.forEach(function (r) {
@@ -217,7 +227,7 @@ SCRIPT = r"""
         paths = JSON.parse(new TextDecoder().decode(await inflate(data.paths)));
       }
       const bytes = await Promise.all(data.panels.map(function (panel) {
-        const number = data.maps.includes(panel) ? view.maps[panel] : view.image;
+        const number = panel in data.limits ? view.maps[panel] : view.image;
         return number === undefined ? null : bytesOf(number);
       }));
       if (own !== turn) { return; }
@@ -244,10 +254,11 @@ SCRIPT = r"""
       if (row < 0 || column < 0 || row >= height || column >= width) { return; }
       const words = [];
       data.panels.forEach(function (panel, i) {
-        if (!data.maps.includes(panel) || !shown.bytes[i]) { return; }
+        if (!(panel in data.limits) || !shown.bytes[i]) { return; }
         const byte = shown.bytes[i][row * width + column];
-        const value = byte > data.top ? "not seen" : (byte * data.limit / data.top).toFixed(3);
-        words.push(((shown.view.titles || {})[panel] || panel) + " " + value);
+        const value = byte > data.top ? "not seen"
+          : (byte * data.limits[panel] / data.top).toFixed(3);
+        words.push((shown.view.titles[panel] || panel) + " " + value);
       });
       read.textContent = x.toFixed(1) + " mm, " + y.toFixed(1) + " mm · " + words.join(", ") +
         " " + data.unit;
@@ -267,6 +278,7 @@ SCRIPT = r"""
     }
 
     function redraw() {
+      root.dataset.state = "drawing";
       draw().catch(function (error) {
         root.dataset.state = "failed";
         read.textContent = "This figure could not be drawn: " + error.message;

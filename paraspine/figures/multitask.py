@@ -11,32 +11,24 @@ import plotly.graph_objects as go
 from paraspine.anatomy import ClassTable
 from paraspine.arrays import SettingsError, check_same_shape, check_spacing
 
-from .encode import grey_levels, outlines, picture
-from .grid import (
-    PanelLayout,
-    add_choices,
-    add_colour_bar,
-    add_legends,
-    add_panel_titles,
-    set_image_axes,
-)
+from .encode import outlines, scale_ticks
+from .grid import picture_grid
 from .panels import (
     RATER_COLOURS,
     View,
-    map_trace,
+    orientation_marks,
     outline_trace,
     picture_trace,
     scale_bars,
     shown_window,
 )
-from .style import finish
-
-__all__ = ["Compared", "Steps", "prediction_grid", "variance_steps"]
 
 #: Signed distances beyond so many pixels are drawn as so many: the sigmoid is flat there.
 FAR = 6.0
 #: The reference's outline in the panels of the networks.
 REFERENCE = "#FFFFFF"
+#: What is shown: what lies within so many mm of an outline.
+STEPS_CROP, GRID_CROP = 12.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -92,8 +84,6 @@ def variance_steps(
     *,
     source: str,
     spacing: Sequence[float] = (1.0, 1.0),
-    crop: float = 12.0,
-    title: str = "From outlines to a variance map",
 ) -> go.Figure:
     """Outline, signed distance and soft label of each rater, and what they give together.
 
@@ -110,10 +100,6 @@ def variance_steps(
         Where the data comes from.
     spacing : (row, column)
         mm.
-    crop : float
-        Show what lies within so many mm of an outline.
-    title : str
-        Above the figure.
 
     Raises
     ------
@@ -131,65 +117,58 @@ def variance_steps(
             check_same_shape(step.image, getattr(step, name)[0], names=("image", name))
         check_same_shape(step.image, step.variance, names=("image", "variance"))
     views = [View(s.image, s.title, s.masks.astype(int)) for s in steps]
-    windows = [shown_window(v, spacing, crop) for v in views]
-    highest = max(float(s.variance.max()) for s in steps)
-    limits = [1.0, highest if highest > 0 else 0.25]
-    choice = "dropdown" if len(steps) > 1 else None
-    columns = count + 1
-    layout = PanelLayout.of(windows, 3, columns, choice=choice, bars=3)
-    figure, owners = layout.subplots(), []
-    for number, (step, window) in enumerate(zip(steps, windows, strict=True)):
-        for row, column, trace in _step_traces(step, raters, count, spacing, limits, window):
-            trace.visible = number == 0
-            figure.add_trace(trace, row=row + 1, col=column + 1)
-            owners.append(number)
-    set_image_axes(figure, windows[0])
-    names = [*list(raters)[:count], "all"]
-    titles = [f"{n}: outline" for n in names[:-1]] + ["all outlines"]
-    titles += ["signed distance"] * count + ["mean soft label"]
-    titles += ["soft label"] * count + ["variance"]
-    add_panel_titles(figure, titles, size=12.5)
-    finish(figure, title, source, height=400, detail="distances in pixels")
-    layout.apply(figure)
-    for place, (limit, name) in enumerate(zip(limits, ("soft labels", "variance"), strict=True)):
-        unit = "0 to 1" if place == 0 else "of soft labels"
-        add_colour_bar(figure, place, limit, None, unit, [name], layout)
-    bar = figure.layout.coloraxis2.colorbar.to_plotly_json()
-    bar |= {
-        "x": 2 / 3, "tickvals": [-FAR, 0, FAR], "ticktext": [f"\u2212{FAR:g}", "0", f"{FAR:g}"],
-        "title": {"text": "signed distance (pixels)", "side": "top", "font": {"size": 12}},
-    }  # fmt: skip
-    figure.update_layout(
-        coloraxis3={"cmin": -FAR, "cmax": FAR, "colorscale": "RdBu", "reversescale": True,
-                    "colorbar": bar}
+    windows = [shown_window(v, spacing, STEPS_CROP) for v in views]
+    choices = [
+        (step.title, window, _step_traces(step, raters, spacing, window))
+        for step, window in zip(steps, windows, strict=True)
+    ]
+    names = [f"{n}: outline" for n in raters[:count]] + ["all outlines"]
+    names += ["signed distance"] * count + ["mean soft label"]
+    names += ["soft label"] * count + ["variance"]
+    highest = max(float(s.variance.max()) for s in steps) or 0.25
+    far = [-FAR, 0, FAR], [f"\u2212{FAR:g}", "0", f"{FAR:g}"]
+    bars = [
+        ((0, 1), "Inferno", "soft labels (0 to 1)", scale_ticks(1.0)),
+        ((0, highest), "Inferno", "variance (of soft labels)", scale_ticks(highest)),
+        ((-FAR, FAR), "RdBu_r", "signed distance (pixels)", far),
+    ]
+    return picture_grid(
+        choices, (3, count + 1), names, title="From outlines to a variance map", source=source,
+        detail="distances in pixels", bars=bars,
     )  # fmt: skip
-    if choice:
-        add_choices(figure, steps, owners, windows, 3 * columns, choice, layout)
-    add_legends(figure, layout)
-    return figure
 
 
-def _step_traces(step, raters, count, spacing, limits, window):
+def _step_traces(step: Steps, raters, spacing, window):
     """Row, column and trace of everything that one structure shows."""
-    ground = picture(grey_levels(step.image), exact=False)
-    lines = [outlines(mask, spacing) for mask in step.masks]
-    yield 0, count, picture_trace(ground, spacing)
-    for r, (x, y) in enumerate(lines):
+    count, ground = len(step.masks), picture_trace(step.image, spacing)
+    yield 0, count, ground
+    for r, mask in enumerate(step.masks):
+        x, y = outlines(mask, spacing)
         colour = RATER_COLOURS[r % len(RATER_COLOURS)]
-        yield 0, r, picture_trace(ground, spacing)
+        yield 0, r, go.Image(ground)
         yield 0, r, outline_trace(x, y, raters[r], colour, legend="legend", listed=False)
+        yield 0, r, orientation_marks(window)
         yield 0, count, outline_trace(x, y, raters[r], colour, legend="legend")
-        shown = np.clip(step.distance[r], -FAR, FAR).round(2).astype(np.float32)
-        yield 1, r, go.Heatmap(
-            z=shown, x0=0, y0=0, dx=spacing[1], dy=spacing[0], name="signed distance",
-            coloraxis="coloraxis3", hovertemplate="signed distance %{z:.1f} pixels<extra></extra>",
-        )  # fmt: skip
-        yield 2, r, map_trace(step.soft[r], limits[0], limits, spacing, "soft label", "")
+        shown = np.clip(step.distance[r], -FAR, FAR)
+        yield 1, r, _map_trace(shown, "coloraxis3", spacing, window, "signed distance", " pixels")
+        yield 2, r, _map_trace(step.soft[r], "coloraxis", spacing, window, "soft label")
     mean = step.soft.mean(axis=0)
-    yield 1, count, map_trace(mean, limits[0], limits, spacing, "mean soft label", "")
-    yield 2, count, map_trace(step.variance, limits[1], limits, spacing, "variance", "")
-    for bar in scale_bars(window):
-        yield 0, count, bar
+    yield 1, count, _map_trace(mean, "coloraxis", spacing, window, "mean soft label")
+    yield 2, count, _map_trace(step.variance, "coloraxis2", spacing, window, "variance")
+    for mark in (*scale_bars(window), orientation_marks(window)):
+        yield 0, count, mark
+
+
+def _map_trace(values, axis: str, spacing, window, name: str, unit: str = "") -> go.Heatmap:
+    """The part of a map that the window shows."""
+    edges = np.array(window).reshape(2, 2) / np.array(spacing)[::-1, None]  # columns, rows
+    low, high = np.floor(edges[:, 0]).clip(0).astype(int), np.ceil(edges[:, 1]).astype(int) + 1
+    part = np.asarray(values)[low[1] : high[1], low[0] : high[0]]
+    return go.Heatmap(
+        z=part.round(4).astype(np.float32), x0=low[0] * spacing[1], y0=low[1] * spacing[0],
+        dx=spacing[1], dy=spacing[0], name=name, coloraxis=axis,
+        hovertemplate=f"{name} %{{z:.3g}}{unit}<extra></extra>",
+    )  # fmt: skip
 
 
 def prediction_grid(
@@ -200,8 +179,6 @@ def prediction_grid(
     classes: ClassTable,
     source: str,
     spacing: Sequence[float] = (1.0, 1.0),
-    crop: float = 20.0,
-    title: str = "Predictions at each level",
 ) -> go.Figure:
     """Outlines of the reference and of several networks, a row for each level.
 
@@ -215,10 +192,8 @@ def prediction_grid(
         What they are; an empty row's name is left out.
     classes : ClassTable
         Names and colours.
-    source, spacing, title
+    source, spacing
         As in `variance_steps`.
-    crop : float
-        Show what lies within so many mm of the reference.
 
     Raises
     ------
@@ -228,32 +203,22 @@ def prediction_grid(
     if not subjects or not rows or not columns:
         raise SettingsError("subjects: expected at least one with a row and a column, got none.")
     spacing = check_spacing(spacing, 2)
-    windows = [_window(s, spacing, crop) for s in subjects]
-    choice = "dropdown" if len(subjects) > 1 else None
-    layout = PanelLayout.of(windows, len(rows), len(columns), choice=choice)
-    figure, owners, listed = layout.subplots(), [], set()
-    for number, subject in enumerate(subjects):
-        for row, column, trace in _grid_traces(subject, columns, classes, spacing, listed):
-            trace.visible = number == 0
-            figure.add_trace(trace, row=row + 1, col=column + 1)
-            owners.append(number)
-        listed.clear()
-    set_image_axes(figure, windows[0])
+    choices = []
+    for subject in subjects:
+        window = _window(subject, spacing)
+        traces = _grid_traces(subject, columns, classes, spacing, window)
+        choices.append((subject.title, window, traces))
     names = [" · ".join(w for w in (row, column) if w) for row in rows for column in columns]
-    add_panel_titles(figure, names, size=12.5)
-    finish(figure, title, source, height=400, detail=f"white: {columns[0]}")
-    layout.apply(figure)
-    if choice:
-        panels = len(rows) * len(columns)
-        add_choices(figure, subjects, owners, windows, panels, choice, layout)
-    add_legends(figure, layout)
-    return figure
+    return picture_grid(
+        choices, (len(rows), len(columns)), names, title="Predictions at each level",
+        source=source, detail=f"white: {columns[0]}",
+    )  # fmt: skip
 
 
-def _window(subject: Compared, spacing, crop: float) -> tuple[float, float, float, float]:
+def _window(subject: Compared, spacing) -> tuple[float, float, float, float]:
     """What is shown of all rows: the largest window that the reference of one of them needs."""
     found = [
-        shown_window(View(image, "", np.asarray(labels[0])[None]), spacing, crop)
+        shown_window(View(image, "", np.asarray(labels[0])[None]), spacing, GRID_CROP)
         for image, labels in zip(subject.images, subject.labels, strict=True)
         if image is not None
     ]
@@ -263,17 +228,18 @@ def _window(subject: Compared, spacing, crop: float) -> tuple[float, float, floa
     return float(low[0]), float(high[1]), float(low[2]), float(high[3])
 
 
-def _grid_traces(subject: Compared, columns, classes: ClassTable, spacing, listed: set):
+def _grid_traces(subject: Compared, columns, classes: ClassTable, spacing, window):
     """Row, column and trace of everything that one subject shows."""
+    listed: set[str] = set()
     for row, (image, labels) in enumerate(zip(subject.images, subject.labels, strict=True)):
         if image is None:
             continue
         if len(labels) != len(columns):
             raise SettingsError(f"labels: expected {len(columns)} in a row, got {len(labels)}.")
-        ground = picture(grey_levels(image), exact=False)
+        ground = picture_trace(image, spacing)
         for column, said in enumerate(labels):
             check_same_shape(image, said, names=(f"'{subject.title}' image", columns[column]))
-            yield row, column, picture_trace(ground, spacing)
+            yield row, column, go.Image(ground)
             for number, name in enumerate(classes.foreground, start=1):
                 colour = classes.colours[number - 1]
                 if column:
@@ -285,3 +251,4 @@ def _grid_traces(subject: Compared, columns, classes: ClassTable, spacing, liste
                 first = name not in listed
                 listed.add(name)
                 yield row, column, outline_trace(x, y, name, colour, legend="legend2", listed=first)
+            yield row, column, orientation_marks(window)

@@ -1,9 +1,9 @@
-"""Parts of the figures that show slices: views, traces, axes, colour bars, choices, layout."""
+"""Slices to show, and the traces that show them: pictures, outlines, scale bars, sides."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from paraspine.anatomy import ClassTable
 from paraspine.arrays import SettingsError, check_label_map, check_same_shape
 
-from .encode import TOP_CODE, encode_map, outlines, picture
+from .encode import grey_levels, picture
 
 #: Raters' colours: bright on grey images, and none of them a colour of the default classes.
 RATER_COLOURS = ("#E8D900", "#00C896", "#F781BF", "#B497FF", "#FF6347", "#8FD14F", "#5AD2F4")
@@ -104,8 +104,10 @@ def named_raters(views: Sequence[View], names: Sequence[str] | None) -> list[str
     return names[:count]
 
 
-def shown_window(view: View, spacing, crop: float | None) -> tuple[float, float, float, float]:
-    """Left, right, top and bottom in mm of what is shown."""
+def shown_window(
+    view: View, spacing, crop: float | None = None
+) -> tuple[float, float, float, float]:
+    """Left, right, top and bottom in mm of all, or of what lies within `crop` mm of a label."""
     height, width = np.shape(view.image)
     whole = (-0.5, width - 0.5, -0.5, height - 0.5)
     if crop is not None:
@@ -124,10 +126,10 @@ def shown_window(view: View, spacing, crop: float | None) -> tuple[float, float,
     return left * spacing[1], right * spacing[1], top * spacing[0], bottom * spacing[0]
 
 
-def picture_trace(source: str, spacing) -> go.Image:
-    """A grey picture with its pixels in mm."""
+def picture_trace(image: np.ndarray, spacing) -> go.Image:
+    """A grey picture of an image ``(H, W)`` with its pixels in mm."""
     return go.Image(
-        source=source, x0=0, y0=0, dx=spacing[1], dy=spacing[0], name="image",
+        source=picture(grey_levels(image)), x0=0, y0=0, dx=spacing[1], dy=spacing[0], name="image",
         hovertemplate="%{x:.1f} mm, %{y:.1f} mm<extra></extra>",
     )  # fmt: skip
 
@@ -142,74 +144,36 @@ def outline_trace(
     )  # fmt: skip
 
 
-def all_outlines(labels: np.ndarray, spacing) -> tuple[list, list]:
-    """Outlines of all classes of one label map in one line."""
-    x: list = []
-    y: list = []
-    for number in np.unique(labels[labels > 0]):
-        more = outlines(labels == number, spacing)
-        x += [None, *more[0]] if x else more[0]
-        y += [None, *more[1]] if y else more[1]
-    return x, y
+#: Black around white words, so that they stand out on fat too.
+OUTLINED = ", ".join(f"{x}px {y}px 1px black" for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y)
 
 
-def view_traces(
-    view, panels, grey, spacing, classes, raters, limits, axes, unit, window
-) -> Iterable[tuple[int, object]]:
-    """Panel and trace of everything that one view shows."""
-    for place, panel in enumerate(panels):
-        if panel in limits:
-            if panel in view.maps:
-                yield place, map_trace(view.maps[panel], limits[panel], axes, spacing, panel, unit)
-            continue
-        yield place, picture_trace(picture(grey, exact=panel == "image"), spacing)
-        if panel == "image":
-            for trace in scale_bars(window):
-                yield place, trace
-        elif panel == "raters":
-            for r in view.raters():
-                x, y = all_outlines(np.asarray(view.labels[r]), spacing)
-                colour = RATER_COLOURS[r % len(RATER_COLOURS)]
-                yield place, outline_trace(x, y, raters[r], colour, legend="legend")
-        elif view.prediction is not None:
-            for number, name in enumerate(classes.foreground, start=1):
-                x, y = outlines(np.asarray(view.prediction) == number, spacing)
-                yield (
-                    place,
-                    outline_trace(x, y, name, classes.colours[number - 1], legend="legend2"),
-                )
-
-
-def map_trace(values, limit, axes, spacing, name, unit) -> go.Heatmap:
-    """A map as bytes; ``meta`` tells the book's script what a byte stands for."""
-    codes, missing = encode_map(values, limit)
-    place = axes.index(limit)
-    words = f"{name}<br>%{{x:.1f}} mm, %{{y:.1f}} mm<br>"
-    code = {
-        "step": limit / TOP_CODE,
-        "top": TOP_CODE,
-        "missing": missing,
-        "hover": f"{words}%{{z:.3f}} {unit}<extra></extra>",
-    }
-    return go.Heatmap(
-        z=codes, x0=0, y0=0, dx=spacing[1], dy=spacing[0], name=name, meta={"paraspine": code},
-        coloraxis="coloraxis" if place == 0 else f"coloraxis{place + 1}",
-        hovertemplate=f"{words}%{{z}} / {TOP_CODE} of {limit:.3g} {unit}<extra></extra>",
+def orientation_marks(window) -> go.Scatter:
+    """R and L at the sides of an axial slice: the picture's left is the patient's right."""
+    left, right, top, bottom = window
+    inset, middle = (right - left) * 0.04, (top + bottom) / 2
+    return go.Scatter(
+        x=[left + inset, right - inset], y=[middle, middle], text=["R", "L"], mode="text",
+        hoverinfo="skip", showlegend=False,
+        textfont={"color": "white", "size": 12, "shadow": OUTLINED},
     )  # fmt: skip
 
 
 def scale_bars(window) -> list[go.Scatter]:
-    """A white line of a round length at the lower left, edged in black to stand out anywhere."""
+    """A white line of a round length at the lower left with a black rim, and its length."""
     left, right, top, bottom = window
     wanted = (right - left) / 4
     unit = 10 ** math.floor(math.log10(wanted))
     length = max(s * unit for s in (1, 2, 5) if s * unit <= wanted)
     x, y = left + (right - left) * 0.04, bottom - (bottom - top) * 0.07
-    line = {"x": [x, x + length], "y": [y, y], "hoverinfo": "skip", "showlegend": False}
-    edge = go.Scatter(mode="lines", line={"color": "black", "width": 6}, **line)
-    font = {"color": "white", "size": 12, "shadow": "0 0 3px black, 0 0 2px black"}
+    rim = (right - left) * 0.006
+    line = {"y": [y, y], "hoverinfo": "skip", "showlegend": False}
+    edge = go.Scatter(
+        x=[x - rim, x + length + rim], mode="lines", line={"color": "black", "width": 6}, **line
+    )
     bar = go.Scatter(
-        mode="lines+text", text=["", f" {length:g} mm"], textposition="middle right",
-        textfont=font, line={"color": "white", "width": 3}, **line,
+        x=[x, x + length], mode="lines+text", text=["", f" {length:g} mm"],
+        textposition="middle right", line={"color": "white", "width": 3},
+        textfont={"color": "white", "size": 12, "shadow": OUTLINED}, **line,
     )  # fmt: skip
     return [edge, bar]

@@ -1,40 +1,29 @@
-"""What all figures share: template, colours, title with source, checks of frames."""
+"""Template, colours, titles and checks that all figures share."""
 
 from __future__ import annotations
 
-import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import cycle
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from paraspine import text
 from paraspine.arrays import SettingsError
-
-__all__ = [
-    "DASHES",
-    "HOVER",
-    "NEUTRAL",
-    "PALETTE",
-    "TEMPLATE",
-    "check_columns",
-    "colours_for",
-    "estimate_text",
-    "finish",
-    "groups_of",
-    "hover",
-    "note",
-    "place_legend",
-]
 
 #: Okabe and Ito's colours in an order that stays apart on white and on dark grey.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999", "#B8A800")
 #: For reference lines: readable on white and on dark grey.
 NEUTRAL = "#808890"
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+#: Symbols that tell points apart as colours do.
+MARKS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "cross")
 
 #: Columns that a point's label shows where the frame has them.
-HOVER = ("subject", "image", "slice", "level")
+HOVER = ("subject", "level", "slice")
 
 #: Pixels above the plot for title and source, and below for ticks and axis title.
 TOP, BOTTOM = 74, 56
@@ -42,17 +31,10 @@ TOP, BOTTOM = 74, 56
 ROW, FREE_ROWS, PAGE = 19, 2, 640
 
 _AXIS = {
-    "showgrid": True,
-    "gridcolor": "#dfe3e8",
-    "zeroline": False,
-    "linecolor": "#8c959f",
-    "showline": True,
-    "ticks": "outside",
-    "ticklen": 4,
-    "tickcolor": "#8c959f",
-    "automargin": True,
-    "title": {"standoff": 8, "font": {"size": 13}},
-}
+    "showgrid": True, "gridcolor": "#dfe3e8", "zeroline": False, "showline": True,
+    "linecolor": "#8c959f", "ticks": "outside", "ticklen": 4, "tickcolor": "#8c959f",
+    "automargin": True, "title": {"standoff": 8, "font": {"size": 13}},
+}  # fmt: skip
 
 #: Light by default; the book's script exchanges the colours when a reader chooses the dark theme.
 TEMPLATE = go.layout.Template(
@@ -64,17 +46,9 @@ TEMPLATE = go.layout.Template(
         "plot_bgcolor": "#ffffff",
         "xaxis": _AXIS,
         "yaxis": _AXIS,
-        "title": {
-            "x": 0,
-            "xref": "container",
-            "xanchor": "left",
-            "pad": {"l": 6},
-            "y": 1,
-            "yref": "container",
-            "yanchor": "top",
-            "font": {"size": 16},
-            "subtitle": {"font": {"size": 12.5, "color": "#57606a"}},
-        },
+        "title": {"x": 0, "xref": "container", "xanchor": "left", "pad": {"l": 6},
+                  "y": 1, "yref": "container", "yanchor": "top", "font": {"size": 16},
+                  "subtitle": {"font": {"size": 12.5, "color": "#57606a"}}},
         "legend": {"bgcolor": "rgba(0,0,0,0)", "itemsizing": "constant"},
         "hoverlabel": {"align": "left", "font": {"size": 12.5}},
         "hovermode": "closest",
@@ -105,10 +79,18 @@ def groups_of(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
     return groups
 
 
-def colours_for(names: Sequence[str], colours: Mapping[str, str] | None = None) -> dict[str, str]:
-    """One colour per name: the given ones, else `PALETTE` in order."""
-    chosen = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
-    return chosen | {n: c for n, c in (colours or {}).items() if n in chosen}
+class Look(NamedTuple):
+    """How a group is drawn."""
+
+    colour: str
+    symbol: str
+    dash: str
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """One colour, symbol and dash per name, in order."""
+    kinds = zip(names, cycle(PALETTE), cycle(MARKS), cycle(DASHES), strict=False)
+    return {name: Look(*look) for name, *look in kinds}
 
 
 def estimate_text(estimate, name: str = "", *, digits: int = 2) -> str:
@@ -116,42 +98,33 @@ def estimate_text(estimate, name: str = "", *, digits: int = 2) -> str:
 
     The interval is left out where it is undefined; an undefined value says so.
     """
-    prefix = f"{name} = " if name else ""
-    value = float(getattr(estimate, "value", estimate))
-    if math.isnan(value):
-        return f"{name} undefined".strip()
-    low, high = getattr(estimate, "low", math.nan), getattr(estimate, "high", math.nan)
-    shown, *ends = (_fixed(v, digits) for v in (value, low, high))
-    if math.isnan(low) or math.isnan(high):
-        return f"{prefix}{shown}"
-    return f"{prefix}{shown} [{', '.join(ends)}]"
-
-
-def _fixed(value: float, digits: int) -> str:
-    """Fixed digits without a minus before a zero."""
-    shown = f"{value:.{digits}f}"
-    return shown if math.isnan(value) or float(shown) else shown.removeprefix("-")
+    if not hasattr(estimate, "value"):
+        estimate = SimpleNamespace(value=float(estimate), low=float("nan"), high=float("nan"))
+    words = text.interval(estimate, digits, "brackets")
+    return f"{name} {'' if words == 'undefined' else '= '}{words}" if name else words
 
 
 def hover(frame: pd.DataFrame, columns: Sequence[str], first: str = "") -> dict:
     """``customdata`` and ``hovertemplate`` that show `columns` of a frame, one a line.
 
-    Columns that the frame lacks are passed over, so that the same call fits any cohort.
+    Columns that the frame lacks are passed over, so that the same call fits any cohort; so is a
+    ``slice`` that is the same everywhere.
     """
-    there = [c for c in columns if c in frame.columns]
+    there = [c for c in columns if c in frame and (c != "slice" or frame[c].nunique() > 1)]
     lines = [first] if first else []
     lines += [f"{c.replace('_', ' ')}: %{{customdata[{i}]}}" for i, c in enumerate(there)]
     rows = frame[there].astype(object).where(frame[there].notna(), "–").to_numpy().tolist()
     return {"customdata": rows or None, "hovertemplate": "<br>".join(lines) + "<extra></extra>"}
 
 
-def note(figure: go.Figure, words: str) -> go.Figure:
-    """Write words into the middle of an empty figure."""
+def empty(words: str, title: str, source: str) -> go.Figure:
+    """Return a figure that holds nothing but the reason for it."""
+    figure = go.Figure().update_xaxes(visible=False).update_yaxes(visible=False)
     figure.add_annotation(
         text="<br>".join(textwrap.wrap(words, 60)), showarrow=False, xref="paper", yref="paper",
         x=0.5, y=0.5, font={"size": 14},
     )  # fmt: skip
-    return figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    return finish(figure, title, source, legend=False, height=260)
 
 
 def finish(
@@ -166,22 +139,8 @@ def finish(
 ) -> go.Figure:
     """Give a figure its template, title, source line, height and a legend below the plot.
 
-    Parameters
-    ----------
-    figure : plotly Figure
-        Changed in place and returned.
-    title : str
-        One line, broken where it is longer than a book page is wide.
-    source : str
-        Where the data comes from, for example ``"synthetic phantom"``; stands under the title.
-    height : int
-        Pixels; a legend of many rows gets more, so that the plot keeps its size.
-    detail : str
-        Words after the source: what the interval is, how many images.
-    legend : bool
-        Show it, below the axis.
-    bottom : int
-        Pixels between plot and legend, for ticks and axis title.
+    `detail` stands after the source: what the interval is, how many images. A legend of many rows
+    adds to `height`, so that the plot keeps its size; `bottom` pixels lie between the two.
     """
     if not str(source).strip():
         raise SettingsError("source: expected words such as 'synthetic phantom', got none.")
@@ -214,12 +173,6 @@ def _legend_rows(figure: go.Figure) -> int:
 def place_legend(figure: go.Figure, plot_height: float, distance: float) -> go.Figure:
     """Put a horizontal legend `distance` pixels below the lowest axis."""
     return figure.update_layout(
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "xanchor": "left",
-            "y": -distance / max(plot_height, 1),
-            "yanchor": "top",
-            "tracegroupgap": 0,
-        }
-    )
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "yanchor": "top",
+                "y": -distance / max(plot_height, 1), "tracegroupgap": 0}
+    )  # fmt: skip

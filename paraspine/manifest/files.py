@@ -1,4 +1,4 @@
-"""The files that a manifest names: readable, on one grid, with values that mean something."""
+"""Checks of the files that a manifest names: readable, on one grid, plausible values."""
 
 from __future__ import annotations
 

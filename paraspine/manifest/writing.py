@@ -1,4 +1,4 @@
-"""Writing a manifest and its JSON file for a data set that lies in folders."""
+"""Write a manifest and its JSON file for a data set in folders."""
 
 from __future__ import annotations
 

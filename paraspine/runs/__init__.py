@@ -1,4 +1,4 @@
-"""Run folders: opened, written atomically, completed, read, and where their numbers come from.
+"""Run folders: parameters, results and provenance of one execution, written atomically.
 
 A run folder holds ``parameters.json``, the results, ``provenance.json`` and, written last,
 ``complete.json`` with the SHA-256 of every file. A folder without it does not count as a result.

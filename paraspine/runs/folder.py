@@ -1,4 +1,4 @@
-"""The run folder itself: start, write, finish, read."""
+"""Run folders: start, write, finish, read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, revision, inputs, hardware, time and memory."""
+"""Provenance of a result: versions, revision, inputs, hardware, time and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variance maps of slices: what the second head of a multi-task network is trained towards."""
+"""Variance maps of slices: targets of the multi-task networks' second head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write volumes: the same volume always gives the same bytes, and a file is whole or absent."""
+"""Write volumes atomically; the same volume always gives the same bytes."""
 
 from __future__ import annotations
 

@@ -74,11 +74,10 @@ def built(make, root, tmp_path_factory):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"subject": list("abcdefgh"), "gt_entropy": rng.random(8) / 20})
     frame["entropy"] = frame["gt_entropy"] * 0.8
-    scatter = figures.entropy_scatter(frame, source="synthetic phantom", estimate=0.93)
-    explorer = figures.slice_explorer(
-        views(), classes=PARASPINAL, source="synthetic phantom", spacing=(1.5, 0.75),
-        limits={"mutual information": 0.05},
-    )  # fmt: skip
+    scatter = figures.entropy_scatter(frame, source="synthetic phantom", title="r", estimate=0.93)
+    slices = {"classes": PARASPINAL, "source": "synthetic phantom", "spacing": (1.5, 0.75)}
+    gallery = figures.cohort_slices(views(), **slices)
+    explorer = figures.slice_explorer(views(), limits={"mutual information": 0.05}, **slices)
     # a figure of plotly's own making, with words that would end a script, far below the others
     plain = go.Figure(go.Bar(x=["</script>", "<!--"], y=[1, 2]), {"title": "plain"})
     spacer = nbformat.v4.new_markdown_cell("## Far below\n" + "\n\nword\n" * 150)
@@ -86,7 +85,8 @@ def built(make, root, tmp_path_factory):
         make.code("glue('r', r)", make.glued("r", "np.float64(0.59321)"), make.glued("n", "72"),
                   make.glued("condition", "'UNet & co'")),
         make.code("scatter", make.figure(scatter)),
-        make.code("explorer", make.figure(explorer)),
+        make.code("gallery", make.figure(gallery)),
+        make.code("explorer", make.shown({"text/html": explorer.fragment, "text/plain": "-"})),
         *(make.code("table", make.shown({"text/html": rows.to_html(), "text/plain": "-"}))
           for rows in (frame.iloc[:0], frame)),
         spacer,
@@ -260,7 +260,6 @@ def opened(built, browser, chromium):
 
 STATE = "[...document.querySelectorAll('.paraspine-figure')].map(p => p.dataset.state || '')"
 DRAWN = "n => document.querySelectorAll('.paraspine-figure')[n].dataset.state === 'drawn'"
-FIGURE = "document.querySelectorAll('.paraspine-figure')[1].paraspineTarget"
 
 
 def test_figures_are_drawn_when_they_come_into_view(opened):
@@ -269,33 +268,6 @@ def test_figures_are_drawn_when_they_come_into_view(opened):
     opened.locator(".paraspine-figure").nth(2).scroll_into_view_if_needed()
     opened.wait_for_function(DRAWN, arg=2)
     assert opened.locator("text=</script>").count() >= 1  # the words of the bar, not markup
-
-
-def test_maps_are_drawn_in_their_units_and_slices_can_be_chosen(opened):
-    opened.locator(".paraspine-figure").nth(1).scroll_into_view_if_needed()
-    opened.wait_for_function(DRAWN, arg=1)
-    heat = f"{FIGURE}._fullData.filter(t => t.type === 'heatmap' && t.visible === true)"
-    maps = opened.evaluate(f"{heat}.map(t => t._input.z)")
-    expected = views()[0].maps
-    np.testing.assert_allclose(maps[0], expected["GT entropy"], atol=np.log(5) / 254)
-    seen = np.array(maps[1], dtype=float)
-    np.testing.assert_array_equal(np.isnan(seen), np.isnan(expected["mutual information"]))
-    np.testing.assert_allclose(seen, expected["mutual information"], atol=0.05 / 254)
-    top = opened.evaluate(
-        f"[{FIGURE}._fullLayout.coloraxis.cmax, {FIGURE}._fullLayout.coloraxis2.cmax]"
-    )
-    np.testing.assert_allclose(top, [np.log(5), 0.05])
-    ratio = opened.evaluate(f"(f => (f.yaxis._length / f.xaxis._length))({FIGURE}._fullLayout)")
-    assert ratio == pytest.approx(40 * 1.5 / (48 * 0.75), rel=0.02)
-    figure = opened.locator(".paraspine-figure").nth(1)
-    figure.locator(".updatemenu-header").click()
-    figure.locator(".updatemenu-dropdown-button").nth(1).click()
-    opened.wait_for_function(
-        f"{FIGURE}._fullData.filter(t => t.visible === true && t.type === 'image').length === 3"
-    )
-    shown = opened.evaluate(f"{FIGURE}._fullData.map(t => t.visible === true)")
-    half = len(shown) // 2
-    assert shown == [False] * half + [True] * half
 
 
 def test_a_table_without_rows_is_not_shown(opened):

@@ -57,6 +57,8 @@ def test_a_data_set(bids):
     assert cohort.table["sha256_image"].notna().all()
     first = path.read_bytes()
     assert manifest.from_bids(bids).read_bytes() == first
+    other = pd.read_csv(manifest.from_bids(bids, suffix="T1w"))
+    assert other["image"][0] == "sub-01/anat/sub-01_T1w.nii.gz"
 
 
 def test_sessions_runs_and_other_entities(tmp_path):
@@ -143,11 +145,6 @@ def test_annexed_files_are_links(bids, tmp_path):
     path = manifest.from_bids(bids)
     [problem] = manifest.problems(path)
     assert (problem.row, problem.problem) == (2, "no such file")
-
-
-def test_other_suffix(bids):
-    path = manifest.from_bids(bids, suffix="T1w")
-    assert pd.read_csv(path)["image"][0].endswith("_T1w.nii.gz")
 
 
 def test_nothing_found(bids, tmp_path):

@@ -46,9 +46,6 @@ def run_page(root, name, folder, monkeypatch):
     return result.output, manifest.read(folder / made)
 
 
-# --- spinal cord grey matter -------------------------------------------------------------------
-
-
 RATERS = (1, 2, 3, 10)  # ten comes after three, and site 10 after site 2, in numbers only
 
 
@@ -225,21 +222,14 @@ def test_scgm_names_that_do_not_fit(scgm):
     assert "there is another site1-sc01-mask-r1" in text
 
 
-def test_scgm_nothing_found(scgm, tmp_path):
-    with pytest.raises(SettingsError, match="no such folder"):
-        manifest.from_scgm(tmp_path / "none")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ManifestError, match="no image site<N>-sc<NN>-image"):
-        manifest.from_scgm(tmp_path / "empty")
+def test_images_without_label_maps_and_manifests_elsewhere(scgm, tmp_path):
+    with pytest.raises(SettingsError, match="may not leave its folder"):
+        manifest.from_scgm(scgm, tmp_path / "other" / "cohort.csv")
     for mask in scgm.glob("*mask*"):
         mask.unlink()
     with pytest.raises(ManifestError, match="found 3 images but no label map"):
         manifest.from_scgm(scgm)
-    with pytest.raises(SettingsError, match="may not leave its folder"):
-        manifest.from_scgm(scgm, tmp_path / "other" / "cohort.csv")
 
-
-# --- multiple sclerosis lesions ----------------------------------------------------------------
 
 IMAGES = ("FLAIR", "T1", "GADO", "T2", "DP")
 
@@ -366,37 +356,34 @@ def test_msseg_a_lesion_map_with_other_values_is_found_by_check(msseg):
     assert problem.column == "rater_3"
 
 
-def test_msseg_nothing_found_and_unknown_options(msseg, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "make", "words"),
+    [
+        ("from-scgm", manifest.from_scgm, "no image site<N>-sc<NN>-image"),
+        ("from-msseg", manifest.from_msseg, "no label map ManualSegmentation_<number>"),
+    ],
+)
+def test_nothing_found(tmp_path, command, make, words):
     with pytest.raises(SettingsError, match="no such folder"):
-        manifest.from_msseg(tmp_path / "none")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ManifestError, match="no label map ManualSegmentation_<number>"):
-        manifest.from_msseg(tmp_path / "empty")
+        make(tmp_path / "none")
+    with pytest.raises(ManifestError, match=words):
+        make(tmp_path)
+    result = CliRunner().invoke(app, [command, str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {tmp_path}: found no")
+
+
+def test_msseg_unknown_options(tmp_path):
     with pytest.raises(SettingsError, match="FLAIR, T1, T2, GADO, DP"):
-        manifest.from_msseg(msseg, contrast="T1w")
+        manifest.from_msseg(tmp_path, contrast="T1w")
     with pytest.raises(SettingsError, match="'preprocessed' or 'raw'"):
-        manifest.from_msseg(msseg, images="both")
+        manifest.from_msseg(tmp_path, images="both")
 
 
-# --- as the book has it ------------------------------------------------------------------------
-
-
-def test_the_books_commands_for_scgm(root, scgm, monkeypatch):
-    scgm.rename(scgm.parent / "scgm")
-    shown, cohort = run_page(root, "scgm-commands", scgm.parent, monkeypatch)
+@pytest.mark.parametrize(("name", "images", "raters"), [("scgm", 3, 4), ("msseg", 3, 7)])
+def test_the_books_commands(root, request, monkeypatch, name, images, raters):
+    folder = request.getfixturevalue(name)
+    folder.rename(folder.parent / name)
+    shown, cohort = run_page(root, f"{name}-commands", folder.parent, monkeypatch)
     assert "No problems." in shown
-    assert len(cohort) == 3
-
-
-def test_the_books_commands_for_msseg(root, msseg, monkeypatch):
-    msseg.rename(msseg.parent / "msseg")
-    shown, cohort = run_page(root, "msseg-commands", msseg.parent, monkeypatch)
-    assert "No problems." in shown
-    assert len(cohort.raters) == 7
-
-
-def test_commands_end_in_words(tmp_path):
-    for command in ("from-scgm", "from-msseg"):
-        result = CliRunner().invoke(app, [command, str(tmp_path)])
-        assert result.exit_code == 1
-        assert result.output.startswith(f"Error: {tmp_path}: found no")
+    assert (len(cohort), len(cohort.raters)) == (images, raters)

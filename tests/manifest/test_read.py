@@ -86,78 +86,34 @@ def test_blank_rows_spaces_and_byte_order_mark(study):
     says(only(path), 3, "rater_A", "no such file", "spelling")  # the blank row counts
 
 
-# Text of the CSV
-
-
 def test_no_manifest(tmp_path):
     says(only(tmp_path / "none.csv"), None, None, "no such manifest", "path")
 
 
-def test_empty_manifest(study):
-    study.write().write_text("")
-    says(only(study.path), None, None, "empty", "header")
-    study.path.write_text("\n\n")
-    says(only(study.path), None, None, "empty", "header")
-
-
-def test_header_only(study):
-    study.write().write_text("subject,image\n")
-    says(only(study.path), None, None, "names no image", "one row per image")
-
-
-def test_not_utf8(study):
-    data = study.write().read_bytes().replace(b"sub-1,", "Müller,".encode("latin-1"))
-    study.path.write_bytes(data)
-    says(only(study.path), None, None, "line 3 holds a byte that is not UTF-8", "CSV UTF-8")
-
-
-def test_spreadsheet(study):
-    study.write().write_bytes(b"PK\x03\x04 and so on")
-    says(only(study.path), None, None, "spreadsheet", "CSV UTF-8")
-
-
-def test_semicolons_and_tabs(study):
-    for mark, shown in ((";", "';'"), ("\t", "tabs")):
-        path = study.write()
-        path.write_text(path.read_text().replace(",", mark))
-        says(only(path), None, None, f"parted by {shown}", "commas")
-
-
-def test_open_quotation_mark(study):
-    path = study.write()
-    path.write_text(path.read_text().replace("sub-2,", '"sub-2,'))
-    says(only(path), None, None, "not a CSV", "quotation mark")
-
-
-def test_row_of_the_wrong_length(study):
-    path = study.write()
-    path.write_text(path.read_text().replace("sub-2,", "sub-2,extra,"))
-    says(only(path), 4, None, "expected 6 cells as in the header, found 7", "quotation marks")
-
-
-def test_missing_and_misspelt_columns(study):
-    for row in study.rows:
-        row["Image"] = row.pop("image")
-    says(only(study.write()), 1, "image", "no such column", "Rename 'Image'")
-    for row in study.rows:
-        del row["Image"]
-    says(only(study.write()), 1, "image", "no such column", "Add it")
-
-
-def test_twice_the_same_column(study):
-    path = study.write()
-    path.write_text(path.read_text().replace("rater_B", "rater_A"))
-    says(only(path), 1, "rater_A", "2 columns have this name", "Rename")
-
-
-def test_nameless_columns(study):
-    path = study.write()
-    path.write_text(path.read_text().replace("rater_B", "rater_"))
-    says(only(path), 1, "rater_", "no name", "rater_A")
-    path.write_text(path.read_text().replace("rater_", "rater_image"))
-    says(only(path), 1, "rater_image", "called 'image'", "another name")
-    path.write_text(path.read_text().replace(",sex", ","))
-    assert {p.problem for p in manifest.problems(path)} >= {"column 4 has no name"}
+@pytest.mark.parametrize(
+    ("change", "row", "column", "words", "remedy"),
+    [
+        (lambda text: b"", None, None, "empty", "header"),
+        (lambda text: b"\n\n", None, None, "empty", "header"),
+        (lambda text: b"subject,image\n", None, None, "names no image", "one row per image"),
+        (b"sub-1,:M\xfcller,", None, None, "line 3 holds a byte that is not UTF-8", "CSV UTF-8"),
+        (lambda text: b"PK\x03\x04 and so on", None, None, "spreadsheet", "CSV UTF-8"),
+        (b",:;", None, None, "parted by ';'", "commas"),
+        (b",:\t", None, None, "parted by tabs", "commas"),
+        (b'sub-2,:"sub-2,', None, None, "not a CSV", "quotation mark"),
+        (b"sub-2,:sub-2,extra,", 4, None, "expected 6 cells.*, found 7", "quotation marks"),
+        (b"image:Image", 1, "image", "no such column", "Rename 'Image'"),
+        (b"image:picture", 1, "image", "no such column", "Add it"),
+        (b"rater_B:rater_A", 1, "rater_A", "2 columns have this name", "Rename"),
+        (b"rater_B:rater_", 1, "rater_", "no name", "rater_A"),
+        (b"rater_B:rater_image", 1, "rater_image", "called 'image'", "another name"),
+        (b",sex:,", 1, None, "column 4 has no name", "Name or remove"),
+    ],
+)
+def test_text_that_is_no_manifest(study, change, row, column, words, remedy):
+    text = study.write().read_bytes()
+    study.path.write_bytes(change(text) if callable(change) else text.replace(*change.split(b":")))
+    says(only(study.path), row, column, words, remedy)
 
 
 def test_blank_subject_and_image(study):
@@ -206,12 +162,10 @@ def test_two_ages_or_centers_within_a_session(study, column, values):
     assert len(manifest.read(study.write())) == 2
 
 
-def test_duplicated_row(study):
+def test_a_file_named_twice(study):
     study.rows.append(dict(study.rows[0]) | {"rater_A": "", "rater_B": ""})
     says(only(study.write()), 6, "image", "stands in row 2 already", "one row per image")
-
-
-def test_label_map_named_twice(study):
+    study.rows.pop()
     study.rows[1]["rater_A"] = "sub-0/./A.nii.gz"
     says(only(study.write()), 3, "rater_A", "stands in row 2 already", "this image")
     study.rows[1]["rater_A"] = study.rows[1]["rater_B"]
@@ -239,24 +193,21 @@ def test_path_that_leaves_the_folder(study, tmp_path_factory):
     assert cohort.image_path(1) == study.folder / "sub-1/t2.nii.gz"
 
 
-# The JSON
-
-
-def test_missing_json(study):
-    study.write()
-    study.path.with_suffix(".json").unlink()
-    says(only(study.path), None, None, "cohort.json: there is no such file", '"classes"')
-
-
-def test_malformed_json(study):
-    study.write()
-    side = study.path.with_suffix(".json")
-    side.write_text('{"classes": {"0": "background",}\n')
-    says(only(study.path), None, None, "line 1, column 3.: not valid JSON", "comma")
-    side.write_bytes('{"name": "Müller"}'.encode("latin-1"))
-    says(only(study.path), None, None, "byte 11 is not UTF-8", "UTF-8")
-    side.write_text("[1, 2]")
-    says(only(study.path), None, None, "object in braces, found a list", "classes")
+@pytest.mark.parametrize(
+    ("text", "words", "remedy"),
+    [
+        (None, "cohort.json: there is no such file", '"classes"'),
+        (b'{"classes": {"0": "background",}\n', "line 1, column 3.: not valid JSON", "comma"),
+        ('{"name": "Müller"}'.encode("latin-1"), "byte 11 is not UTF-8", "UTF-8"),
+        (b"[1, 2]", "object in braces, found a list", "classes"),
+    ],
+)
+def test_what_is_no_json(study, text, words, remedy):
+    side = study.write().with_suffix(".json")
+    side.unlink()
+    if text is not None:
+        side.write_bytes(text)
+    says(only(study.path), None, None, words, remedy)
 
 
 @pytest.mark.parametrize(
@@ -286,9 +237,6 @@ def test_a_json_that_is_silent_on_intensities(study):
     cohort = manifest.read(study.write())
     assert any("what the intensities are" in n for n in cohort.notes)
     assert cohort.intensity == {"kind": "other", "window": None}
-
-
-# The files
 
 
 def test_missing_file(study):
@@ -454,23 +402,15 @@ def test_a_long_list_is_cut_in_the_message_only(study):
     assert len(str(caught.value).splitlines()) == 22
 
 
-# Notes
-
-
 def notes_of(study):
     return " ".join(manifest.read(study.write()).notes)
 
 
-def test_one_rater_is_allowed_and_said(study):
-    for row in study.rows:
-        del row["rater_B"]
-    assert "One rater only (A)" in notes_of(study)
-
-
-def test_no_rater_is_allowed_and_said(study):
-    for row in study.rows:
-        del row["rater_A"], row["rater_B"]
-    assert "No rater" in notes_of(study)
+def test_one_rater_or_none_is_allowed_and_said(study):
+    for gone, words in (("B", "One rater only (A)"), ("A", "No rater")):
+        for row in study.rows:
+            del row[f"rater_{gone}"]
+        assert words in notes_of(study)
     assert manifest.read(study.path).rated().shape == (4, 0)
 
 

@@ -12,7 +12,7 @@ from paraspine import manifest, phantom, volumes
 from paraspine.anatomy import LEVELS
 from paraspine.phantom import REAL_SHAPES, shape_statistics
 from paraspine.phantom.fat import target
-from paraspine.phantom.settings import Knobs, Protocol
+from paraspine.phantom.settings import PhantomConfig, Protocol
 from paraspine.phantom.subjects import HEIGHTS, draw
 
 
@@ -79,7 +79,7 @@ def test_volumes_are_sums_of_slices():
     """Finer slices, finer pixels: a Riemann sum that has converged within 3 %."""
     coarse = phantom.muscle_volumes(3, missing_muscle=0)
     total = np.zeros(7)
-    scale = draw(2, Protocol(), Knobs()).scale
+    scale = draw(2, Protocol(), PhantomConfig()).scale
     for z in np.arange(12, 188, 4.0):
         labels = phantom.true_outlines(
             3, height=z, size=(128, 140), spacing=(1.4, 1.4), psoas=True, missing_muscle=0
@@ -110,7 +110,7 @@ def test_mf_grows_and_es_shrinks_downwards_within_the_field_of_view():
 
 
 def test_people_of_all_goutallier_classes_both_sexes_and_their_age():
-    people = [draw(i, Protocol(seed=4), Knobs()) for i in range(60)]
+    people = [draw(i, Protocol(seed=4), PhantomConfig()) for i in range(60)]
     fat = expit([p.fat_logit for p in people])
     assert {int(c) for c in np.digitize(fat, [0.1, 0.5])} == {0, 1, 2}
     assert spearmanr([p.age for p in people], fat).statistic > 0.2
@@ -120,7 +120,7 @@ def test_people_of_all_goutallier_classes_both_sexes_and_their_age():
 
 def test_fat_is_more_in_lower_levels_and_in_mf():
     """In log odds: 0.008 for each mm of height, and MF, ES and PM by what sets them apart."""
-    people = [draw(i, Protocol(), Knobs()) for i in range(60)]
+    people = [draw(i, Protocol(), PhantomConfig()) for i in range(60)]
     found = {
         (name, z): np.mean([logit(target(p, name, z * p.scale)) - p.fat_logit for p in people])
         for name in ("left MF", "right ES", "left PM")

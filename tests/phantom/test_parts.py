@@ -169,13 +169,8 @@ def test_pixels_lie_about_the_midline_and_mostly_in_front_of_the_muscles():
 
 
 def test_coverage_is_the_share_of_the_pixel_that_lies_inside():
-    assert coverage(np.array([-2.0, -0.25, 0.0, 0.25, 2.0]), 1.0).tolist() == [
-        1,
-        0.75,
-        0.5,
-        0.25,
-        0,
-    ]
+    share = coverage(np.array([-2.0, -0.25, 0.0, 0.25, 2.0]), 1.0)
+    assert share.tolist() == [1, 0.75, 0.5, 0.25, 0]
     assert coverage(np.array([-0.1, 0.1]), 0.0).tolist() == [1, 0]
 
 

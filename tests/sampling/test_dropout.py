@@ -1,5 +1,7 @@
 """Dropout samples: the fast path equals full passes, and statistics equal a plain loop's."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch import nn
 
 from paraspine import maps, models, sampling
 from paraspine.arrays import ImageError, ModelError, SettingsError, ShapeError
+from paraspine.augmentation import Augmentation
 from paraspine.sampling.masks import Masks, dropping, sampled_layers
 
 CPU = torch.device("cpu")
@@ -114,6 +117,13 @@ def test_masks_in_every_precision_and_memory_format(dtype):
     assert second.data_ptr() == last.data_ptr()
     assert torch.equal(first, second)
     assert torch.equal(first == 0, first != values)
+
+
+def test_layers_of_a_sample_drop_independently():
+    masks, values = Masks(0, [0, 1], 0, CPU), torch.ones(2, 8, 50, 50)
+    first, second = (masks.clear(0.5, values) == 0 for _ in range(2))
+    # 40,000 draws: five standard errors.
+    assert abs((first & second).float().mean().item() - 0.25) < 5 * np.sqrt(0.25 * 0.75 / 4e4)
 
 
 def test_everything_dropped():
@@ -249,13 +259,16 @@ def test_dropout_in_the_encoder_runs_the_whole_network(images):
     assert np.abs(found.mean - seen.mean).max() > 0.01
 
 
-def test_a_seed_can_come_from_a_generator(model, images):
+@pytest.mark.parametrize(
+    "method", [sampling.predict_dropout, partial(sampling.predict_tta, augmentation=Augmentation())]
+)
+def test_a_seed_can_come_from_a_generator(model, images, method):
     def run(state):
         generator = torch.Generator().manual_seed(state)
-        return sampling.predict_dropout(model, images, 2, generator=generator, **PLAIN).mean
+        return method(model, images, 2, generator=generator, **PLAIN).mean
 
-    assert np.array_equal(run(1), run(1))
-    assert not np.array_equal(run(1), run(2))
+    np.testing.assert_array_equal(run(1), run(1))
+    assert not np.array_equal(run(1), run(2), equal_nan=True)
 
 
 def test_bf16_is_close_to_float32(model, images):

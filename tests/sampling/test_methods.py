@@ -78,6 +78,9 @@ def test_another_activation(images):
     model.activation = lambda logits: torch.relu(logits) + 1
     found = sampling.predict(model, images, **PLAIN)
     np.testing.assert_allclose(found.mean[:, 0], 1 / (2 + images[:, 0]), atol=1e-6)
+    half = sampling.predict(model, images, device="cpu", precision="bf16")
+    np.testing.assert_allclose(half.mean.sum(1), 1, atol=1e-6)
+    np.testing.assert_allclose(half.mean, found.mean, atol=2e-3)
     model.activation = "sigmoid"
     with pytest.raises(ModelError, match='activation "softmax"'):
         sampling.predict(model, images, **PLAIN)
@@ -150,12 +153,13 @@ def test_augmentation_that_does_nothing_equals_a_single_pass(members, images):
 
 
 def test_augmented_equals_a_plain_loop(members, images):
-    settings = Augmentation(rotation=0.2, translation=0.2, intensity_shift=0.1, noise=0.05)
-    drawn = augmentation.draw(settings, 15, generator=torch.Generator().manual_seed(4))
+    settings = Augmentation(rotation=0.5, translation=0.2, intensity_shift=0.1, noise=0.05)
+    geometry = {"spacing": (2.0, 0.5)}
+    drawn = augmentation.draw(settings, 15, generator=torch.Generator().manual_seed(4), **geometry)
     total, entropy, count = 0, 0, 0
     for sample in range(3):
         parameters = drawn[[3 * image + sample for image in range(5)]]
-        moved = augmentation.apply(parameters, torch.as_tensor(images), fill=0.0)
+        moved = augmentation.apply(parameters, torch.as_tensor(images), fill=0.7)
         back, seen = augmentation.invert(parameters, torch.as_tensor(softmax(members[0], moved)))
         total = total + back.numpy()
         entropy = entropy + np.nan_to_num(
@@ -163,8 +167,9 @@ def test_augmented_equals_a_plain_loop(members, images):
         )
         count = count + seen.numpy()
     found = sampling.predict_tta(
-        members[0], images, 3, augmentation=settings, seed=4, batch_size=2, **PLAIN
-    )
+        members[0], images, 3, augmentation=settings, seed=4, batch_size=2, fill=0.7,
+        **geometry, **PLAIN,
+    )  # fmt: skip
     assert np.array_equal(found.seen, count)
     assert 0 < (count < 3).mean() < 1
     seen = np.broadcast_to(count[:, None] > 0, total.shape)

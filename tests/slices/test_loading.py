@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 from skimage.transform import resize
 
-from paraspine import manifest, preprocess, volumes
+from paraspine import manifest, volumes
 from paraspine.arrays import (
     GeometryError,
     LabelError,
@@ -20,7 +20,7 @@ from paraspine.arrays import (
     SpacingError,
 )
 from paraspine.preprocess import Preprocessing
-from paraspine.slices import common_grid, load, rater_counts, soft, targets, tie_rates, vote
+from paraspine.slices import common_grid, load, soft, targets, vote
 from paraspine.slices.grid import check_one_grid
 
 CLASSES = {"classes": {"0": "background", "1": "right", "2": "left"}}
@@ -95,9 +95,6 @@ def mixed(tmp_path):
     )
 
 
-# --- what is loaded --------------------------------------------------------------------------
-
-
 def test_single_slices(plain):
     data = load(manifest.read(plain))
     assert len(data) == 3
@@ -127,14 +124,12 @@ def test_single_slices(plain):
 
 def test_not_rated_is_not_rated_and_empty(plain):
     data = load(manifest.read(plain))
-    assert rater_counts(data).tolist() == [2, 1, 0]
     empty = soft(data)[1]
     assert (empty[0] == 1).all()
     assert np.isnan(soft(data)[2]).all()
     with pytest.raises(LabelError, match=r"slice 0 of s2\.nii\.gz"):
         targets(data, "majority")
-    rated = data.select(rater_counts(data) > 0)
-    assert not vote(rated)[1].any()
+    assert not vote(data.select([0, 1]))[1].any()
 
 
 def test_volumes_become_axial_slices(mixed):
@@ -195,9 +190,6 @@ def test_some_rows_of_a_cohort(plain):
     whole = load(cohort)
     np.testing.assert_array_equal(data.images, whole.images[[2, 0]])
     np.testing.assert_array_equal(data.keys, whole.keys[[2, 0]])
-
-
-# --- grids -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -313,26 +305,14 @@ def test_the_manifests_grid_is_taken(tmp_path):
         common_grid(cohort, "256")
 
 
-# --- preprocessing ---------------------------------------------------------------------------
-
-
-def test_a_second_load_hits_the_cache(plain, tmp_path, monkeypatch):
-    calls = []
-
-    def counted(*arguments):
-        calls.append(arguments)
-        return preprocess.clean(*arguments)
-
-    monkeypatch.setattr(preprocess.cache, "clean", counted)
-    settings = Preprocessing(denoise=True, strength=0.5)
-    cohort = manifest.read(plain)
-    first = load(cohort, preprocessing=settings, cache=tmp_path / "cache", workers=2)
-    second = load(cohort, preprocessing=settings, cache=tmp_path / "cache")
-    assert len(calls) == 3
-    np.testing.assert_array_equal(first.images, second.images)
-    # Another grid or scaling needs no new cleaning either.
-    load(cohort, size=(8, 8), preprocessing=settings, cache=tmp_path / "cache")
-    assert len(calls) == 3
+def test_a_second_load_takes_cleaned_images_from_the_cache(plain, tmp_path):
+    asked = {"preprocessing": Preprocessing(denoise=True, strength=0.5), "cache": tmp_path / "kept"}
+    first = load(manifest.read(plain), **asked, workers=2)
+    entries = sorted(asked["cache"].rglob("*.npz"))
+    np.testing.assert_array_equal(load(manifest.read(plain), **asked).images, first.images)
+    load(manifest.read(plain), size=(8, 8), **asked)  # another grid needs no new cleaning
+    assert len(entries) == 3
+    assert sorted(asked["cache"].rglob("*.npz")) == entries
 
 
 def test_the_manifest_says_what_the_intensities_are(tmp_path):
@@ -348,9 +328,6 @@ def test_the_manifest_says_what_the_intensities_are(tmp_path):
     with pytest.raises(SettingsError, match="CT"):
         load(cohort, preprocessing=Preprocessing(bias_correction=True))
     assert load(cohort, preprocessing=Preprocessing(denoise=True)).images.shape == (1, 1, 16, 16)
-
-
-# --- refused ---------------------------------------------------------------------------------
 
 
 def test_arguments_are_checked(plain):
@@ -378,9 +355,6 @@ def test_files_that_changed_after_the_check_are_named(plain):
     volumes.write(label, volumes.from_array(blocks((16, 18)), (0.7, 0.8)))
     with pytest.raises(GeometryError, match=r"s0_a\.nii\.gz.*s0\.nii\.gz"):
         load(cohort, workers=2)
-
-
-# --- real images -----------------------------------------------------------------------------
 
 
 def lidc_manifest(folder, shared_data):
@@ -412,69 +386,15 @@ def test_four_radiologists(shared_data, tmp_path):
     crops = pd.read_csv(shared_data / "lidc-0181" / "crops.csv")
     assert data.images.shape == (41, 1, 96, 96)
     assert data.raters == ("1", "2", "3", "4")
-    np.testing.assert_array_equal(rater_counts(data), crops["raters_that_outlined"])
-    assert (rater_counts(data) == 4).sum() == 21
+    counts = data.rated.sum(axis=1)
+    np.testing.assert_array_equal(counts, crops["raters_that_outlined"])
+    assert (counts == 4).sum() == 21
     assert not data.synthetic
     # Against SimpleITK: the file's rows run to posterior, its columns to the left or the right.
     raw = sitk.ReadImage(str(shared_data / "lidc-0181" / "sub-0181_crop-02_ct.nii.gz"))
     raw = sitk.GetArrayFromImage(sitk.DICOMOrient(raw, "LPS"))[0]
     np.testing.assert_allclose(data.images[2, 0], np.clip((raw + 1000) / 1400, 0, 1), atol=1e-6)
-    entropy_free = soft(data)
-    np.testing.assert_allclose(entropy_free.sum(axis=1), 1, atol=1e-6)
-    for name in ("majority", "staple", "random", "average"):
-        assert len(targets(data, name)(0)) == 41
-    # Those who outlined the nodule do not agree everywhere, but ties are rare.
-    several = tie_rates(data)[rater_counts(data) > 1]
-    assert 0 < np.nanmean(several) < 0.05
     sides = manifest.split(cohort, (0.5, 0.25, 0.25))
     parts = data.split(sides)
     seen = [set(part.table["subject"]) for part in parts.values()]
     assert sum(len(s) for s in seen) == len(set.union(*seen)) == 8
-    # A crop that three radiologists left blank, as "looked and found nothing" instead.
-    single = int(np.flatnonzero(rater_counts(data) == 1)[0])
-    both = dataclasses.replace(data, rated=np.ones_like(data.rated))
-    assert vote(data)[single].any()
-    assert not vote(both)[single].any()
-
-
-@pytest.mark.shared
-def test_one_rater_of_a_volume(shared_data, tmp_path):
-    source = shared_data / "myosegmentum-tum01"
-    path = tmp_path / "data_manifest.csv"
-    path.write_text("subject,image,rater_model\ntum01,water.nii.gz,labels.nii.gz\n")
-    # The water image lost its place in the world; its voxels are those of the labels.
-    water, original = (
-        volumes.read(source / "water.nii.gz"),
-        volumes.read_labels(source / "labels.nii.gz"),
-    )
-    assert "apart" in volumes.geometry_difference(water, original)
-    placed = volumes.from_array(water.array, original.spacing, original.affine)
-    volumes.write(tmp_path / "water.nii.gz", placed)
-    (tmp_path / "labels.nii.gz").write_bytes((source / "labels.nii.gz").read_bytes())
-    block = {
-        "classes": ["background", "right ES", "right MF", "left MF", "left ES"],
-        "mirror_pairs": [["right ES", "left ES"], ["right MF", "left MF"]],
-        "intensity": {"kind": "MR"},
-    }
-    path.with_suffix(".json").write_text(json.dumps(block))
-    cohort = manifest.read(path)
-    grid = common_grid(cohort, 128)
-    assert grid["size"] == (128, 128)
-    assert grid["spacing"] == pytest.approx((1.0185 * 400 / 128,) * 2, rel=1e-4)
-    data = load(cohort, **grid, label_only=True)
-    whole = load(cohort, **grid)
-    assert len(whole) == 29
-    assert 5 < len(data) <= 29
-    assert data.labels.any(axis=(1, 2, 3)).all()
-    assert data.table["thickness"].tolist() == pytest.approx([4.0] * len(data), rel=1e-3)
-    assert np.isnan(tie_rates(data)).all()
-    np.testing.assert_array_equal(targets(data, "random")(3), data.labels[:, 0])
-    # Resampled labels keep each muscle's volume, and the patient's right is on the picture's left.
-    for number, name in enumerate(cohort.classes.names[1:], start=1):
-        before = (original.array == number).sum() * np.prod(original.spacing)
-        after = (whole.labels == number).sum() * np.prod(whole.spacing) * original.spacing[0]
-        assert after == pytest.approx(before, rel=0.03)
-        columns = np.nonzero(whole.labels == number)[3]
-        assert (columns.mean() < 64) == name.startswith("right")
-    rows = np.nonzero(whole.labels)[2]
-    assert rows.mean() > 64  # the muscles lie behind the middle of the body

@@ -4,9 +4,8 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
-from paraspine import augmentation, fusion, manifest, slices, volumes
+from paraspine import fusion, manifest, slices, volumes
 from paraspine.arrays import SettingsError
 
 
@@ -98,18 +97,6 @@ def test_hard_targets_binarise_the_average_to_the_majority_vote(cohort, data):
     np.testing.assert_allclose(fused, slices.soft(data))
     with pytest.raises(SettingsError, match="softness: expected one of as fused, soft, hard"):
         slices.training_targets(data, "average", softness="binary", cohort=cohort)
-
-
-def test_soft_targets_stay_soft_and_whole_through_augmentation(cohort, data):
-    values = torch.as_tensor(
-        slices.training_targets(data, "staple", softness="soft", cohort=cohort)(0)
-    )
-    settings = augmentation.Augmentation(rotation=0.3, translation=0.05, scaling=0.1)
-    drawn = augmentation.draw(settings, 3, generator=torch.Generator().manual_seed(1))
-    moved = augmentation.apply_soft(drawn, values)
-    torch.testing.assert_close(moved.sum(1), torch.ones(3, 16, 20), atol=1e-5, rtol=0)
-    between = ((moved > 0.02) & (moved < 0.98)).float().mean()
-    assert between > 0.02
 
 
 def test_the_slices_a_raters_network_learns_from(data):

@@ -135,18 +135,3 @@ def test_stacks_in_several_directions(tmp_path):
     write_slice(tmp_path / "s" / "t.dcm", np.ones((6, 4)), (0, 0, 0), turn.T[:2].ravel())
     with pytest.raises(ImageError, match="2 different directions"):
         volumes.read(tmp_path / "s")
-
-
-def test_rescale_slope_is_applied(tmp_path):
-    write_slice(
-        tmp_path / "a.dcm", np.full((3, 3), 100), (0, 0, 0),
-        **{"0028|1052": "-1024", "0028|1053": "1", "0008|0060": "CT"},
-    )  # fmt: skip
-    stored = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "a.dcm")))
-    np.testing.assert_array_equal(volumes.read(tmp_path / "a.dcm").array, stored)
-
-
-def test_not_an_image_among_dicom(tmp_path):
-    stack(tmp_path / "s", count=3)
-    (tmp_path / "s" / "README.txt").write_text("notes")
-    assert volumes.read(tmp_path / "s").array.shape[0] == 3

@@ -53,45 +53,7 @@
       bgcolor: t.label, bordercolor: t.line, font: Object.assign({}, (layout.hoverlabel || {}).font, { color: t.text }),
     });
     layout.updatemenudefaults = Object.assign({}, layout.updatemenudefaults, { bgcolor: t.button, bordercolor: t.line, font: { color: t.text } });
-    layout.sliderdefaults = Object.assign({}, layout.sliderdefaults, { bgcolor: t.grid, activebgcolor: t.line, bordercolor: t.line, font: { color: t.text }, tickcolor: t.line });
     return result;
-  }
-
-  /* Maps are stored as one byte a pixel to keep pages small; meta says what a byte stands for.
-   * The highest byte may stand for "not seen". */
-  function decode(trace) {
-    const code = trace.meta && trace.meta.paraspine;
-    if (!code || !trace.z || typeof trace.z.bdata !== "string") { return; }
-    const bytes = Uint8Array.from(atob(trace.z.bdata), function (c) { return c.charCodeAt(0); });
-    const columns = Number(String(trace.z.shape).split(",")[1]);
-    const rows = [];
-    for (let start = 0; start < bytes.length; start += columns) {
-      const row = new Array(columns);
-      for (let i = 0; i < columns; i += 1) {
-        const byte = bytes[start + i];
-        row[i] = code.missing && byte === 255 ? null : byte * code.step;
-      }
-      rows.push(row);
-    }
-    trace.z = rows;
-    if (trace.coloraxis === undefined) {
-      trace.zmin = 0;
-      trace.zmax = code.top * code.step;
-    }
-    trace.hovertemplate = code.hover;
-  }
-
-  function decodeAxes(layout, factors) {
-    Object.keys(factors).forEach(function (name) {
-      const axis = layout[name];
-      const step = factors[name];
-      if (!axis) { return; }
-      axis.cmin = (axis.cmin || 0) * step;
-      axis.cmax = axis.cmax * step;
-      if (axis.colorbar && axis.colorbar.tickvals) {
-        axis.colorbar.tickvals = Array.from(axis.colorbar.tickvals, function (v) { return v * step; });
-      }
-    });
   }
 
   function draw(place) {
@@ -99,13 +61,6 @@
     place.dataset.state = "drawing";
     load().then(function (Plotly) {
       const figure = JSON.parse(place.querySelector("script").textContent);
-      const factors = {};
-      figure.data.forEach(function (trace) {
-        const code = trace.meta && trace.meta.paraspine;
-        decode(trace);
-        if (code && trace.coloraxis !== undefined) { factors[trace.coloraxis] = code.step; }
-      });
-      decodeAxes(figure.layout, factors);
       place.paraspineTemplate = figure.layout.template;
       figure.layout.template = themed(figure.layout.template);
       const target = document.createElement("div");
