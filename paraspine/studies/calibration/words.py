@@ -9,7 +9,11 @@ from paraspine.evidence.limits import FEWEST
 from paraspine.evidence.show import estimate
 from paraspine.evidence.words import NOBODY
 
-CONFIDENT = {"over": "over-confident", "under": "under-confident", "": "neither"}
+CONFIDENT = {
+    "over": "over-confident",
+    "under": "under-confident",
+    "": "neither over- nor under-confident",
+}
 
 
 def side_of(row: dict) -> str:
@@ -37,9 +41,8 @@ def calibration_sentence(table: pd.DataFrame, subjects: int) -> str:
     number = {side: sides.count(side) for side in CONFIDENT if side in sides}
     if len(number) == 1:
         (side,) = number
-        whole = "neither over- nor under-confident" if not side else CONFIDENT[side]
-        return f"{words}. {'All are' if len(known) > 1 else 'It is'} {whole}."
-    counts = [f"{count} {CONFIDENT[side]}" for side, count in number.items()]
+        return f"{words}. {'All are' if len(known) > 1 else 'It is'} {CONFIDENT[side]}."
+    counts = [f"{count} are {CONFIDENT[side]}" for side, count in number.items()]
     return f"{words}. Of {len(known)} ways of training and sampling {text.listing(counts)}."
 
 

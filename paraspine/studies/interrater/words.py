@@ -92,10 +92,7 @@ def correlation_sentence(table: pd.DataFrame, data) -> str:
     trend = {
         (True, False): "Where the raters disagree more, the networks are more uncertain",
         (False, True): "Where the raters disagree more, the networks are less uncertain",
-        (
-            True,
-            True,
-        ): f"Uncertainty rises with the raters' disagreement for {up} and falls for {down}",
+        (True, True): f"Uncertainty rises with disagreement for {up} and falls for {down}",
         (False, False): "The data can't tell whether uncertainty follows the raters' disagreement",
     }[up > 0, down > 0]
     words = f"**{answer(table)}.** {trend}: {_ends(chosen, 'r')}."
@@ -117,10 +114,8 @@ def influence_sentence(chosen: pd.DataFrame, sides: list[str]) -> str:
     known = chosen[chosen["without_low"].notna()]
     if known.empty:
         return ""
-    name, count = (
-        known["moved_by"].value_counts().index[0],
-        known["moved_by"].value_counts().iloc[0],
-    )
+    counts = known["moved_by"].value_counts()
+    name, count = counts.index[0], counts.iloc[0]
     own = known.loc[known["moved_by"] == name, "moved_to"]
     span = " to ".join(dict.fromkeys(f"{v:.2f}" for v in (own.min(), own.max())))
     whose = "" if count == len(known) else f" for {count} of them"
@@ -149,10 +144,10 @@ def gap_sentence(gap: pd.DataFrame) -> str:
         words = {"more": "more uncertain than", "less": "less uncertain than"}
         whole = words.get(sides[0], "about as uncertain as")
         return f"On average networks are {whole} the raters disagree: {span} times."
-    counts = [f"{sides.count(s)} {s} uncertain" for s in ("more", "less") if s in sides]
+    counts = [f"{sides.count(s)} are {s} uncertain" for s in ("more", "less") if s in sides]
     return (
-        f"Of {ways(len(found))} {' and '.join(counts)} than the raters disagree, "
-        f"{sides.count('')} not told apart: {span} times."
+        f"Of {ways(len(found))} {' and '.join(counts)} than the raters disagree and "
+        f"{sides.count('')} can't be told: {span} times."
     )
 
 
@@ -169,8 +164,8 @@ def partition_sentence(table: pd.DataFrame) -> str:
     share = {part: own["mean"] for part, own in chosen.groupby("part")}
     alone = _range([*share["epistemic"], *share["aleatoric"]])
     added = _added(chosen)
-    told = chosen[chosen["part"].isin(share.keys() & {"epistemic", "aleatoric", "joint"})]
-    low, high = told["low"].min(), told["high"].max()
+    shown = chosen[chosen["part"].isin(["epistemic", "aleatoric", "joint"])]
+    low, high = shown["low"].min(), shown["high"].max()
     same = one_signal(table) == "no, largely one signal"
     told = "so they are largely one signal" if same else "so they differ"
     return (
@@ -248,7 +243,7 @@ NAMED = {"architectures": "", "targets": "training on the "}
 def difference_sentence(table: pd.DataFrame, what: str, *, better: str) -> str:
     """Which architecture and which training target is better, by intervals and by subject.
 
-    `better` is ``"low"`` or ``"high"``; `table` has labels (`tables.labelled`).
+    `better` is ``"low"`` or ``"high"``; `table` has labels (`layout.labelled`).
     """
     if table.empty:
         return "Only one architecture and one training target was run: nothing to compare."
@@ -263,11 +258,11 @@ def difference_sentence(table: pd.DataFrame, what: str, *, better: str) -> str:
         left = int((part["p_holm_subject"] < 0.05).sum())
         names = [f"{NAMED[question]}{name}" for name in (a, b)]
         words = (
-            f"{what} is better with {names[0]} than with {names[1]} in {first} of {len(part)} "
-            f"comparisons and worse in {second}"
+            f"{what} is better with {names[0]} than with {names[1]} in {first or 'none'} of {len(part)} "
+            f"{'comparison' if len(part) == 1 else 'comparisons'} and worse in {second or 'none'}"
         )
         words += f"; in {alone} more one subject decides" if alone else ""
-        sentences.append(f"{words}. Tested by subject and adjusted, {left} differ.")
+        sentences.append(f"{words}. Tested by subject and adjusted, {left or 'none'} differ.")
     return " ".join(sentences)
 
 
