@@ -9,7 +9,7 @@ from paraspine import statistics, text
 __all__ = ["comparison_sentence"]
 
 
-def paired_both_ways(frame, condition, pair, method="t", *, resamples, **options) -> pd.DataFrame:
+def paired_both_ways(frame, condition, pair, method="t", **options) -> pd.DataFrame:
     """Paired tests of ``value`` by image, with intervals over subjects, and by subject beside them.
 
     Returns
@@ -19,7 +19,8 @@ def paired_both_ways(frame, condition, pair, method="t", *, resamples, **options
         ``effect_subject`` of the test whose images are averaged within subjects first.
     """
     given = frame, "value", condition, pair, method
-    image = statistics.paired_test(*given, clusters="subject", resamples=resamples, **options)
+    image = statistics.paired_test(*given, clusters="subject", **options)
+    options.pop("resamples", None)
     subject = statistics.paired_test(*given, average="subject", **options)
     names = {"n": "subjects"} | {n: f"{n}_subject" for n in ("p", "p_holm", "effect")}
     return image.assign(**{to: subject[name] for name, to in names.items()})

@@ -23,6 +23,7 @@ __all__ = [
     "network_label",
     "target_label",
     "conditions",
+    "with_condition",
     "by_subject",
     "wide",
     "summarise",
@@ -116,6 +117,21 @@ def method_labels(frame: pd.DataFrame) -> pd.Series:
     return frame["method_label"] if "method_label" in frame else frame["method"].map(method_label)
 
 
+def with_condition(found: pd.DataFrame, frame: pd.DataFrame, on: str = "condition") -> pd.DataFrame:
+    """A table with the columns of its conditions, taken from the frame that it comes from.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        One row a result; its column `on` holds labels of conditions.
+    frame : pandas.DataFrame
+        `join` of the runs.
+    """
+    columns = [name for name in (*CONDITION, "method_label") if name not in found]
+    known = frame[["condition", *columns]].drop_duplicates("condition")
+    return found.merge(known.rename(columns={"condition": on}), on=on, how="left", sort=False)
+
+
 def conditions(frame: pd.DataFrame) -> list[str]:
     """The conditions of a frame, in the order in which their runs were given."""
     return list(dict.fromkeys(frame["condition"]))
@@ -146,7 +162,7 @@ def summarise(
     measure: str | None,
     by: str | Sequence[str],
     *,
-    resamples: int = 2000,
+    resamples: int | None = None,
 ) -> pd.DataFrame:
     """Mean with its 95 % interval over subjects in each cell; see `statistics.mean_table`.
 
@@ -158,7 +174,7 @@ def summarise(
         Which measure; None: all of them.
     by : str or sequence of str
         Columns whose combinations are the cells.
-    resamples : int
+    resamples : int, optional
         Bootstrap resamples of subjects.
     """
     chosen = frame if measure is None else rows(frame, measure)
@@ -166,7 +182,9 @@ def summarise(
     return statistics.mean_table(chosen, by=by, groups="cluster", resamples=resamples)
 
 
-def mean_of(frame: pd.DataFrame, measure: str, *, resamples: int = 2000) -> statistics.Estimate:
+def mean_of(
+    frame: pd.DataFrame, measure: str, *, resamples: int | None = None
+) -> statistics.Estimate:
     """Mean of a measure over images and classes with its interval over subjects."""
     chosen = rows(frame, measure)
     return statistics.mean_interval(

@@ -6,7 +6,7 @@ import pandas as pd
 
 from paraspine import text
 
-__all__ = ["ONE_RATER", "ends"]
+__all__ = ["NOBODY", "ONE_RATER", "SCORE_NAMES", "ends", "family_words"]
 
 SCORE_NAMES = {
     "entropy": "predictive entropy",
@@ -15,39 +15,7 @@ SCORE_NAMES = {
 }
 
 
-#: Networks that a sentence lists one by one; of more it says the extremes, the table has them all.
-LISTED = 4
-
-
 NOBODY = "Nobody rated these images, so there is nothing to compare the predictions with."
-
-
-def _told(lines, *, alone: str, together: str, digits: int = 2) -> str:
-    """Lines ``(who, phrase, estimate)`` one by one, or of many networks each phrase once.
-
-    `alone` and `together` are templates of ``condition``, ``verb``, ``phrase`` and ``value``.
-    """
-    if len(lines) <= LISTED:
-        return "; ".join(
-            alone.format(who=who, verb="is", phrase=phrase, value=text.interval(found, digits))
-            for who, phrase, found in lines
-        )
-    total = text.count(len(lines), "network")
-    words = []
-    for phrase in dict.fromkeys(phrase for _, phrase, _ in lines):
-        own = pd.Series({who: found.value for who, said, found in lines if said == phrase})
-        verb = "is" if len(own) == 1 else "are"
-        who = f"{len(own)} of {total}"
-        value = _span(own, digits)
-        words.append(together.format(who=who, verb=verb, phrase=phrase, value=value))
-    return "; ".join(words)
-
-
-def _span(values: pd.Series, digits: int) -> str:
-    """Lowest and highest of values by name."""
-    known = values.dropna().sort_values(kind="stable")
-    words = [f"{text.number(known[who], digits)} ({who})" for who in known.index]
-    return f"from {words[0]} to {words[-1]}" if len(words) > 1 else "".join(words) or "undefined"
 
 
 ONE_RATER = (
@@ -59,3 +27,25 @@ ONE_RATER = (
 def ends(known: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Rows with the highest and the lowest mean."""
     return known.loc[known["mean"].idxmax()], known.loc[known["mean"].idxmin()]
+
+
+def family_words(table: pd.DataFrame) -> str:
+    """What an adjusted p decides over the rows of a table, or that with so few subjects none can.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The results of one question, whose ``p`` come from resampling ``clusters`` subjects and
+        whose ``p_holm`` are adjusted over them.
+    """
+    number, subjects = len(table), int(table["clusters"].min())
+    least = number * 2.0 ** (1 - subjects)
+    if least >= 0.05:
+        return (
+            f"With {text.count(subjects, 'subject')} no *p* adjusted over "
+            f"{text.count(number, 'test')} can fall below {min(least, 1.0):.2f}: *p* decides "
+            "nothing here."
+        )
+    sure = int((table["p_holm"] < 0.05).sum())
+    tests = text.count(number, "test")
+    return f"*p*, adjusted by Holm over {tests}, is below 0.05 for {sure} of them."

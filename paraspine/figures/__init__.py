@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "multitask": ["Compared", "Steps", "prediction_grid", "variance_steps"],
         "overview": ["split_overview"],
         "panels": ["View"],
+        "scatter": ["scatter_panels"],
         "style": ["PALETTE"],
         "training": ["training_curves"],
         "verdicts": ["verdict_strip"],

@@ -7,107 +7,74 @@ import pandas as pd
 
 from paraspine import metrics, statistics
 from paraspine.arrays import SettingsError
-from paraspine.evidence.calibration import _ece
+from paraspine.evidence import influence
+from paraspine.statistics import sums
 
-__all__ = ["calibration_table", "reliability_curves"]
+#: Measures of calibration, each with its interval.
+MEASURES = ("mean", "over", "under", "balance", "by_image", "by_subject")
+ENDS = {"mean_low": "low", "mean_high": "high"}
+COLUMNS = ["condition"]
+COLUMNS += [ENDS.get(n, n) for m in MEASURES for n in (m, f"{m}_low", f"{m}_high")]
+COLUMNS += ["accuracy", "confidence", *influence.Influence().columns()]
 
 
-def calibration_table(
-    frame: pd.DataFrame, *, resamples: int = 2000, region: str = "all"
-) -> pd.DataFrame:
-    """Expected calibration error of each condition: pooled, by image and by subject.
+def calibration_table(frame: pd.DataFrame, *, region: str = "all") -> pd.DataFrame:
+    """Expected calibration error (ECE) of each condition: pooled, by image and by subject.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        `join` of ``reliability.parquet``.
-    region : {"all", "near"}
-        Over all voxels, or those near a structure.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``condition``, ``mean`` (pooled ECE, lemay2022), ``over`` and ``under`` (the parts of it
-        from bins in which confidence is above and below accuracy), ``by_image`` and ``by_subject``
-        (mean over images of each image's ECE, over subjects of each subject's), the interval of
-        each (``low``, ``high``, ``over_low`` and so on; resampling subjects, NaN with one),
-        ``accuracy``, ``confidence``.
+    ``mean`` is the pooled ECE, ``over`` and ``under`` its parts from bins in which confidence is
+    above and below accuracy, ``balance`` the first minus the second, of which leaving one subject
+    out is tried. ``region`` is ``"all"`` voxels or those ``"near"`` a structure.
     """
     if region not in ("all", "near"):
         raise SettingsError(f"region: expected 'all' or 'near', got {region!r}.")
-    chosen = frame[frame["region"] == region]
-    columns = [
-        "condition", "mean", "low", "high", "over", "over_low", "over_high", "under", "under_low",
-        "under_high", "by_image", "by_image_low", "by_image_high", "by_subject", "by_subject_low",
-        "by_subject_high", "accuracy", "confidence",
-    ]  # fmt: skip
-    lines = []
-    for who, part in chosen.groupby("condition", sort=False):
-        bins = part["bin"].to_numpy()
-        subjects, owner = np.unique(part["subject"].to_numpy(), return_inverse=True)
-        sums = np.zeros((3, len(subjects), bins.max() + 1))
-        for row, name in zip(sums, ("count", "confidence", "correct"), strict=True):
-            np.add.at(row, (owner, bins), part[name].to_numpy(dtype=float))
-        drawn = statistics.cluster_weights(subjects, resamples).weights
-        pooled = [float(v[0]) for v in _ece(*(s.sum(0, keepdims=True) for s in sums))]
-        intervals = [(np.nan, np.nan)] * 3
-        if len(subjects) > 1:
-            intervals = [
-                statistics.percentile_interval(v) for v in _ece(*(drawn @ s for s in sums))
-            ]
-        images = part.assign(gap=(part["confidence"] - part["correct"]).abs())
-        keys = [c for c in ("subject", "image", "slice") if c in part]
-        each = images.groupby(keys)[["gap", "count"]].sum()
-        each = (each["gap"] / each["count"])[each["count"] > 0]
-        by_image = statistics.mean_interval(
-            each.to_numpy(), each.index.get_level_values("subject").to_numpy(), resamples
-        )
-        by_subject = statistics.mean_interval(_ece(*sums)[0], subjects, resamples)
-        total = sums.sum(axis=(1, 2))
-        line = {"condition": who}
-        for prefix, value, (low, high) in zip(
-            ("", "over_", "under_", "by_image_", "by_subject_"),
-            (*pooled, by_image.value, by_subject.value),
-            (*intervals, (by_image.low, by_image.high), (by_subject.low, by_subject.high)),
-            strict=True,
-        ):
-            line |= {
-                prefix.rstrip("_") or "mean": value,
-                f"{prefix}low": low,
-                f"{prefix}high": high,
-            }
-        line["accuracy"] = float(total[2] / total[0]) if total[0] else np.nan
-        line["confidence"] = float(total[1] / total[0]) if total[0] else np.nan
-        lines.append(line)
-    return pd.DataFrame(lines, columns=columns)
+    chosen, lines = frame[frame["region"] == region], []
+    for name, part in chosen.groupby("condition", sort=False):
+        lines.append({"condition": name} | _of_one(part))
+    return pd.DataFrame(lines, columns=COLUMNS)
 
 
-def reliability_curves(frame: pd.DataFrame, *, region: str = "all") -> dict:
-    """Reliability of each condition, averaged over images bin by bin (Appendix A of the thesis).
+def _of_one(part: pd.DataFrame) -> dict:
+    subjects = part["subject"].to_numpy()
+    columns = [part[name].to_numpy() for name in ("bin", "count", "confidence", "correct")]
+    draws = statistics.cluster_weights(subjects)
+    error, over, under = sums.ece(draws, *columns)
+    keys = [name for name in ("subject", "image", "slice") if name in part]
+    gaps = part.assign(gap=(part["confidence"] - part["correct"]).abs())
+    images = gaps.groupby(keys)[["gap", "count"]].sum()
+    images = (images["gap"] / images["count"])[images["count"] > 0]
+    bins = part.groupby(["subject", "bin"])[["confidence", "correct", "count"]].sum()
+    bins["gap"] = (bins["confidence"] - bins["correct"]).abs()
+    people = bins.groupby("subject")[["gap", "count"]].sum()
+    people = (people["gap"] / people["count"]).where(people["count"] > 0)
+    found = {
+        "mean": sums.estimate(error),
+        "over": sums.estimate(over),
+        "under": sums.estimate(under),
+        "balance": sums.estimate(over - under),
+        "by_image": statistics.mean_interval(images, images.index.get_level_values("subject")),
+        "by_subject": statistics.mean_interval(people, people.index),
+    }
+    line = {}
+    for measure, one in found.items():
+        ends = {f"{measure}_low": one.low, f"{measure}_high": one.high}
+        line |= {measure: one.value} | {ENDS.get(key, key): end for key, end in ends.items()}
+    count, confidence, correct = (float(column.sum()) for column in columns[1:])
+    line["accuracy"] = correct / count if count else np.nan
+    line["confidence"] = confidence / count if count else np.nan
+    moved = influence.leave_one_out(
+        lambda draws: np.subtract(*sums.ece(draws, *columns)[1:]), subjects
+    )
+    return line | moved.columns()
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        `join` of ``reliability.parquet``.
-    region : {"all", "near"}
-        Over all voxels, or those near a structure.
 
-    Returns
-    -------
-    dict of str to metrics.Reliability
-        See `metrics.average_reliability`.
-    """
+def reliability_curves(frame: pd.DataFrame, *, region: str) -> dict[str, metrics.Reliability]:
+    """Reliability of each condition over the voxels of all images together."""
     curves = {}
-    for who, part in frame[frame["region"] == region].groupby("condition", sort=False):
-        bins = int(part["bin"].max()) + 1
-        sums = part[["count", "confidence", "correct"]].to_numpy(dtype=float).reshape(-1, bins, 3)
-        count = sums[..., 0]
+    chosen = frame[frame["region"] == region]
+    for name, part in chosen.groupby("condition", sort=False):
+        summed = part.groupby("bin")[["count", "confidence", "correct"]].sum()
+        count = summed["count"].to_numpy(float)
         with np.errstate(invalid="ignore"):
-            ratio = sums[..., 1:] / count[..., None]
-        curves[who] = metrics.average_reliability(
-            [
-                metrics.Reliability(r[:, 0], r[:, 1], c.astype(np.int64))
-                for r, c in zip(ratio, count, strict=True)
-            ]
-        )
+            ratio = summed[["confidence", "correct"]].to_numpy(float) / count[:, None]
+        curves[name] = metrics.Reliability(*ratio.T, count.astype(np.int64))
     return curves

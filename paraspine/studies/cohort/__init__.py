@@ -8,6 +8,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "tables": [
             "cohort_sentence",
             "cohort_summary",
+            "shown_title",
+            "split_cells",
             "split_sentence",
             "split_table",
             "with_sides",

@@ -1,4 +1,4 @@
-"""Tables and sentences about who is in a cohort and who is on which side of a split."""
+"""The cohort and its split: tables and sentences."""
 
 from __future__ import annotations
 
@@ -6,20 +6,13 @@ import numpy as np
 import pandas as pd
 
 from paraspine import text
-
-__all__ = ["cohort_summary", "cohort_sentence", "with_sides", "split_table", "split_sentence"]
+from paraspine.evidence.show import Cell, number
 
 SIDES = ("train", "validation", "test")
 
 
 def cohort_summary(cohort) -> pd.DataFrame:
-    """What is in a cohort, as a table of two columns, `what` and `value`.
-
-    Parameters
-    ----------
-    cohort : manifest.Cohort
-        As `manifest.read` returns it.
-    """
+    """What is in a cohort, as a table of two columns, `what` and `value`."""
     table = cohort.table
     rated = table[[f"rater_{r}" for r in cohort.raters]].notna()
     lines = [
@@ -85,16 +78,26 @@ def split_table(data, sides) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def shown_title(shown, data) -> str:
+    """Title of the figure of some of the cohort's slices."""
+    return f"Figure 1.1: {len(shown)} of the {text.count(len(data), 'slice')} and their outlines"
+
+
+def split_cells(table: pd.DataFrame) -> dict[str, Cell]:
+    """How `split_table` is written: whole numbers, and the age with a digit."""
+    named = [name for name in table if name != "side"]
+    return {name: number(name, int(name == "mean age")) for name in named}
+
+
 def split_sentence(data, sides, by: str) -> str:
     """Say what the split keeps apart, and warn where it lets one subject stand on two sides."""
     table = with_sides(data, sides)
     shared = table.groupby("subject")["side"].nunique()
     torn = int((shared > 1).sum())
     if not torn:
-        return f"No subject stands on two sides (split by {by})."
+        return f"No subject is on two sides of the split, which goes by {by}."
     return (
-        f"**Slices of {text.count(torn, 'subject')} (of {len(shared)}) stand on more than one "
-        f"side**, because the split goes by {by}. Neighbouring slices of one person resemble each "
-        "other, so the test results flatter the network; they say nothing about people it has not "
-        "seen."
+        f"**Slices of {torn} of {text.count(len(shared), 'subject')} are on more than one side**, "
+        f"because the split goes by {by}. Slices of one person resemble each other, so test "
+        "results are optimistic and say nothing about people whom the networks have not seen."
     )

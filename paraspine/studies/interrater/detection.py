@@ -1,4 +1,4 @@
-"""How well uncertainty finds misclassified voxels, condition by condition."""
+"""Detection of misclassified voxels by uncertainty, and the two parts of predictive entropy."""
 
 from __future__ import annotations
 
@@ -8,39 +8,34 @@ import numpy as np
 import pandas as pd
 
 from paraspine import metrics, statistics
-from paraspine.evidence.conditions import join_parameters
+from paraspine.evidence.conditions import conditions, join_parameters, wide
+from paraspine.evidence.contrast import estimate_of
 from paraspine.frames import error_detectors
-
-__all__ = ["detectors", "detection_table", "pool", "detection_curves", "retention_curves"]
+from paraspine.statistics import sums
+from paraspine.studies.interrater.tables import paired_images
 
 #: The score whose parts the others are; it comes first among a condition's scores.
 WHOLE = "entropy"
+PARTS = ("expected_entropy", "mutual_information")
 
-
-_MEASURES = ("mean", "auroc", "prevalence", "by_subject", "change")
-
-
+MEASURES = ("mean", "auroc", "prevalence", "by_subject", "change")
+ENDS = {"mean_low": "low", "mean_high": "high"}
 COLUMNS = [
     "condition",
     "score",
-    *(f"{name}{end}" for name in _MEASURES for end in ("", "_low", "_high")),
+    *(
+        ENDS.get(f"{name}{end}", f"{name}{end}")
+        for name in MEASURES
+        for end in ("", "_low", "_high")
+    ),
     "change_p",
     "voxels",
     "left_out",
 ]
 
 
-COLUMNS = [{"mean_low": "low", "mean_high": "high"}.get(name, name) for name in COLUMNS]
-
-
 def detectors(sampled: Iterable) -> dict[tuple[str, str], dict]:
-    """Accumulators of error detection of several sample runs.
-
-    Returns
-    -------
-    dict of (who, score) to dict
-        Subject to `metrics.ErrorDetection`.
-    """
+    """Counts of error detection of several sample runs: (condition, score) to subject to counts."""
     sampled = list(sampled)
     names = join_parameters(sampled)["condition"]
     return {
@@ -50,28 +45,12 @@ def detectors(sampled: Iterable) -> dict[tuple[str, str], dict]:
     }
 
 
-def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
-    """How well each uncertainty finds misclassified voxels (roshanzamir2023, Table 2).
+def detection_table(found: dict) -> pd.DataFrame:
+    """Average precision of each uncertainty at finding misclassified voxels (Table 2).
 
-    Parameters
-    ----------
-    found : dict
-        `detectors` of the sample runs.
-    resamples : int
-        Bootstrap resamples of subjects.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``condition``, ``score``, ``mean`` (average precision over the pooled voxels), ``auroc``,
-        ``prevalence`` (share of misclassified voxels, what a random score reaches), ``by_subject``
-        (mean over subjects of each one's average precision; without error it is undefined and left
-        out), ``change`` (average precision minus that of the same condition's predictive entropy),
-        the interval of each (``low``, ``high``, ``prevalence_low`` and so on; resampling subjects,
-        the same draws for all scores; NaN with one subject, and for ``auroc`` of other scores than
-        predictive entropy), ``change_p`` (bootstrap, of no change), ``voxels``, ``left_out``
-        (unseen).
-        Without a row if nobody rated any of the images.
+    ``mean`` is over the pooled voxels, ``by_subject`` the mean of the subjects' own; ``prevalence``
+    is the share of misclassified voxels, which a random score reaches; ``change`` is the average
+    precision minus that of the same condition's predictive entropy, under the same draws.
     """
     lines, drawn = [], {}
     for (who, score), subjects in found.items():
@@ -79,7 +58,7 @@ def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
         pooled = pool(subjects)
         total = pooled.thresholds()
         each = [part.average_precision() for part in parts]
-        mean = statistics.mean_interval(each, list(subjects), resamples)
+        mean = statistics.mean_interval(each, list(subjects))
         same = found.get((who, WHOLE), {})
         paired = score != WHOLE and list(same) == list(subjects)
         line = {
@@ -97,7 +76,7 @@ def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
         if paired:
             line["change"] = line["mean"] - pool(same).thresholds().average_precision()
         if len(subjects) > 1:
-            weights = statistics.cluster_weights(list(subjects), resamples).weights
+            weights = statistics.cluster_weights(list(subjects)).weights
             drawn[who, score] = metrics.resample_detection(
                 list(subjects.values()), weights, groups=1024
             )
@@ -127,18 +106,87 @@ def _prevalence(parts, weights: np.ndarray) -> np.ndarray:
 
 
 def pool(subjects: dict) -> metrics.ErrorDetection:
-    """All subjects' counts together."""
+    """Counts of all subjects together."""
     total = metrics.ErrorDetection()
     for detector in subjects.values():
         total.merge(detector)
     return total
 
 
-def detection_curves(found: dict, who: Iterable[str], score: str = "entropy") -> dict:
-    """Precision over recall of some conditions for one uncertainty, as figures take it."""
-    return {name: pool(found[name, score]).precision_recall(400) for name in who}
+def detection_curves(found: dict, chosen: Iterable[str]) -> dict:
+    """Precision over recall of the predictive entropy of some conditions, as figures take it."""
+    return {name: pool(found[name, WHOLE]).precision_recall(400) for name in chosen}
 
 
-def retention_curves(found: dict, who: Iterable[str], score: str = "entropy") -> dict:
-    """Accuracy over the share of voxels kept, least uncertain first, as figures take it."""
-    return {name: pool(found[name, score]).accuracy_retention(400) for name in who}
+def detection_changes(table: pd.DataFrame) -> pd.DataFrame:
+    """Change of average precision if a part stands in for predictive entropy."""
+    chosen = table[table["score"].isin(PARTS)]
+    names = {"change": "mean", "change_low": "low", "change_high": "high", "change_p": "p"}
+    chosen = chosen[["condition", "score", *names]].rename(columns=names)
+    return _adjusted(chosen.reset_index(drop=True))
+
+
+def correlation_changes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Change of Pearson's r with GT entropy if a part stands in for predictive entropy."""
+    images, found = wide(frame), []
+    missing = {"gt_entropy", WHOLE, *PARTS} - set(images)
+    images = images.assign(**dict.fromkeys(missing, np.nan))
+    for name in conditions(frame):
+        own = images[images["condition"] == name]
+        for part in PARTS:
+            change = _change(own, [part], lambda known: [
+                sums.correlation(known, 0, column) for column in (1, 2)
+            ])  # fmt: skip
+            found += [(name, part, *change)] if change else []
+    return _adjusted(pd.DataFrame(found, columns=CHANGES))
+
+
+def partition_changes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Change of the variance explained jointly, in percentage points, likewise."""
+    found = []
+    for pair, own in paired_images(frame):
+        for part in PARTS:
+            change = _change(own, [part, "aleatoric"], lambda known: [
+                100 * sums.r_squared(known, 0, column, 3) for column in (1, 2)
+            ])  # fmt: skip
+            found += [(pair["epistemic"], part, *change)] if change else []
+    return _adjusted(pd.DataFrame(found, columns=CHANGES))
+
+
+CHANGES = ["condition", "score", "mean", "low", "high", "p"]
+
+
+def _change(own: pd.DataFrame, more: list[str], both) -> tuple | None:
+    """Change from predictive entropy to a part, its interval and p; None without an image."""
+    known = own.set_index("subject")[["gt_entropy", WHOLE, *more]].dropna()
+    if known.empty:
+        return None
+    draws = statistics.cluster_weights(known.index.to_numpy())
+    before, after = both(sums.moments(draws, known.to_numpy(float)))
+    change = estimate_of(after - before)
+    p = statistics.bootstrap_p((after - before)[1:], clusters=len(draws.labels))
+    return change.value, change.low, change.high, p
+
+
+def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
+    """With p adjusted by Holm over the conditions, for each part by itself."""
+    table = table.assign(p_holm=np.nan)
+    for _, part in table.groupby("score"):
+        table.loc[part.index, "p_holm"] = statistics.holm(part["p"].to_numpy(float))
+    return table
+
+
+def changes(errors: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """The changes side by side: ``AP``, ``correlation``, ``R²``, with their intervals and p."""
+    table = pd.DataFrame(columns=["condition", "score"])
+    for name, found in (
+        ("AP", detection_changes(errors)),
+        ("correlation", correlation_changes(frame)),
+        ("R²", partition_changes(frame)),
+    ):
+        names = {"mean": name} | {n: f"{name}_{n}" for n in ("low", "high", "p", "p_holm")}
+        table = table.merge(found.rename(columns=names), on=["condition", "score"], how="outer")
+    place = {name: k for k, name in enumerate(conditions(frame))}
+    table["place"] = table["condition"].map(place)
+    table = table.sort_values("place", kind="stable").drop(columns="place")
+    return table.reset_index(drop=True)

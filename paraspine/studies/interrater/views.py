@@ -1,4 +1,4 @@
-"""Slices, predictions and uncertainties as the views that figures draw."""
+"""What the chapter's figures draw: points of images, and slices with their maps."""
 
 from __future__ import annotations
 
@@ -7,39 +7,59 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
+from paraspine.evidence.conditions import (
+    method_label,
+    network_label,
+    target_label,
+    wide,
+    with_condition,
+)
+from paraspine.evidence.show import estimate
 from paraspine.evidence.views import _gt_entropy, name_of, views
 from paraspine.figures import View
+from paraspine.sampling.registry import METHODS
 
-__all__ = ["compared_views"]
+#: Words for the kind of uncertainty that a method samples.
+KINDS = {"epistemic": " (epistemic)", "aleatoric": " (aleatoric)", "total": ""}
+#: Which method the first figure shows, of those there are.
+ORDER = ("dropout", "ensemble", "single", "tta")
 
-#: Ways of sampling, as the explorer lists them.
-METHODS = {
-    "single": "one pass",
-    "dropout": "dropout (epistemic)",
-    "ensemble": "ensemble (epistemic)",
-    "tta": "augmentation (aleatoric)",
-}
+
+def scatter_frame(
+    frame: pd.DataFrame, correlations: pd.DataFrame, method: str = ""
+) -> pd.DataFrame:
+    """Images of each network under one uncertainty method, r above and one subject marked.
+
+    ``panel`` names the network with its r; ``who`` is the subject that moves r most, or the others.
+    Without `method` an epistemic one is taken where there is one.
+    """
+    images = wide(frame)
+    if "gt_entropy" not in images:
+        images = images.assign(gt_entropy=np.nan)
+    there = set(images["method"])
+    method = method or next(name for name in ORDER if name in there)
+    images = images[images["method"] == method]
+    known = correlations[(correlations["kind"] == "pearson") & (correlations["score"] == "entropy")]
+    found = images.merge(known[["condition", "r", "low", "high", "moved_by"]], on="condition")
+    names = found["model"].map(network_label) + ", " + found["fusion"].map(target_label)
+    if found["seed"].nunique() > 1:
+        names += ", seed " + found["seed"].astype(str)
+    r = [f"{estimate(row):.2f brackets}" for row in found.to_dict("records")]
+    marked = found["subject"] == found["moved_by"]
+    return found.assign(
+        panel=names + "<br>r = " + pd.Series(r, index=found.index, dtype=object),
+        who=np.where(marked, found["moved_by"] + " (moves r most)", "other subjects"),
+    )
 
 
 def compared_views(data, sampled: Iterable) -> list[View]:
-    """The same slices through several networks: epistemic beside aleatoric uncertainty.
+    """The same slices through several networks: one view a slice, network and uncertainty method.
 
-    Parameters
-    ----------
-    data : slices.Slices
-        The images that were sampled.
-    sampled : iterable of runs.Run
-        Runs of ``04_sample``, with their ``maps.npz``.
-
-    Returns
-    -------
-    list of figures.View
-        One per slice, network (architecture, training target, seed) and way of sampling, which are
-        its `choices`, ordered by slice: the prediction of that way; the GT entropy (with two raters
-        or more); as ``epistemic`` the predictive entropy of that way, of dropout or the ensemble,
-        or of one pass, whose title says so; as ``aleatoric`` that of test-time augmentation of the
-        same network. Notes say what there is no map of.
+    Each has the prediction of that method, GT entropy, as ``epistemic`` the predictive entropy of
+    the method (its title says where it is another kind) and as ``aleatoric`` that of test-time
+    augmentation of the same network. Notes say what there is no map of.
     """
     networks = {
         key: {m: run.read_arrays("maps.npz") for m, run in _in_order(methods).items()}
@@ -55,7 +75,8 @@ def compared_views(data, sampled: Iterable) -> list[View]:
         unknown = {} if truth else {"GT entropy": "GT entropy: fewer than two raters."}
         subject = str(data.table.iloc[item]["subject"])
         for (model, fused, seed), methods in networks.items():
-            network = f"{model}, {fused}" + (f", seed {seed}" if several_seeds else "")
+            network = f"{network_label(model)}, {target_label(fused)}"
+            network += f", seed {seed}" if several_seeds else ""
             there = {
                 method: (arrays["prediction"][number], arrays["entropy"][number])
                 for method, arrays in methods.items()
@@ -63,7 +84,7 @@ def compared_views(data, sampled: Iterable) -> list[View]:
             }
             for method in there:
                 maps, titles, notes = _sampled_panels(method, there)
-                way = METHODS.get(method, method)
+                way = method_label(method) + KINDS[METHODS[method].kind]
                 found.append(
                     replace(
                         view,
@@ -82,17 +103,17 @@ def compared_views(data, sampled: Iterable) -> list[View]:
 
 def _sampled_panels(method: str, there: dict) -> tuple[dict, dict, dict]:
     """Maps, titles and notes of a way of sampling, given predictions and entropies of all ways."""
-    way = METHODS.get(method, method).split(" (")[0]
+    way = method_label(method)
     titles = {"prediction": f"prediction: {way}"}
     maps, notes = {}, {}
-    if method == "tta":
+    if METHODS[method].kind == "aleatoric":
         notes["epistemic"] = "Epistemic: choose a method that samples networks, such as dropout."
     else:
-        kind = "entropy" if method == "single" else "epistemic"
+        kind = "epistemic" if METHODS[method].kind == "epistemic" else "entropy"
         titles["epistemic"] = f"{kind}: {way}"
         maps["epistemic"] = there[method][1].astype(np.float32)
     if "tta" in there:
-        titles["aleatoric"] = "aleatoric: augmentation"
+        titles["aleatoric"] = f"aleatoric: {method_label('tta')}"
         maps["aleatoric"] = there["tta"][1].astype(np.float32)
     else:
         notes["aleatoric"] = "Aleatoric: this network was not sampled by augmentation."
@@ -115,8 +136,7 @@ def _levels(data, items: Iterable[int]) -> dict[int, str]:
 
 def _in_order(methods: dict) -> dict:
     """Runs of one network, the epistemic ones first."""
-    order = ["dropout", "ensemble", "single", "tta"]
-    return dict(sorted(methods.items(), key=lambda m: [*order, m[0]].index(m[0])))
+    return dict(sorted(methods.items(), key=lambda m: [*ORDER, m[0]].index(m[0])))
 
 
 def _networks(sampled: Iterable) -> dict[tuple, dict]:

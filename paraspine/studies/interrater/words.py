@@ -1,113 +1,84 @@
-"""One or two sentences after each result, decided by the numbers and their intervals."""
+"""Sentences on uncertainty and disagreement, decided by intervals and by single subjects."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from paraspine import statistics, text
-from paraspine.evidence.conditions import RATERS, conditions, wide
+from paraspine import text
+from paraspine.evidence.conditions import RATERS
 from paraspine.evidence.limits import FEWEST, MANY
 from paraspine.evidence.show import estimate
-from paraspine.evidence.words import LISTED, NOBODY, ONE_RATER, SCORE_NAMES, _span, _told
+from paraspine.evidence.words import NOBODY, ONE_RATER, SCORE_NAMES, family_words
 
-__all__ = [
-    "overlap_sentence",
-    "detection_sentence",
-    "correlation_sentence",
-    "subjects_sentence",
-    "scatter_sentence",
-    "headline",
-    "figure_2_title",
-    "headline_dice",
-    "headline_raters",
-    "partition_sentence",
-]
+#: Conditions are called so where they are counted.
+WAY, WAYS = "way of training and sampling", "ways of training and sampling"
+#: Correlation from which one calls it close.
+CLOSE = 0.7
 
 
-def overlap_sentence(table: pd.DataFrame) -> str:
-    """Say whether the networks are as close to the vote as the raters are to each other."""
-    networks = table[table["condition"] != RATERS]
-    raters = table[table["condition"] == RATERS].set_index("class")
-    if networks.empty:
-        return NOBODY
-    sentence = f"Mean Dice over structures: {_means_words(networks)}."
-    if raters.empty:
-        return f"{sentence} {ONE_RATER}"
-    sentence += f" The raters among themselves: {text.number(raters['mean'].mean(), 3)}."
-    beside = networks.join(raters[["low", "high"]].add_suffix("_raters"), on="class")
-    below = beside.loc[beside["high"] < beside["low_raters"], "class"].unique()
-    above = beside.loc[beside["low"] > beside["high_raters"], "class"].unique()
-    for place, classes in (("below", below), ("above", above)):
-        if len(classes):
-            listed = text.listing(classes)
-            sentence += f" Some network's interval lies wholly {place} the raters' for {listed}."
-    sentence += _undefined_words(table)
-    if beside[["low", "high", "low_raters", "high_raters"]].isna().any(axis=1).all():
-        sentence += " There are no intervals to tell them apart by."
-    elif not len(below) and not len(above):
-        sentence += " No network's interval lies wholly below or above the raters'."
-    return sentence + (
-        " The comparison flatters networks: they are measured against the vote of all raters, a "
-        "rater against one other."
-    )
+def ways(number: int) -> str:
+    """A number of conditions in words."""
+    return text.count(number, WAY, WAYS)
 
 
-def _means_words(networks: pd.DataFrame) -> str:
-    """Each network's mean over structures; of many only the lowest and the highest."""
-    means = networks.groupby("condition", sort=False)["mean"].mean()
-    # A mean over fewer structures, where one is undefined, doesn't compare with the others.
-    whole = networks.groupby("condition", sort=False)["mean"].agg(lambda own: own.notna().all())
-    known = means[whole]
-    if len(means) <= LISTED or known.nunique() < 2:
-        return "; ".join(f"{who}: {text.number(mean, 3)}" for who, mean in means.items())
-    words = f"of {text.count(len(known), 'network')}, {_span(known, 3)}"
-    if rest := len(means) - len(known):
-        words += f"; {text.count(rest, 'network')} more left out, undefined for a structure"
-    return words
+def subjects_sentence(data) -> str:
+    """What so many test subjects allow to tell.
 
-
-def _undefined_words(table: pd.DataFrame) -> str:
-    """How many values of a table of means are undefined, whose, and why."""
-    words = []
-    networks = table[table["condition"] != RATERS]
-    for who, part in networks[networks["undefined"] > 0].groupby("condition", sort=False):
-        each = [f"{row['undefined']:.0f} of {row['class']}" for _, row in part.iterrows()]
-        words.append(f"{who} {text.listing(each)}")
-    sentence = ""
-    if words:
-        sentence = (
-            " Undefined and left out, because neither the network nor the vote has the structure "
-            f"on the image: {'; '.join(words)}."
+    An interval from resampling k subjects holds the truth with a chance of at most about
+    ``1 - 2 ** (1 - k)``: in ``2 ** (1 - k)`` of all cases they all lie on one side of it.
+    """
+    number = len(set(data.table.loc[data.rated.any(axis=1), "subject"]))
+    words = text.count(number, "rated test subject")
+    if number < 2:
+        return f"{words}: there is nothing to resample, so no result has an interval."
+    if number < FEWEST:
+        most = text.percent(1 - 2.0 ** (1 - number), 0)
+        return (
+            f"**{words}**: an interval holds the truth in {most} of cases at most, so nothing is "
+            "decided here."
         )
-    alone = sorted({int(n) for n in table.loc[table["condition"] == RATERS, "undefined"]})
-    if alone and alone[-1]:
-        number = text.count(alone[-1], "image")
-        if alone[0] != alone[-1]:
-            number = f"{alone[0]} to {number}"
-        sentence += f" The raters' own is undefined on {number}, as where one rated alone."
-    return sentence
+    if number < MANY:
+        return f"{words}: intervals are somewhat too narrow; read borderline results as open."
+    return f"{words}, which every interval resamples."
 
 
-def detection_sentence(table: pd.DataFrame) -> str:
-    """Which uncertainty finds errors best, and how far above chance."""
+def pearson(table: pd.DataFrame, score: str = "entropy") -> pd.DataFrame:
+    """Rows of Pearson's r over images of one score, where it is defined."""
     if table.empty:
-        return NOBODY
-    known = table[table["mean"].notna()]
-    if known.empty:
-        return "No voxel is misclassified, so there is no error to find."
-    best = known.loc[known["mean"].idxmax()]
-    return (
-        f"Highest for the {SCORE_NAMES[best['score']]} of {best['condition']}: "
-        f"{text.interval(estimate(best), 3)}, where a random score would reach "
-        f"{text.number(best['prevalence'], 4)}."
-    )
+        return table
+    return table[(table["kind"] == "pearson") & (table["score"] == score) & table["r"].notna()]
+
+
+def side_of(row: dict) -> str:
+    """Verdict on a correlation: ``up``, ``down``, ``one subject`` or ``open``."""
+    found = estimate(row)
+    if np.isnan(found.low) or row["clusters"] < FEWEST:
+        return "open"
+    side = text.verdict(found, above="up", below="down", unclear="open")
+    return "one subject" if row["decided_by"] and side != "open" else side
+
+
+#: First words of the answer by how many of the conditions show a rise, a fall.
+NO, OPEN = "No, the other way round", "Can't tell"
+
+
+def answer(table: pd.DataFrame) -> str:
+    """Yes, no or can't tell: whether uncertainty rises with disagreement."""
+    chosen = pearson(table)
+    sides = [side_of(row) for row in chosen.to_dict("records")]
+    up, down = sides.count("up"), sides.count("down")
+    if up and down:
+        return "It depends on the network"
+    if not up:
+        return NO if down else OPEN
+    how = "closely" if (chosen["r"] >= CLOSE).all() else "loosely"
+    return f"Yes, {how}" if up == len(sides) else f"Yes, {how}, for {up} of {len(sides)}"
 
 
 def correlation_sentence(table: pd.DataFrame, data) -> str:
-    """How strongly uncertainty follows disagreement, and whether the interval excludes none."""
-    chosen = table[(table["kind"] == "pearson") & (table["score"] == "entropy")]
-    chosen = chosen[chosen["r"].notna()]
+    """How strongly uncertainty follows disagreement, and what one subject changes of it."""
+    chosen = pearson(table)
     if chosen.empty:
         several = int((data.rated.sum(axis=1) > 1).sum())
         if not several:
@@ -115,153 +86,202 @@ def correlation_sentence(table: pd.DataFrame, data) -> str:
         if several < 3:
             return f"{text.count(several, 'image')} with two raters: too few for a correlation."
         return "GT entropy or uncertainty is the same for all images: there is no correlation."
-    lines = []
-    for _, row in chosen.iterrows():
-        found = statistics.Estimate(row["r"], row["low"], row["high"])
-        phrase = text.verdict(
-            found,
-            above="rises with the raters' disagreement",
-            below="falls with the raters' disagreement",
-            unclear="has no correlation with disagreement that the data can tell from none",
-        )
-        if np.isnan(found.low):
-            phrase = "has a correlation with disagreement that chance may have made"
-        elif row.get("clusters", FEWEST) < FEWEST:
-            subjects = text.count(int(row["clusters"]), "subject")
-            phrase = f"has a correlation with disagreement that {subjects} can't tell from chance"
-        lines.append((row["condition"], phrase, found))
-    sentence = _told(
-        lines,
-        alone="for {who} predictive entropy {phrase}, r = {value}",
-        together="predictive entropy {phrase} for {who}, r {value}",
-    )
-    sentence = f"{sentence[0].upper()}{sentence[1:]}. ({data.source})"
-    return f"{sentence} {_adjusted_words(table, chosen)}".strip()
+    lines = chosen.to_dict("records")
+    sides = [side_of(row) for row in lines]
+    up, down = sides.count("up"), sides.count("down")
+    trend = {
+        (True, False): "Where the raters disagree more, the networks are more uncertain",
+        (False, True): "Where the raters disagree more, the networks are less uncertain",
+        (True, True): f"Uncertainty rises with disagreement for {up} and falls for {down}",
+        (False, False): "The data can't tell whether uncertainty follows the raters' disagreement",
+    }[up > 0, down > 0]
+    words = f"**{answer(table)}.** {trend}: {_ends(chosen, 'r')}."
+    return f"{words} {influence_sentence(chosen, sides)}".strip()
 
 
-def _adjusted_words(table: pd.DataFrame, chosen: pd.DataFrame) -> str:
-    """What Holm's adjustment leaves of the intervals that exclude no correlation."""
-    if not {"p", "p_holm"} <= set(table):
+def _ends(table: pd.DataFrame, letter: str, digits: int = 2, value: str = "r") -> str:
+    """Lowest and highest value of a table with intervals, in words."""
+    low, high = table.loc[table[value].idxmin()], table.loc[table[value].idxmax()]
+    first = f"*{letter}* = {estimate(low.to_dict(), value):.{digits}f}"
+    if len(table) == 1:
+        return first
+    last = f"{estimate(high.to_dict(), value):.{digits}f cell}"
+    return f"{first} to {last} for {ways(len(table))}"
+
+
+def influence_sentence(chosen: pd.DataFrame, sides: list[str]) -> str:
+    """The subject that matters most, r without it, and how often one subject decides."""
+    known = chosen[chosen["without_low"].notna()]
+    if known.empty:
         return ""
-    together = int(table.loc[table["kind"] == "pearson", "p"].notna().sum())
-    sure = int((chosen["p_holm"] < 0.05).sum())
-    return (
-        "Each interval looks at its own coefficient alone; *p* is adjusted over the "
-        f"{text.count(together, 'coefficient')} over images of this table, those of the parts of "
-        f"the entropy included, and is below 0.05 for {sure} of these {len(chosen)}."
-    )
+    counts = known["moved_by"].value_counts()
+    name, count = counts.index[0], counts.iloc[0]
+    own = known.loc[known["moved_by"] == name, "moved_to"]
+    span = " to ".join(dict.fromkeys(f"{v:.2f}" for v in (own.min(), own.max())))
+    whose = "" if count == len(known) else f" for {count} of them"
+    words = f"Without {name}, the subject that matters most{whose}, *r* is {span}"
+    if decided := sides.count("one subject"):
+        words += f"; in {decided} of {len(chosen)} one subject decides, which shows nothing"
+    return f"{words}."
 
 
-def subjects_sentence(data) -> str:
-    """Say what so many test subjects allow to tell.
-
-    An interval from resampling k subjects holds the truth with a chance of at most about
-    ``1 - 2 ** (1 - k)``: in ``2 ** (1 - k)`` of all cases they all lie on one side of it.
-    """
-    number = len(set(data.table.loc[data.rated.any(axis=1), "subject"]))
-    words = f"The test images are of {text.count(number, 'rated subject')}"
-    if number < 2:
-        return f"{words}: there is nothing to resample, so no result has an interval."
-    if number < FEWEST:
-        most = text.percent(1 - 2.0 ** (1 - number), 0)
-        return (
-            f"**{words}.** Resampling so few promises {most} at most, not 95 %: read every "
-            "interval here as too narrow, and what it seems to show as open."
-        )
-    if number < MANY:
-        return f"{words}: intervals from resampling so few are noticeably too narrow."
-    return f"{words}, which every interval here resamples."
+def family_sentence(table: pd.DataFrame) -> str:
+    """What p, adjusted over the question's family, can and does decide."""
+    chosen = pearson(table)
+    return family_words(chosen) if len(chosen) else ""
 
 
-def scatter_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
-    """Say whether the networks are more or less uncertain than the raters disagree."""
-    images = wide(frame)
-    if "gt_entropy" not in images:
-        return NOBODY
-    if images["gt_entropy"].isna().all():
+def gap_sentence(gap: pd.DataFrame) -> str:
+    """How many times as uncertain as the raters disagree the networks are."""
+    known = gap[gap["value"].notna()]
+    if known.empty:
         return ONE_RATER
-    lines = []
-    for who in conditions(frame):
-        part = images[images["condition"] == who]
-        gap = statistics.difference_interval(
-            part["entropy"].to_numpy(), part["gt_entropy"].to_numpy(),
-            part["subject"].to_numpy(), resamples,
-        )  # fmt: skip
-        phrase = text.verdict(
-            gap,
-            above="more uncertain than the raters disagree",
-            below="less uncertain than the raters disagree",
-            unclear="not told apart from the raters' disagreement",
-        )
-        lines.append((who, phrase, gap))
-    words = "{who} {verb} {phrase} (difference {value} nats)"
-    return f"On average over images, {_told(lines, alone=words, together=words, digits=4)}."
-
-
-def _of_one_way(names: pd.Series, preferred: str) -> pd.Series:
-    """Which conditions to name in a headline: those sampled in one way, or all without it."""
-    chosen = names.str.endswith(preferred)
-    return chosen if chosen.any() else names.notna()
-
-
-def headline(table: pd.DataFrame) -> str:
-    """Correlation of predictive entropy, from dropout where it ran, with GT entropy."""
-    if table.empty:
-        return "undefined (one rater)"
-    chosen = table[(table["kind"] == "pearson") & (table["score"] == "entropy")]
-    chosen = chosen[chosen["r"].notna()]
-    if chosen.empty:
-        return "undefined (too few images, or no difference among them)"
-    words = [
-        f"r = {text.interval(statistics.Estimate(row['r'], row['low'], row['high']))} "
-        f"({row['condition']})"
-        for _, row in chosen[_of_one_way(chosen["condition"], "dropout")].iterrows()
-    ]
-    return "; ".join(words)
-
-
-def figure_2_title(method: str) -> str:
-    """Which panel of roshanzamir2023's Figure 2 a way of sampling fills, as the figure's title."""
-    panel = {
-        "single": "Figure 2(a): entropy of the prediction (one pass)",
-        "tta": "Beside Figure 2(b): aleatoric uncertainty (tta)",
-    }.get(method, f"Figure 2(b): epistemic uncertainty ({method})")
-    return f"{panel} against disagreement of the raters"
-
-
-def headline_dice(table: pd.DataFrame) -> str:
-    """Mean Dice over structures for each network, from one pass where it ran."""
-    networks = table[table["condition"] != RATERS]
-    networks = networks[_of_one_way(networks["condition"], "single")]
-    means = networks.groupby("condition", sort=False)["mean"].mean()
-    words = [f"{text.number(value, 3)} ({who})" for who, value in means.items()]
-    return "; ".join(words) or "undefined (nobody rated the test images)"
-
-
-def headline_raters(table: pd.DataFrame) -> str:
-    """Mean pairwise Dice of the raters over structures."""
-    raters = table[table["condition"] == RATERS]
-    return text.number(raters["mean"].mean(), 3) if len(raters) else "undefined (one rater)"
+    found = [estimate(row, "value") for row in known.to_dict("records")]
+    sides = [text.verdict(e, reference=1.0, above="more", below="less", unclear="") for e in found]
+    low, high = min(found, key=lambda e: e.value), max(found, key=lambda e: e.value)
+    span = f"{low:.1f}" if len(found) == 1 else f"{low:.1f} to {high:.1f cell}"
+    if len(set(sides)) == 1:
+        words = {"more": "more uncertain than", "less": "less uncertain than"}
+        whole = words.get(sides[0], "about as uncertain as")
+        return f"On average networks are {whole} the raters disagree: {span} times."
+    counts = [f"{sides.count(s)} are {s} uncertain" for s in ("more", "less") if s in sides]
+    return (
+        f"Of {ways(len(found))} {' and '.join(counts)} than the raters disagree and "
+        f"{sides.count('')} can't be told: {span} times."
+    )
 
 
 def partition_sentence(table: pd.DataFrame) -> str:
-    """Whether the epistemic uncertainty explains more of the disagreement than the aleatoric."""
+    """What each kind of uncertainty explains, and what the second adds to the first."""
+    chosen = table[(table["score"] == "entropy") & table["mean"].notna()] if len(table) else table
     if table.empty:
         return (
             "Left out: dividing the variance needs GT entropy, and dropout or an ensemble beside "
             "test-time augmentation."
         )
-    words = []
-    chosen = table[table["score"] == "entropy"]
-    for who, part in chosen.groupby("epistemic", sort=False):
-        found = part.set_index("part")
-        if not np.isfinite(found.loc["joint", "mean"]):
-            continue
-        words.append(
-            f"{who}: epistemic {text.number(found.loc['epistemic', 'mean'], 1)} %, aleatoric "
-            f"{text.number(found.loc['aleatoric', 'mean'], 1)} %, both "
-            f"{text.interval(estimate(found.loc['joint']), 1)} %"
-        )
-    if not words:
+    if chosen.empty:
         return "GT entropy or uncertainty is the same for all images: there is nothing to divide."
-    return "Variance of GT entropy explained. " + "; ".join(words) + "."
+    share = {part: own["mean"] for part, own in chosen.groupby("part")}
+    alone = _range([*share["epistemic"], *share["aleatoric"]])
+    added = _added(chosen)
+    shown = chosen[chosen["part"].isin(["epistemic", "aleatoric", "joint"])]
+    low, high = shown["low"].min(), shown["high"].max()
+    same = one_signal(table) == "no, largely one signal"
+    told = "so they are largely one signal" if same else "so they differ"
+    return (
+        f"Each kind of uncertainty alone explains {alone} % of the variance of disagreement; the "
+        f"other one adds at most {added.max():.0f} percentage points, {told}. Intervals reach "
+        f"from {low:.0f} to {high:.0f} %."
+    )
+
+
+def _added(chosen: pd.DataFrame) -> pd.Series:
+    """Percentage points that the second kind adds to the better one, by condition."""
+    share = chosen.pivot(index="epistemic", columns="part", values="mean")
+    return share["joint"] - share[["epistemic", "aleatoric"]].max(axis=1)
+
+
+def one_signal(table: pd.DataFrame) -> str:
+    """Whether the second kind adds less than half of what the better one explains, for all."""
+    chosen = table[(table["score"] == "entropy") & table["mean"].notna()] if len(table) else table
+    if chosen.empty:
+        return ""
+    share = chosen.pivot(index="epistemic", columns="part", values="mean")
+    better = share[["epistemic", "aleatoric"]].max(axis=1)
+    return "no, largely one signal" if (_added(chosen) < better / 2).all() else "in part"
+
+
+def _range(values) -> str:
+    return " to ".join(dict.fromkeys(f"{v:.0f}" for v in (min(values), max(values))))
+
+
+def detection_sentence(table: pd.DataFrame) -> str:
+    """Which uncertainty finds errors best and worst, and what chance would reach."""
+    if table.empty:
+        return NOBODY
+    known = table[table["mean"].notna() & (table["score"] == "entropy")]
+    if known.empty:
+        return "No voxel is misclassified, so there is no error to find."
+    best, worst = known.loc[known["mean"].idxmax()], known.loc[known["mean"].idxmin()]
+    words = f"Best is {best['condition']}: {estimate(best.to_dict()):.2f}"
+    if len(known) > 1:
+        words += f"; worst {worst['condition']}: {estimate(worst.to_dict()):.2f cell}"
+    return f"{words}. A random score would reach {text.number(best['prevalence'], 2)}."
+
+
+#: Measures of `detection.changes` in words.
+MEASURES = {
+    "AP": "average precision",
+    "correlation": "*r* with disagreement",
+    "R²": "variance explained",
+}
+
+
+def parts_sentence(changes: pd.DataFrame) -> str:
+    """Whether a part of predictive entropy does better or worse than the whole."""
+    sentences = []
+    for score, part in changes.groupby("score", sort=False):
+        told = []
+        for name, words in MEASURES.items():
+            lines = part[part[name].notna()].to_dict("records")
+            sides = [text.verdict(estimate(row, name), above="higher", below="lower", unclear="")
+                     for row in lines]  # fmt: skip
+            counts = [f"{sides.count(s)} {s}" for s in ("higher", "lower") if s in sides]
+            if lines:
+                told.append(f"{words} {text.listing(counts) or 'unchanged'} (of {len(lines)})")
+        if told:
+            sentences.append(f"With {SCORE_NAMES[score]} instead: {', '.join(told)}.")
+    return " ".join(sentences) or (
+        "Left out: parts of the entropy need several samples of a network."
+    )
+
+
+#: What is compared, and what each side is called in a sentence.
+NAMED = {"architectures": "", "targets": "training on the "}
+
+
+def difference_sentence(table: pd.DataFrame, what: str, *, better: str) -> str:
+    """Which architecture and which training target is better, by intervals and by subject.
+
+    `better` is ``"low"`` or ``"high"``; `table` has labels (`layout.labelled`).
+    """
+    if table.empty:
+        return "Only one architecture and one training target was run: nothing to compare."
+    sentences = []
+    for (question, a, b), part in table.groupby(["compared", "a", "b"], sort=False):
+        lines = part.to_dict("records")
+        sides = [text.verdict(estimate(r, "difference"), above="high", below="low", unclear="")
+                 for r in lines]  # fmt: skip
+        alone = sum(bool(r["decided_by"]) for r, s in zip(lines, sides, strict=True) if s)
+        sure = [s if not r["decided_by"] else "" for r, s in zip(lines, sides, strict=True)]
+        first, second = sure.count(better), sum(bool(s) and s != better for s in sure)
+        left = int((part["p_holm_subject"] < 0.05).sum())
+        names = [f"{NAMED[question]}{name}" for name in (a, b)]
+        words = (
+            f"{what} is better with {names[0]} than with {names[1]} in {first or 'none'} of {len(part)} "
+            f"{'comparison' if len(part) == 1 else 'comparisons'} and worse in {second or 'none'}"
+        )
+        words += f"; in {alone} more one subject decides" if alone else ""
+        sentences.append(f"{words}. Tested by subject and adjusted, {left or 'none'} differ.")
+    return " ".join(sentences)
+
+
+def overlap_sentence(table: pd.DataFrame) -> str:
+    """Mean Dice of networks and raters over structures, and for which structures they differ."""
+    networks = table[table["condition"] != RATERS]
+    raters = table[table["condition"] == RATERS].set_index("class")
+    if networks.empty:
+        return NOBODY
+    means = networks.groupby("condition", sort=False)["mean"].mean()
+    span = " to ".join(dict.fromkeys(f"{v:.2f}" for v in (means.min(), means.max())))
+    words = f"Networks reach a mean Dice of {span} against the vote"
+    if raters.empty:
+        return f"{words}. {ONE_RATER}"
+    words += f", the raters {raters['mean'].mean():.2f} against each other"
+    beside = networks.join(raters[["low", "high"]].add_suffix("_raters"), on="class")
+    below = int((beside["high"] < beside["low_raters"]).sum())
+    above = int((beside["low"] > beside["high_raters"]).sum())
+    return (
+        f"{words}. Of {len(beside)} intervals {below} lie below the raters' and {above} above, "
+        "although a vote of all raters is easier to match than one of them."
+    )
