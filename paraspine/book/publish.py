@@ -17,6 +17,7 @@ from paraspine import __version__
 from paraspine import runs as runs_room
 from paraspine.arrays import RunError, SettingsError
 
+from .citations import cite_box
 from .configuration import configure
 from .contents import fill_contents, fill_prose, read_contents
 from .notebook import clean, default_roots, read_executed, strip_paths, title_of
@@ -149,9 +150,11 @@ def publish(
     quotes = Quotes(values)
     names = [p.name for p in pages]
     keys = [f"{name}::{key}" for name, own in values.items() for key in own]
+    box = "" if root is None else cite_box(Path(root) / "CITATION.cff")
     for path in sorted(output.rglob("*.md")):
         text = fill_prose(path.read_text(encoding="utf-8"), names, keys)
-        path.write_text(quotes.fill(text), encoding="utf-8")
+        text = quotes.fill(text).replace("% citation\n", box)
+        path.write_text(text, encoding="utf-8")
 
     source_words = quotes.text("01_cohort", "cohort_source")
     made = {"trainings": None, "samples": None, "speed": None, "changelog": None}
