@@ -172,6 +172,7 @@ def clean(
     *,
     title: str,
     introduction: str = "",
+    appendix: str = "",
     roots: Mapping[str, str] | None = None,
     chapter: str = "",
     aside: bool = False,
@@ -185,7 +186,9 @@ def clean(
     title : str
         Takes the place of the first heading (or becomes one).
     introduction : str
-        Markdown that follows the title: the line of parameters.
+        Markdown that follows the title.
+    appendix : str
+        Markdown at the foot: the parameters.
     roots : mapping, optional
         Folders to `default_roots`-style words; every text of the notebook is searched for them.
     chapter : str
@@ -223,6 +226,8 @@ def clean(
             if tags or "tags" in cell.metadata:
                 cell.metadata["tags"] = tags
     _set_title(result, title, introduction)
+    if appendix:
+        result.cells.append(nbformat.v4.new_markdown_cell(appendix))
     return strip_paths(result, default_roots() if roots is None else roots)
 
 

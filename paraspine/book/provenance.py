@@ -65,7 +65,7 @@ def _code(text: str) -> str:
 
 
 def parameter_lines(parameters: Mapping, important: Iterable[str] = ()) -> str:
-    """Markdown under a page's title: the important parameters, and all of them in a fold.
+    """Markdown at a page's foot: the important parameters, and all of them in a fold.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ __all__ = ["Published", "publish"]
 EXECUTED = "notebook.ipynb"
 #: Parameters that say where things lie; they tell a reader nothing.
 PLACES = ("run_folder",)
-#: Parameters that stand under a page's title where a run has them.
+#: Parameters that stand in the line at a page's foot where a run has them.
 IMPORTANT = ("profile", "manifest_path", "model", "fusion", "method", "loss", "fold", "seed")
 #: With more differing parameters than that in it, a title says a run's name instead.
 MOST_WORDS = 4
@@ -140,6 +140,7 @@ def publish(
             item.notebook,
             title=page.title,
             introduction=_introduction(page),
+            appendix=parameter_lines(page.parameters, IMPORTANT),
             roots=roots,
             chapter=_chapter(page.name),
             aside=page in aside,
@@ -203,11 +204,9 @@ def _chapter(name: str) -> str:
 
 
 def _introduction(page: Page) -> str:
-    """What stands under a page's title."""
-    lines = [parameter_lines(page.parameters, IMPORTANT)]
-    if kind := ASIDE.get(page.notebook):
-        lines.insert(0, f"One of this book's [{kind}](../{kind}.md).")
-    return "\n\n".join(line for line in lines if line)
+    """What stands under a page's title: of a training or sampling, the way back to all."""
+    kind = ASIDE.get(page.notebook)
+    return f"One of this book's [{kind}](../{kind}.md)." if kind else ""
 
 
 def _ignore(output: Path):

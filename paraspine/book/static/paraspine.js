@@ -266,6 +266,12 @@
     document.querySelectorAll("button.copybtn").forEach(function (button) {
       button.setAttribute("aria-label", "Copy this code");
     });
+    document.querySelectorAll("button.search-button-field").forEach(function (button) {
+      button.removeAttribute("aria-label");  // its words are its name
+    });
+    document.querySelectorAll(".citation-list[role=list]").forEach(function (list) {
+      list.removeAttribute("role");  // its children are no items
+    });
     document.querySelectorAll(".bd-sidebar summary, .bd-links summary").forEach(function (summary) {
       const link = summary.parentElement.parentElement.querySelector("a");
       summary.setAttribute("aria-label", "Pages below " + (link ? link.textContent.trim() : "this one"));
