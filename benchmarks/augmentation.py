@@ -142,7 +142,7 @@ def make_tta(material: Material) -> Case:
 
 def samples_of(images, settings, network, seed: int, samples: int = SAMPLES, watch=None):
     """Our test-time augmentation in float32 on the CPU."""
-    return sampling.augmented(
+    return sampling.predict_tta(
         network,
         images,
         samples,

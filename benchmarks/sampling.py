@@ -39,7 +39,7 @@ def make_dropout(name: str, material: Material) -> Case:
     side = images.shape[2]
 
     def ours(precision: str):
-        return sampling.dropout(
+        return sampling.predict_dropout(
             model, images, SAMPLES, batch_size=1, device="cpu", precision=precision
         )
 
@@ -54,7 +54,7 @@ def make_dropout(name: str, material: Material) -> Case:
         samples = torch.stack([masked_pass(full, batch, sample) for sample in range(2)])
         mean = samples.mean(dim=0).numpy()
         for precision in bounds:
-            found = sampling.dropout(
+            found = sampling.predict_dropout(
                 model, images, 2, batch_size=1, device="cpu", precision=precision
             )
             difference = np.abs(found.mean - mean)
@@ -106,7 +106,7 @@ def full_passes(model, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor
 
 
 def masked_pass(model, images: torch.Tensor, sample: int) -> torch.Tensor:
-    """Probabilities of a full pass with the masks that `sampling.dropout` draws for seed 0."""
+    """Probabilities of a full pass with the masks of `sampling.predict_dropout`, seed 0."""
     masks = Masks(0, range(len(images)), sample, torch.device("cpu"))
     with torch.inference_mode(), dropping(model.sampled_dropout(), masks):
         return torch.softmax(model(images), dim=1)

@@ -1,4 +1,4 @@
-"""Class tables: which number is which structure, on which side, in which colour."""
+"""Class tables: numbers, names, sides, mirror pairs and colours of structures."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ Arrays are channel-first throughout: ``labels`` is ``(R, *spatial)`` integers, `
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 
@@ -28,6 +29,7 @@ __all__ = [
     "check_probabilities",
     "check_same_shape",
     "check_spacing",
+    "check_whole",
 ]
 
 
@@ -224,3 +226,18 @@ def check_spacing(spacing, ndim: int, *, name: str = "spacing") -> tuple[float, 
     if not all(np.isfinite(s) and s > 0 for s in values):
         raise SpacingError(f"{name}: expected positive numbers (mm), got {values}.")
     return values
+
+
+def check_whole(name: str, value, least: int = 1, most: int | None = None) -> int:
+    """Return a setting that is a whole number, NumPy's included, as an int.
+
+    Raises
+    ------
+    SettingsError
+        If it is something else (also a truth value or 2.0), below `least` or above `most`.
+    """
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise SettingsError(f"{name}: expected a whole number {limits}, got {value!r}.")
+    return int(value)

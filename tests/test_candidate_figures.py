@@ -20,7 +20,7 @@ def estimate(value, low, high):
 def scores():
     means = dict(zip(NAMES, (0.0, 2.0, -1.0), strict=True))
     parts = [
-        pd.DataFrame({"who": w, "subject": list("abcd"), "value": [m - 1, m, m + 1, np.nan]})
+        pd.DataFrame({"condition": w, "subject": list("abcd"), "value": [m - 1, m, m + 1, np.nan]})
         for w, m in means.items()
     ]
     return pd.concat(parts, ignore_index=True)
@@ -41,7 +41,7 @@ def test_violins_stand_from_the_best_mean_to_the_worst():
     assert [len(v.x) for v in violins] == [3, 3, 3]
     assert "3 undefined scores left out" in figure.layout.title.subtitle.text
     colours = {v.name: v.line.color for v in violins}
-    fewer = figures.score_violins(scores().query("who != 'softseg-random'"), **SOURCE)
+    fewer = figures.score_violins(scores().query("condition != 'softseg-random'"), **SOURCE)
     assert {v.name: v.line.color for v in fewer.data[:2]}.items() <= colours.items()
 
 
@@ -87,7 +87,7 @@ def test_losses_without_validation():
 def test_entropy_panels_share_one_scale():
     frame = pd.DataFrame(
         {
-            "who": ["a", "a", "b", "b"],
+            "condition": ["a", "a", "b", "b"],
             "gt_entropy": [0.1, 0.2, 0.1, np.nan],
             "entropy": [0.05, 0.1, 0.4, 0.2],
         }

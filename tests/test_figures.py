@@ -53,10 +53,10 @@ def view(title="sub-001", raters=2, size=(12, 20), **changes) -> figures.View:
 
 
 def all_figures() -> dict[str, go.Figure]:
-    frame = entropies().rename(columns={"method": "who"})
+    frame = entropies().rename(columns={"method": "condition"})
     tidy = pd.DataFrame(
         [
-            {"subject": s, "class": c, "level": v, "value": 0.9, "who": w, "a": "anna", "b": w}
+            {"subject": s, "class": c, "level": v, "value": 0.9, "condition": w, "a": "anna"}
             for s in "xyz" for c in PARASPINAL.foreground for w in ("ben", "carl")
             for v in LEVELS[:2]
         ]
@@ -76,6 +76,10 @@ def all_figures() -> dict[str, go.Figure]:
     given = {"source": SOURCE}
     steps = figures.Steps("one", view().image, *[view().labels] * 3, view().labels[0])
     compared = figures.Compared("one", [view().image], [[view().labels[0]] * 2])
+    claims = pd.DataFrame(
+        {"claim": list("abc"), "read from": ["Table 1", "Table 1", "Table 2"],
+         "verdict": ["supported", "contradicted", "can't tell"]}
+    )  # fmt: skip
     made = [
         figures.entropy_scatter(frame, estimate=estimate(0.6, 0.4, 0.7), **own),
         figures.reliability_diagram({"unet": curve}, ece={"unet": 0.02}, **own),
@@ -83,15 +87,16 @@ def all_figures() -> dict[str, go.Figure]:
         figures.accuracy_retention({"entropy": line}, **given),
         figures.intervals({"a": estimate(0.5, 0.4, 0.6)}, x_title="r", **own),
         figures.small_multiples(
-            tidy.assign(low=0.8, high=1.0), "level", group="who", panel="class", x_title="level",
-            y_title="r", **own,
+            tidy.assign(low=0.8, high=1.0), "level", group="condition", panel="class",
+            x_title="level", y_title="r", **own,
         ),
         figures.score_violins(tidy, **own),
         figures.validation_losses({"a": history, "b": history}, **own),
         figures.entropy_panels(frame, **own),
         figures.reliability_panels({"a": curve, "b": curve}, **own),
-        figures.pairwise_dice(tidy.assign(pair=tidy["who"]), **given),
+        figures.pairwise_dice(tidy.assign(pair=tidy["condition"]), **given),
         figures.agreement_by_level(tidy, y_title="Dice", **own),
+        figures.verdict_strip(claims, **own),
         figures.training_curves(history, best=2, **given),
         figures.split_overview(table, **given),
         figures.cohort_slices([view(), view("sub-002")], classes=TWO, **own),
@@ -117,6 +122,7 @@ AXES = {
     "reliability_panels": (["confidence"], ["accuracy"]),
     "pairwise_dice": ([], ["Dice"]),
     "agreement_by_level": (["level"], ["Dice"]),
+    "verdict_strip": (["claim, in the paper's order"], ["read from"]),
     "training_curves": (["epoch", "epoch"], ["loss", "mean Dice"]),
     "split_overview": ([], ["share of subjects", "years"]),
     "cohort_slices": ([], []),
@@ -530,3 +536,21 @@ def test_words_are_readable_on_white():
 
     for colour in (TEMPLATE.layout.font.color, TEMPLATE.layout.title.subtitle.font.color):
         assert 1.05 / (luminance(colour) + 0.05) > 4.5  # WCAG AA
+
+
+def test_verdicts_stand_in_the_papers_order_one_row_a_table():
+    claims = pd.DataFrame(
+        {
+            "claim": ["first", "second", "third"],
+            "read from": ["Table 1", "Table 1", "Table 2"],
+            "verdict": ["contradicted", "supported", "contradicted"],
+        }
+    )
+    figure = figures.verdict_strip(claims, source=SOURCE, title="t")
+    drawn = {trace.name: trace for trace in figure.data}
+    assert list(drawn) == ["supported", "contradicted"]  # from good to bad
+    assert list(drawn["contradicted"].x) == [1, 1]
+    assert list(drawn["contradicted"].y) == ["Table 1", "Table 2"]
+    assert list(drawn["supported"].text) == ["second"]
+    assert len({trace.marker.symbol for trace in figure.data}) == 2
+    assert list(figure.layout.yaxis.categoryarray) == ["Table 2", "Table 1"]

@@ -28,11 +28,8 @@ def batch():
 
 @pytest.fixture(scope="module")
 def monai_losses():
-    import warnings
+    import monai.losses
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import monai.losses
     return monai.losses
 
 
@@ -72,12 +69,24 @@ def test_cross_entropy_by_hand():
     assert weighted == pytest.approx(-(math.log(0.75) + 3 * math.log(0.5)) / 4)
 
 
-def test_dice_ce_is_the_weighted_sum(batch):
+@pytest.mark.parametrize("overlap", ["product", "minimum"])
+@pytest.mark.parametrize("background", [True, False])
+@pytest.mark.parametrize("together", [True, False])
+def test_sums_of_two_losses_take_the_options_of_both(batch, together, background, overlap):
     logits, hard, soft = batch
+    options = {"batch": together, "include_background": background, "soft_overlap": overlap,
+               "smooth": 0.1}  # fmt: skip
+    weights = {"class_weights": (0.5, 1.0, 2.0)}
     for target in (hard, soft):
-        value = losses.dice_ce(logits, target, dice_weight=0.4, ce_weight=0.6)
-        parts = 0.4 * losses.dice(logits, target) + 0.6 * losses.cross_entropy(logits, target)
-        torch.testing.assert_close(value, parts)
+        drawn = 0.4 * losses.dice(logits, target, **options)
+        entropy = losses.cross_entropy(logits, target, **weights)
+        value = losses.dice_ce(logits, target, dice_weight=0.4, ce_weight=0.6, **weights, **options)
+        torch.testing.assert_close(value, drawn + 0.6 * entropy)
+        focal = losses.dice_focal(logits, target, dice_weight=0.0, **weights)
+        value = losses.dice_focal(
+            logits, target, dice_weight=0.4, focal_weight=0.6, **weights, **options
+        )
+        torch.testing.assert_close(value, drawn + 0.6 * focal)
 
 
 def test_focal_by_hand():
@@ -282,9 +291,11 @@ def test_images_whose_variance_is_unknown_count_in_the_segmentation_alone(batch)
 
 
 def test_cropped_l1_by_hand():
-    # One class varies in a corner, so its box is 11 x 12 pixels; the other nowhere, so all counts.
+    # One class varies in a corner, so its box is 11 x 12 pixels; the other nowhere, so all counts:
+    # a variance of 1e-4 and less does not.
     variances = torch.zeros(2, 2, 20, 30)
-    variances[0, 0, 0, 0:2] = 0.1
+    variances[0, 0, 0, 0:2] = torch.tensor([0.1, 2e-4])
+    variances[0, 0, 5, 5] = variances[0, 1, 0, 0] = 0.9e-4
     predicted = variances.clone()
     predicted[0, 0, 10, 11] = 0.066  # the box's far corner
     predicted[0, 0, 11, 0] = predicted[0, 0, 0, 12] = 5.0  # just outside of it

@@ -17,7 +17,6 @@ from paraspine.augmentation.transform import (
     apply_soft,
     invert,
     mirror,
-    mirror_labels,
 )
 
 __all__ = [
@@ -33,5 +32,4 @@ __all__ = [
     "fixed",
     "invert",
     "mirror",
-    "mirror_labels",
 ]

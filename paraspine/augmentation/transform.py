@@ -27,7 +27,6 @@ __all__ = [
     "apply_soft",
     "invert",
     "mirror",
-    "mirror_labels",
 ]
 
 #: How far (pixels) a point may lie beyond the outermost pixel centres and still count as seen:
@@ -288,10 +287,3 @@ def mirror(values: torch.Tensor, mirror_classes: Sequence[int], *, class_axis: i
     swap = check_mirror(Augmentation(mirror=1.0), mirror_classes, values.shape[class_axis])
     order = torch.tensor(swap, device=values.device)
     return values.flip(-1).index_select(class_axis, order)
-
-
-def mirror_labels(labels: torch.Tensor, mirror_classes: Sequence[int]) -> torch.Tensor:
-    """Exchange left and right of label maps ``(..., W)``, exactly, with their classes."""
-    swap = check_mirror(Augmentation(mirror=1.0), mirror_classes)
-    table = torch.tensor(swap, dtype=labels.dtype, device=labels.device)
-    return table[labels.flip(-1).long()]

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from paraspine import statistics, text
 from paraspine.frames import IDENTITY, rows
+from paraspine.models.architectures import NETWORKS
+from paraspine.sampling.registry import ENSEMBLE, METHODS
 
 __all__ = [
     "CONDITION",
     "RATERS",
     "join",
     "join_parameters",
-    "ways",
+    "LABELS",
+    "TARGETS",
+    "method_label",
+    "method_labels",
+    "network_label",
+    "target_label",
     "conditions",
     "by_subject",
     "wide",
@@ -24,15 +31,49 @@ __all__ = [
     "ensemble_words",
 ]
 
-#: Columns that say which network and which way of sampling a row comes from.
+#: Columns that say where a row comes from, as runs name them: network, training target, seed of the
+#: training, uncertainty method. The column `condition` is their label, for showing alone.
 CONDITION = ("model", "fusion", "seed", "method")
-
-
+#: Labels of a condition: the method's (an ensemble with its kind and size), and the whole.
+LABELS = ("method_label", "condition")
+#: Condition of the raters where they are compared with each other.
 RATERS = "raters, in pairs"
+#: Labels of the ways to fuse raters into a training target.
+TARGETS = {
+    "majority": "majority vote",
+    "random": "random rater",
+    "average": "average of raters",
+    "staple": "STAPLE",
+}
+
+
+def network_label(model: str) -> str:
+    """Label of a network, ``"U-Net"``."""
+    return NETWORKS[model].label if model in NETWORKS else model
+
+
+def target_label(fusion: str) -> str:
+    """Label of a training target, ``"majority vote"``; of one rater, ``"rater anna"``."""
+    return TARGETS.get(fusion, fusion.replace("rater:", "rater ", 1))
+
+
+def method_label(method: str, record: Mapping | None = None) -> str:
+    """Label of an uncertainty method; of an ensemble with kind and size where its record is given.
+
+    Parameters
+    ----------
+    method : str
+        As runs name it.
+    record : mapping, optional
+        ``sampling.json`` of an ensemble's run.
+    """
+    if record and METHODS[method].several:
+        return ensemble_name(record)
+    return METHODS[method].label if method in METHODS else method
 
 
 def join(sampled: Iterable, name: str) -> pd.DataFrame:
-    """One frame of several sample runs, with the columns of `CONDITION` and `who`.
+    """One frame of several sample runs, with the columns of `CONDITION` and `LABELS`.
 
     Parameters
     ----------
@@ -44,7 +85,7 @@ def join(sampled: Iterable, name: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The rows of all; ``who`` names a condition in as few words as tell it from the others.
+        The rows of all.
     """
     sampled = list(sampled)
     chosen = join_parameters(sampled)
@@ -56,31 +97,28 @@ def join(sampled: Iterable, name: str) -> pd.DataFrame:
 
 
 def join_parameters(sampled: Iterable) -> pd.DataFrame:
-    """The condition of each sample run: columns of `CONDITION` and `who`.
-
-    An ensemble is named with its kind and size, as its run has recorded them.
-    """
+    """The condition of each sample run: columns of `CONDITION` and `LABELS`."""
     sampled = list(sampled)
     frame = pd.DataFrame([{key: run.parameters[key] for key in CONDITION} for run in sampled])
-    several = [c for c in CONDITION if c != "seed" or frame["seed"].nunique() > 1]
-    words = frame[several].astype(str)
-    if "seed" in several:
-        words["seed"] = "seed " + words["seed"]
-    words["method"] = [
-        ensemble_name(run.read_json("sampling.json")) if method == "ensemble" else method
+    frame["method_label"] = [
+        method_label(method, run.read_json("sampling.json") if method == ENSEMBLE else None)
         for method, run in zip(frame["method"], sampled, strict=True)
     ]
-    return frame.assign(who=words.agg(", ".join, axis=1))
+    parts = [frame["model"].map(network_label), frame["fusion"].map(target_label)]
+    if frame["seed"].nunique() > 1:
+        parts.append("seed " + frame["seed"].astype(str))
+    labels = pd.concat([*parts, frame["method_label"]], axis=1)
+    return frame.assign(condition=labels.agg(", ".join, axis=1))
 
 
-def ways(frame: pd.DataFrame) -> pd.Series:
-    """How each row of a frame was sampled, an ensemble with its kind and size."""
-    return frame["who"].str.rsplit(", ", n=1).str[-1]
+def method_labels(frame: pd.DataFrame) -> pd.Series:
+    """Label of each row's uncertainty method; of an ensemble with kind and size where known."""
+    return frame["method_label"] if "method_label" in frame else frame["method"].map(method_label)
 
 
 def conditions(frame: pd.DataFrame) -> list[str]:
     """The conditions of a frame, in the order in which their runs were given."""
-    return list(dict.fromkeys(frame["who"]))
+    return list(dict.fromkeys(frame["condition"]))
 
 
 def by_subject(frame: pd.DataFrame) -> pd.DataFrame:
@@ -91,14 +129,14 @@ def by_subject(frame: pd.DataFrame) -> pd.DataFrame:
     frame : pandas.DataFrame
         A tidy frame; undefined values are left out of the means.
     """
-    keys = [c for c in (*CONDITION, "who", "class", "measure") if c in frame]
+    keys = [c for c in (*CONDITION, *LABELS, "class", "measure") if c in frame]
     return frame.groupby(["subject", *keys], sort=False, as_index=False)["value"].mean()
 
 
 def wide(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per image and condition with the image-level measures as columns."""
     images = frame[frame["class"] == "all"]
-    keys = [c for c in (*IDENTITY, *CONDITION, "who") if c in images]
+    keys = [c for c in (*IDENTITY, *CONDITION, *LABELS) if c in images]
     table = images.set_index([*keys, "measure"])["value"].unstack("measure")
     return table.reset_index().rename_axis(columns=None)
 

@@ -9,8 +9,7 @@ source of chance, which only several trainings show; `contrast` puts both into o
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -20,15 +19,11 @@ from scipy import stats
 
 from paraspine import metrics, statistics
 from paraspine.arrays import SettingsError
-from paraspine.evidence.conditions import CONDITION, join, ways
-from paraspine.frames import error_detectors
+from paraspine.evidence.results import Condition, Results
+from paraspine.statistics import sums
 
 __all__ = [
     "QUANTITIES",
-    "Cell",
-    "Evidence",
-    "evidence",
-    "samples_of",
     "Contrast",
     "contrast",
     "estimate_of",
@@ -67,125 +62,6 @@ RANGES = {
 }
 
 
-class Cell(NamedTuple):
-    """A network and a way of sampling it: `model`, `fusion`, `method`, as runs name them."""
-
-    model: str
-    fusion: str
-    method: str
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a book has measured, for comparisons.
-
-    Attributes
-    ----------
-    frame : pandas.DataFrame
-        `join` of ``measures.parquet``: columns ``subject``, ``image``, ``slice``,
-        ``class``, ``measure``, ``value``, ``model``, ``fusion``, ``seed``, ``method``.
-    detectors : mapping
-        (model, fusion, seed, method) to subject to the `metrics.ErrorDetection` of predictive
-        entropy.
-    resamples : int
-        Bootstrap resamples of subjects.
-    """
-
-    frame: pd.DataFrame
-    detectors: Mapping[tuple, Mapping[str, metrics.ErrorDetection]] = field(default_factory=dict)
-    resamples: int = 2000
-    _tables: dict = field(default_factory=dict, repr=False, compare=False)
-
-    def cells(self) -> set[Cell]:
-        """Every cell that at least one run fills."""
-        return {Cell(m, f, how) for m, f, _, how in self.runs()}
-
-    def runs(self) -> list[tuple]:
-        """(model, fusion, seed, method) of every run."""
-        if "runs" not in self._tables:
-            named = self.frame[list(CONDITION)].drop_duplicates()
-            self._tables["runs"] = list(named.itertuples(index=False, name=None))
-        return self._tables["runs"]
-
-    def runs_of(self, cell: Cell) -> list[tuple]:
-        """The runs that fill a cell: one per seed."""
-        return [run for run in self.runs() if Cell(run[0], run[1], run[3]) == cell]
-
-    def ensembles(self, cells: Iterable[Cell]) -> str:
-        """Kind and size of the ensembles among some cells, as their runs are named; else empty."""
-        if "who" not in self.frame:
-            return ""
-        models = {(c.model, c.fusion) for c in cells if c.method == "ensemble"}
-        own = self.frame[self.frame["method"] == "ensemble"].drop_duplicates("who")
-        kinds = ways(own)
-        return " and ".join(dict.fromkeys(
-            kind for kind, pair in zip(kinds, own[["model", "fusion"]].to_numpy(), strict=True)
-            if tuple(pair) in models
-        ))  # fmt: skip
-
-    def subjects(self) -> int:
-        """How many subjects were measured."""
-        return self.frame["subject"].nunique()
-
-    def structures(self) -> list[str]:
-        """Classes without background."""
-        return list(dict.fromkeys(self.frame.loc[self.frame["measure"] == "dice", "class"]))
-
-    def wide(self, measure: str) -> pd.DataFrame:
-        """One row per image (and structure), one column per run."""
-        if measure not in self._tables:
-            rows = self.frame[self.frame["measure"] == measure]
-            if measure == "brier":  # has background too
-                rows = rows[rows["class"].isin(self.structures())]
-            keys = [c for c in ("subject", "image", "slice", "class") if c in rows]
-            table = rows.set_index([*keys, *CONDITION])["value"]
-            order = rows.set_index(keys).index.unique()
-            if table.index.has_duplicates:
-                raise SettingsError(
-                    f"{measure}: an image has several values in one run; give each run once."
-                )
-            runs = pd.MultiIndex.from_tuples(self.runs(), names=CONDITION)
-            self._tables[measure] = table.unstack(list(CONDITION)).reindex(order, columns=runs)
-        return self._tables[measure]
-
-
-def evidence(sampled: Iterable, *, resamples: int = 2000) -> Evidence:
-    """Read what sample runs measured.
-
-    Parameters
-    ----------
-    sampled : iterable of runs.Run
-        Runs of ``04_sample``.
-    resamples : int
-        Bootstrap resamples of subjects.
-    """
-    sampled = list(sampled)
-    if not sampled:
-        raise SettingsError("sampled: expected at least one run of 04_sample.")
-    found = {
-        tuple(run.parameters[key] for key in CONDITION): error_detectors(
-            run.read_arrays("errors.npz")
-        ).get("entropy", {})
-        for run in sampled
-    }
-    return Evidence(join(sampled, "measures.parquet"), found, resamples)
-
-
-def samples_of(session, run) -> list:
-    """The sample runs from which another run was computed.
-
-    Parameters
-    ----------
-    session : session.Session
-        The open run; what is read becomes an input of it.
-    run : runs.Run
-        A run of ``05_interrater``, for example.
-    """
-    inputs = run.read_json("inputs.json")["inputs"]
-    opened = [session.upstream(name) for name, entry in inputs.items() if entry["kind"] == "run"]
-    return [found for found in opened if set(CONDITION) <= set(found.parameters)]
-
-
 class Contrast(NamedTuple):
     """A sum of terms and what its interval knows of trainings, see `contrast`.
 
@@ -202,9 +78,9 @@ class Contrast(NamedTuple):
 
 
 def contrast(
-    found: Evidence,
+    found: Results,
     quantity: str,
-    terms: Sequence[Sequence[Cell]],
+    terms: Sequence[Sequence[Condition]],
     factors: Sequence[float] | None = None,
     *,
     only: str | None = None,
@@ -222,7 +98,7 @@ def contrast(
 
     Parameters
     ----------
-    found : Evidence
+    found : Results
         What was measured.
     quantity : str
         One of `QUANTITIES`: mean over images and structures of ``brier`` and ``dice``; mean and
@@ -230,7 +106,7 @@ def contrast(
         with GT entropy; ``precision`` (AUC-PR); and the shares of the variance of GT entropy that
         ``epistemic`` and ``aleatoric`` uncertainty explain, both (``joint``), what the aleatoric
         adds (``unique_aleatoric``) and by how much the epistemic explains more.
-    terms : sequence of sequences of Cell
+    terms : sequence of sequences of Condition
         One cell each; for shares the epistemic and the aleatoric one. All terms are computed on the
         images that all of their runs have, and share their draws of subjects.
     factors : sequence of float, (len(terms),), optional
@@ -296,7 +172,7 @@ def _student(freedom: int, count: int, seed: int) -> np.ndarray:
 
 
 def _of_runs(
-    found: Evidence, quantity: str, terms: Sequence[Sequence[Cell]], only: str | None
+    found: Results, quantity: str, terms: Sequence[Sequence[Condition]], only: str | None
 ) -> list[dict[tuple, np.ndarray]]:
     """For each term, its runs (of each cell one) to their values, ``(1 + resamples,)``."""
     if quantity not in QUANTITIES:
@@ -317,32 +193,27 @@ def _of_runs(
         undefined = np.full(1 + found.resamples, np.nan)
         return [dict.fromkeys(term, undefined) for term in paired]
     subjects = table.index.get_level_values("subject").to_numpy()
-    count, mean, spread = _moments(table.to_numpy(), subjects, found.resamples)
+    drawn = sums.moments(statistics.cluster_weights(subjects, found.resamples), table.to_numpy())
     place = {column: i for i, column in enumerate(columns)}
 
     def of(pair: tuple) -> np.ndarray:
         if quantity in BY_CLASS or quantity == "entropy":
-            return mean[:, place[quantity.removesuffix("_sd"), pair[0]]]
+            return drawn.mean[:, place[quantity.removesuffix("_sd"), pair[0]]]
         entropies = [place["entropy", run] for run in pair]
         if quantity == "entropy_sd":
-            return np.sqrt(np.maximum(spread[:, entropies[0], entropies[0]], 0))
-        chosen = [place["gt_entropy", pair[0]], *entropies]
-        part = spread[:, chosen][:, :, chosen]
-        if quantity == "correlation":
-            return _correlation(part, 0, 1, count)
-        return _share(part, count, quantity)
+            return np.sqrt(drawn.covariance[:, entropies[0], entropies[0]])
+        own = drawn.columns(place["gt_entropy", pair[0]], *entropies)
+        return sums.correlation(own) if quantity == "correlation" else _share(own, quantity)
 
     return [{pair: of(pair) for pair in term} for term in paired]
 
 
 def estimate_of(values: np.ndarray) -> statistics.Estimate:
     """Estimate of what `contrast` has drawn."""
-    if np.isnan(values[0]):
-        return statistics.Estimate(float("nan"))
-    return statistics.Estimate(float(values[0]), *statistics.percentile_interval(values[1:]))
+    return sums.estimate(values)
 
 
-def _pairs(found: Evidence, term: Sequence[Cell]) -> list[tuple]:
+def _pairs(found: Results, term: Sequence[Condition]) -> list[tuple]:
     """Runs of a term's cells together: of the same seed where there are such, else each with each.
 
     Shares pair an epistemic run with the aleatoric one of the same training; an ensemble has no
@@ -354,62 +225,19 @@ def _pairs(found: Evidence, term: Sequence[Cell]) -> list[tuple]:
     return [pair for pair in every if len({run[2] for run in pair}) == 1] or every
 
 
-def _moments(values: np.ndarray, subjects: np.ndarray, resamples: int):
-    """Count ``(B,)``, means ``(B, K)`` and covariances ``(B, K, K)``; first from all, then drawn.
-
-    One subject alone has no resamples: those are NaN.
-    """
-    draws = statistics.cluster_weights(subjects, resamples)
-    groups = len(draws.labels)
-    centre = values.mean(axis=0)
-    scale = np.abs(values - centre).max(axis=0)
-    level = np.abs(values).max(axis=0)
-    scale = np.where(scale > 1e-13 * level, scale, np.inf)  # constant but for rounding
-    z = np.column_stack([np.ones(len(values)), (values - centre) / scale])
-    sums = np.zeros((groups, z.shape[1], z.shape[1]))
-    np.add.at(sums, draws.codes, z[:, :, None] * z[:, None, :])
-    weights = np.vstack([np.ones((1, groups)), draws.weights])
-    drawn = np.tensordot(weights, sums, axes=1)
-    if groups < 2:
-        drawn[1:] = np.nan
-    scale = np.where(np.isinf(scale), 0.0, scale)
-    count = drawn[:, 0, 0]
-    mean = drawn[:, 0, 1:] / count[:, None]
-    spread = drawn[:, 1:, 1:] / count[:, None, None] - mean[:, :, None] * mean[:, None, :]
-    spread = np.where(np.abs(spread) > 1e-12, spread, 0.0)
-    return count, centre + scale * mean, spread * scale[:, None] * scale
-
-
-def _correlation(spread, first: int, second: int, count, constant: float = np.nan) -> np.ndarray:
-    xx, yy = spread[:, first, first], spread[:, second, second]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        r = np.clip(spread[:, first, second] / np.sqrt(xx * yy), -1, 1)
-    r = np.where((xx > 0) & (yy > 0), r, constant)
-    return np.where(np.isnan(xx + yy) | (count < 3), np.nan, r)
-
-
-def _share(spread, count, quantity: str) -> np.ndarray:
+def _share(found: sums.Moments, quantity: str) -> np.ndarray:
     """R² of the first column on the second (epistemic), the third (aleatoric), or both."""
-    one = _correlation(spread, 0, 1, count, 0.0)
-    other = _correlation(spread, 0, 2, count, 0.0)
-    between = _correlation(spread, 1, 2, count, 0.0)
-    largest = np.maximum(one**2, other**2)
-    apart = 1 - between**2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        joint = (one**2 + other**2 - 2 * one * other * between) / apart
-    joint = np.clip(np.where(apart > 1e-10, joint, largest), largest, 1.0)
-    parts = {
-        "epistemic": one**2,
-        "aleatoric": other**2,
+    epistemic, aleatoric, joint = (sums.r_squared(found, 0, *x) for x in ((1,), (2,), (1, 2)))
+    return {
+        "epistemic": epistemic,
+        "aleatoric": aleatoric,
         "joint": joint,
-        "unique_aleatoric": joint - one**2,
-        "epistemic_over_aleatoric": one**2 - other**2,
-    }
-    defined = (count >= 4) & (spread[:, 0, 0] > 0)
-    return np.where(defined, parts[quantity], np.nan)
+        "unique_aleatoric": joint - epistemic,
+        "epistemic_over_aleatoric": epistemic - aleatoric,
+    }[quantity]
 
 
-def _precision(found: Evidence, terms: list[list[tuple]]) -> list[dict[tuple, np.ndarray]]:
+def _precision(found: Results, terms: list[list[tuple]]) -> list[dict[tuple, np.ndarray]]:
     """AUC-PR of predictive entropy over the pooled voxels of the subjects that all runs have."""
     runs = list(dict.fromkeys(run for term in terms for run in term))
     parts = [found.detectors.get(run, {}) for run in runs]
@@ -421,7 +249,7 @@ def _precision(found: Evidence, terms: list[list[tuple]]) -> list[dict[tuple, np
     return [{(run,): values[run] for run in term} for term in terms]
 
 
-def _precision_of(found: Evidence, run: tuple, subjects: tuple) -> np.ndarray:
+def _precision_of(found: Results, run: tuple, subjects: tuple) -> np.ndarray:
     key = ("precision", run, subjects)
     if key not in found._tables:
         parts = [found.detectors[run][s] for s in subjects]

@@ -5,26 +5,30 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from paraspine import statistics, text
+from paraspine import text
 from paraspine.evidence.limits import FEWEST
 from paraspine.evidence.printed import trained_words
+from paraspine.evidence.show import Table, number, words
+from paraspine.evidence.show import table as show_table
+from paraspine.statistics import Estimate
 
-__all__ = ["VERDICTS", "claims_summary", "judge", "pretty_claims"]
+__all__ = ["VERDICTS", "claims_display", "claims_summary", "judge", "verdicts_display"]
 
 VERDICTS = ("supported", "contradicted", "can't tell", "not run")
 
 
 def judge(
-    found: statistics.Estimate,
+    found: Estimate,
     kind: str,
     bounds: tuple[float, float] = (0.0, 0.0),
     subjects: int = FEWEST,
+    without: tuple[float, float] | None = None,
 ) -> tuple[str, str]:
     """Verdict on one comparison, and why it can't be told.
 
     Parameters
     ----------
-    found : statistics.Estimate
+    found : Estimate
         Value and 95 % interval.
     kind, bounds
         As `Claim` has them. ``above`` and ``below`` are supported where the interval lies on that
@@ -34,6 +38,9 @@ def judge(
         0, the second where it lies outside the bounds.
     subjects : int
         How many were resampled; of fewer than `FEWEST` nothing is told.
+    without : tuple of float, optional
+        Lowest and highest value where one subject is left out. Where one of them lies on the other
+        side of 0, or outside the bounds, a single subject decides and nothing is supported.
 
     Returns
     -------
@@ -54,10 +61,21 @@ def judge(
     else:
         good = bounds[0] <= low and high <= bounds[1]
         bad = (low > 0 or high < 0) if kind == "near zero" else low > bounds[1] or high < bounds[0]
-        reason = "the interval lies partly within the bounds"
+        wide = low < bounds[0] and high > bounds[1]
+        reason = "the interval is wider than the bounds" if wide else "it crosses a bound"
+    if good and without is not None and not _stands(kind, bounds, without):
+        return "can't tell", "one subject decides"
     if good:
         return "supported", ""
     return ("contradicted", "") if bad else ("can't tell", reason)
+
+
+def _stands(kind: str, bounds: tuple[float, float], without: tuple[float, float]) -> bool:
+    """Whether a claim holds whichever subject is left out."""
+    low, high = without
+    if kind in ("above", "below"):
+        return low > 0 if kind == "above" else high < 0
+    return bounds[0] <= low and high <= bounds[1]
 
 
 def claims_summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -97,40 +115,57 @@ def _overall(counts: dict[str, int]) -> str:
     return PARTLY.get(given, "mixed")
 
 
-def pretty_claims(table: pd.DataFrame, of: str, source: str) -> pd.DataFrame:
-    """The claims that are read from one table or figure, for reading.
+def claims_display(
+    table: pd.DataFrame, *, caption: str, source: str, folded: bool = False
+) -> Table:
+    """Claims place by place: what the paper prints, this run's value, and the verdict.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        As `claims_table` gives it.
-    of : str
-        ``"Table 1"`` to ``"Table 5"``, ``"Figure 2"`` or ``"Discussion"``.
-    source : str
-        Where this run's data comes from.
+        As `claims_table` gives it, or some of its rows.
+    caption, source, folded
+        As `show.table`.
     """
     lines = []
-    for row in table[table["table"] == of].itertuples():
-        factor, digits, unit = SHOWN.get(row.quantity, SHARE)
-        value = statistics.Estimate(factor * row.value, factor * row.low, factor * row.high)
-        undefined = np.isnan(row.value)
+    for row in table.to_dict("records"):
+        factor, digits, unit = SHOWN.get(row["quantity"], SHARE)
+        unit = POINTS if unit == " %" and row.get("difference") else unit
+        value = Estimate(*(factor * row[n] for n in ("value", "low", "high")))
+        alone = Estimate(0.0, *(factor * row.get(n, np.nan) for n in ("least", "most")))
+        ends = "" if np.isnan(alone.low) else f"{alone.low:.{digits}f} to {alone.high:.{digits}f}"
         lines.append(
             {
-                "claim": f"{row.claim} ({row.said})",
-                "statistic": row.statistic + _bounds(row, factor, digits, unit),
-                "where": row.where,
-                "in the paper": _number(factor * row.printed, digits, unit),
-                f"this run ({source})": ""
-                if undefined
-                else text.interval(value, digits)
-                + unit
-                + trained_words(row.trainings)
-                + (f", {row.ensemble}" if row.ensemble else ""),
-                "verdict": row.verdict,
-                "why": row.why,
+                "claim": f"{row['claim']} ({row['said']})",
+                "statistic": row["statistic"] + _bounds(row, factor, digits, unit),
+                "where": row["where"],
+                "paper": _number(factor * row["printed"], digits, unit),
+                "this run": "–"
+                if np.isnan(value.value)
+                else f"{value:.{digits}f brackets}{unit}"
+                + trained_words(row["trainings"])
+                + (f", {row['ensemble']}" if row["ensemble"] else ""),
+                "without one subject": ends,
+                "verdict": row["verdict"] + (f": {row['why']}" if row["why"] else ""),
             }
         )
-    return pd.DataFrame(lines).set_index(["claim", "statistic", "where"])
+    shown = ("paper", "this run", "without one subject", "verdict")
+    return show_table(
+        pd.DataFrame(lines),
+        ["claim", "statistic", "where"],
+        {name: words(name) for name in shown},
+        caption=caption,
+        source=source,
+        folded=folded,
+    )
+
+
+def verdicts_display(table: pd.DataFrame, *, caption: str, source: str) -> Table:
+    """`claims_summary` for reading: one line a claim with its verdict."""
+    summary = claims_summary(table)
+    cells = {"read from": words("read from"), "verdict": words("verdict")}
+    cells |= {v: number(v) for v in VERDICTS if summary[v].any()}
+    return show_table(summary, "claim", cells, caption=caption, source=source)
 
 
 #: Verdicts over the places where a claim was checked, besides those of a single one.
@@ -152,16 +187,18 @@ SHOWN = {
 
 
 SHARE = (1e2, 1, " %")
+#: Unit of a difference of two percentages.
+POINTS = " percentage points"
 
 
-def _bounds(row, factor: float, digits: int, unit: str) -> str:
+def _bounds(row: dict, factor: float, digits: int, unit: str) -> str:
     """What counts as near or about, in words; empty for the other kinds."""
-    low, high = factor * row.bound_low, factor * row.bound_high
-    if row.kind == "near zero":
+    low, high = factor * row["bound_low"], factor * row["bound_high"]
+    if row["kind"] == "near zero":
         return f"; similar or none: within ±{text.number(high, digits)}, the widest in the paper"
-    if row.kind == "about" and low == 0:
+    if row["kind"] == "about" and low == 0:
         return f"; very little: up to {text.number(high, digits)}{unit}, chosen here"
-    if row.kind == "about":
+    if row["kind"] == "about":
         return (
             f"; about: {text.number(low, digits)} to {text.number(high, digits)}{unit}, as the "
             "paper's rows"

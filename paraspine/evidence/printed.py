@@ -8,18 +8,23 @@ import numpy as np
 import pandas as pd
 
 from paraspine import text
+from paraspine.evidence.show import Table, words
+from paraspine.evidence.show import table as show_table
 from paraspine.published.tables import SCALES
+from paraspine.statistics import Estimate
 
 __all__ = [
     "beside_sentence",
     "digits_of",
     "place_of",
-    "pretty_beside",
+    "beside_display",
     "structure_named",
     "unit_words",
     "with_sd",
 ]
 
+#: Words for the place of a published value.
+PLACES = {place: f"{place} the interval" for place in ("inside", "above", "below")}
 #: Digits of a power of ten.
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -59,7 +64,7 @@ def place_of(row) -> str:
     return "above" if row.published > row.high else "below" if row.published < row.low else "inside"
 
 
-def pretty_beside(table: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
+def beside_display(table: pd.DataFrame, name: str, *, caption: str, source: str) -> Table:
     """One published table beside this run's, for reading.
 
     Parameters
@@ -68,39 +73,37 @@ def pretty_beside(table: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
         As `beside_tables` gives it.
     name : str
         ``"Table 1"`` to ``"Table 5"``.
-    source : str
-        Where this run's data comes from; it stands over this run's numbers.
+    caption, source
+        As `show.table`.
     """
     table = table[table["table"] == name]
     lines, digits = [], digits_of(table["published"])
-    for row in table.itertuples():
-        where = {
-            "": "no interval" if not row.status else "",
-            "inside": "inside this run's interval",
-        }
+    for row in table.to_dict("records"):
+        value = Estimate(row["value"], row["low"], row["high"])
+        spread = "" if np.isnan(row["sd"]) else f" ± {text.number(row['sd'], digits)}"
+        note = f", {row['note']}" if row["note"] else ""
+        own = f"{value:.{digits}f brackets}{spread}{trained_words(row['trainings'])}"
         lines.append(
             {
-                "model": row.system,
-                "condition": row.condition,
-                "of": row.target,
-                f"{row.metric}{unit_words(row.unit)}, published": with_sd(
-                    row.published, row.published_sd, digits
-                )
-                + (f", {row.note}" if row.note else ""),
-                f"this run ({source})": row.status
-                or with_sd(row.value, row.sd, digits)
-                + _range(row.low, row.high, digits)
-                + trained_words(row.trainings)
-                + (f", {row.ensemble}" if row.ensemble else ""),
-                "the published value is": where.get(row.place, f"{row.place} this run's interval"),
+                "model": row["system"],
+                "training and method": row["condition"],
+                "of": row["target"],
+                "published": with_sd(row["published"], row["published_sd"], digits) + note,
+                "this run": row["status"]
+                or own + (f", {row['ensemble']}" if row["ensemble"] else ""),
+                "published value": row["place"] and PLACES[row["place"]],
             }
         )
     shown = pd.DataFrame(lines)
-    shown = shown if shown["of"].nunique() > 1 else shown.drop(columns="of")
-    return shown.set_index([c for c in ("model", "condition", "of") if c in shown])
+    rows = ["model", "training and method", "of"]
+    rows = rows if shown["of"].nunique() > 1 else rows[:2]
+    unit = unit_words(table["unit"].iloc[0])
+    heads = {f"published{unit}": words("published"), "this run": words("this run")}
+    heads |= {"published value": words("published value")}
+    return show_table(shown, rows, heads, caption=caption, source=source)
 
 
-def beside_sentence(table: pd.DataFrame, name: str, source: str) -> str:
+def beside_sentence(table: pd.DataFrame, name: str) -> str:
     """How many cells of one published table this run has, and where they stand to its intervals."""
     table = table[table["table"] == name]
     known = table[table["status"] == ""]
@@ -114,23 +117,12 @@ def beside_sentence(table: pd.DataFrame, name: str, source: str) -> str:
     else:
         counts = [(int((told["place"] == p).sum()), p) for p in ("inside", "above", "below")]
         words = [f"{number} {place}" for number, place in counts if number]
-        sentence += (
-            f"Where the published values lie: {text.listing(words)} this run's 95 % interval"
-        )
+        sentence += f"The published values lie {text.listing(words)} this run's 95 % interval"
         if len(told) < len(known):
             sentence += f"; {text.count(len(known) - len(told), 'cell')} without an interval"
-    return (
-        f"{sentence}. The cohorts differ (here: {source}), so this says how far apart two studies "
-        "are, not which is right."
-    )
+    return f"{sentence}."
 
 
 def trained_words(trainings: int) -> str:
     """How many trainings a number is the mean of, to go behind it; empty for one."""
     return f", mean of {trainings} trainings" if trainings > 1 else ""
-
-
-def _range(low: float, high: float, digits: int) -> str:
-    if np.isnan(low) or np.isnan(high):
-        return ""
-    return f" ({text.number(low, digits)} to {text.number(high, digits)})"

@@ -25,7 +25,7 @@ NOBODY = "Nobody rated these images, so there is nothing to compare the predicti
 def _told(lines, *, alone: str, together: str, digits: int = 2) -> str:
     """Lines ``(who, phrase, estimate)`` one by one, or of many networks each phrase once.
 
-    `alone` and `together` are templates of ``who``, ``verb``, ``phrase`` and ``value``.
+    `alone` and `together` are templates of ``condition``, ``verb``, ``phrase`` and ``value``.
     """
     if len(lines) <= LISTED:
         return "; ".join(

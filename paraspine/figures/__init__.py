@@ -32,5 +32,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "panels": ["View"],
         "style": ["PALETTE"],
         "training": ["training_curves"],
+        "verdicts": ["verdict_strip"],
     },
 )

@@ -51,10 +51,10 @@ def entropy_panels(
     digits : int
         Digits of the estimates.
     """
-    complete, lost = entropies_of(frame, "who", "entropy_panels")
+    complete, lost = entropies_of(frame, "condition", "entropy_panels")
     if complete.empty:
         return empty(NOTHING, title, source)
-    groups = groups_of(complete, "who")
+    groups = groups_of(complete, "condition")
     top = float(complete[[X, Y]].to_numpy().max()) * 1.05 or 1.0
     figure, places, height = panel_grid([_with(n, estimates, "MAE", digits) for n in groups])
     for at, (name, look) in zip(places, looks(groups).items(), strict=True):
@@ -162,11 +162,11 @@ def score_violins(
         Words after a candidate's name, such as ``"*"`` for a significant difference; `detail`
         says what they mean.
     """
-    check_columns(frame, ["value", "who"], name="score_violins")
+    check_columns(frame, ["value", "condition"], name="score_violins")
     rows = frame[frame["value"].notna()]
     if rows.empty:
         return empty("No score is defined for these candidates.", title, source)
-    groups = groups_of(rows, "who")
+    groups = groups_of(rows, "condition")
     means = {name: float(own["value"].mean()) for name, own in groups.items()}
     order = sorted(means, key=lambda name: -means[name])
     colours = {name: look.colour for name, look in looks(groups).items()}

@@ -169,20 +169,25 @@ def _interrater(folder: Path) -> Iterator[Result]:
         yield f"pairwise Dice of the raters, {row['class']}", _cell(row), 3, subjects(row)
     for row in read("raters", "entropy"):
         yield "GT entropy, nats a voxel", _cell(row), 4, subjects(row)
-    networks = [row for row in read("interrater", "overlap") if row["who"] != RATERS]
+    networks = [row for row in read("interrater", "overlap") if row["condition"] != RATERS]
     tested = max(map(subjects, networks), default=math.inf)
     for row in networks:
-        yield f"Dice, {row['class']}, {row['who']}", _cell(row), 3, subjects(row)
+        yield f"Dice, {row['class']}, {row['condition']}", _cell(row), 3, subjects(row)
     for row in read("interrater", "brier"):
-        yield f"Brier score × 10³, {row['class']}, {row['who']}", _cell(row), 2, subjects(row)
+        yield f"Brier score × 10³, {row['class']}, {row['condition']}", _cell(row), 2, subjects(row)
     for row in read("interrater", "correlations"):
         if row["kind"] == "pearson" and row["score"] == "entropy":
-            yield f"r of entropy with GT entropy, {row['who']}", _cell(row, "r"), 2, subjects(row)
+            yield (
+                f"r of entropy with GT entropy, {row['condition']}",
+                _cell(row, "r"),
+                2,
+                subjects(row),
+            )
     for row in read("interrater", "detection"):
         if row["score"] == "entropy":
-            yield f"average precision of entropy, {row['who']}", _cell(row), 3, tested
+            yield f"average precision of entropy, {row['condition']}", _cell(row), 3, tested
     for row in read("calibration", "calibration"):
-        yield f"ECE, {row['who']}", _cell(row), 4, tested
+        yield f"ECE, {row['condition']}", _cell(row), 4, tested
 
 
 def _label_fusion(folder: Path) -> Iterator[Result]:
@@ -190,10 +195,10 @@ def _label_fusion(folder: Path) -> Iterator[Result]:
     run = runs.read(_place(folder, "label_fusion"))
     calibration = run.read_frame("calibration.parquet").to_dict("records")
     for row in calibration:
-        yield f"ECE, {row['who']}", _cell(row), 4, row["subjects"]
+        yield f"ECE, {row['condition']}", _cell(row), 4, row["subjects"]
     for row in calibration:
         gap = _cell(row, "gap", "gap_low", "gap_high")
-        yield f"confidence minus accuracy, {row['who']}", gap, 4, row["subjects"]
+        yield f"confidence minus accuracy, {row['condition']}", gap, 4, row["subjects"]
     frame = against(run.read_frame("measures.parquet"), "STAPLE")
     structures = frame[frame["class"] != "all"]
     for measure, name, digits, scale in (
@@ -202,8 +207,8 @@ def _label_fusion(folder: Path) -> Iterator[Result]:
     ):
         chosen = structures[structures["measure"] == measure]
         chosen = chosen.assign(value=scale * chosen["value"])
-        for row in statistics.mean_table(chosen, by=["who"]).to_dict("records"):
-            yield f"{name}, {row['who']}", _cell(row), digits, row.get("clusters", math.inf)
+        for row in statistics.mean_table(chosen, by=["condition"]).to_dict("records"):
+            yield f"{name}, {row['condition']}", _cell(row), digits, row.get("clusters", math.inf)
 
 
 #: Each study's results and what is said of several books.

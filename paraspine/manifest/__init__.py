@@ -1,4 +1,4 @@
-"""The only door for data: a CSV with one row per image, checked before anything is computed.
+"""Manifests: a CSV with one row per image, checked before anything is computed.
 
 Columns: ``subject``, ``image``, any number of ``rater_<name>`` (a label map's path), and
 optionally ``level``, ``session``, ``sex``, ``age``, ``center``, ``fat``, ``sha256_image`` and

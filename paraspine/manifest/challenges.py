@@ -1,4 +1,4 @@
-"""Make a manifest from the two public data sets of lemay2022, as they are downloaded."""
+"""Make a manifest from the two public data sets of lemay2022, in the layout of their downloads."""
 
 from __future__ import annotations
 

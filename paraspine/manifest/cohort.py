@@ -1,4 +1,4 @@
-"""A manifest that has been read and found good."""
+"""Read and check a manifest: `Cohort`."""
 
 from __future__ import annotations
 

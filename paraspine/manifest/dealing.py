@@ -1,4 +1,4 @@
-"""Deal groups to sides so that every stratum gets its share, rounded up or down."""
+"""Stratified assignment of groups to sides by controlled rounding."""
 
 from __future__ import annotations
 

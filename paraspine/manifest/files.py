@@ -1,8 +1,7 @@
-"""The files that a manifest names: readable, on one grid, with values that mean something."""
+"""Checks of the files that a manifest names: readable, on one grid, plausible values."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from paraspine import volumes
+from paraspine import storage, volumes
 from paraspine.anatomy import ClassTable
 from paraspine.arrays import ParaspineError
 from paraspine.manifest.problem import Problem
@@ -119,8 +118,7 @@ def _check_sum(row: _Row, column: str, path: Path, volume: volumes.Volume) -> No
     voxels = volumes.checksum(volume)
     found = voxels
     if path.is_file():
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = storage.sha256(path)
     if expected.lower() in (found, voxels):
         return
     if row.source.generated:  # made on this machine, which may round differently: a note

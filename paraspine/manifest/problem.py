@@ -1,4 +1,4 @@
-"""One thing that is wrong with a manifest, and the message of all of them."""
+"""Problems of a manifest and their message."""
 
 from __future__ import annotations
 

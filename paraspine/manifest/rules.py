@@ -1,4 +1,4 @@
-"""Rules for the cells of a manifest, and what is allowed but worth a note."""
+"""Rules for the cells of a manifest, and notes."""
 
 from __future__ import annotations
 

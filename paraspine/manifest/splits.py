@@ -1,4 +1,4 @@
-"""Splits and folds by subject, stratified, the same for the same seed whatever the rows' order."""
+"""Stratified splits and folds by subject, independent of the order of rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from paraspine.arrays import ManifestError, SettingsError
+from paraspine.arrays import ManifestError, SettingsError, check_whole
 from paraspine.manifest.dealing import deal
 
 __all__ = ["SIDES", "check_split", "folds", "split", "strata"]
@@ -100,8 +100,7 @@ def folds(
     pandas.Series of int
         Fold of each row, with the table's index, named ``fold``.
     """
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 2:
-        raise SettingsError(f"folds: expected a whole number of at least 2, got {k!r}.")
+    check_whole("folds", k, 2)
     table = _table(cohort)
     names = [f"fold {i}" for i in range(k)]
     numbers = _deal(table, [1 / k] * k, names, by, stratify, bins, seed, equal=True)

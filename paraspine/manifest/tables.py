@@ -1,4 +1,4 @@
-"""The CSV of a manifest: its text, its columns, its rows."""
+"""Read the CSV of a manifest and check its text, header and rows."""
 
 from __future__ import annotations
 

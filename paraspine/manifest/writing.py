@@ -1,16 +1,15 @@
-"""Writing a manifest and its JSON file for a data set that lies in folders."""
+"""Write a manifest and its JSON file for a data set in folders."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from paraspine import volumes
+from paraspine import storage
 from paraspine.anatomy import ClassTable
 from paraspine.arrays import SettingsError
 
@@ -72,7 +71,7 @@ def row(
         "image": relative(image),
         **{f"rater_{r}": relative(file) if file else "" for r, file in labels.items()},
         **{k: v for k, v in columns.items() if k != "session"},
-        "sha256_image": hashlib.sha256(image.read_bytes()).hexdigest() if there else "",
+        "sha256_image": storage.sha256(image) if there else "",
     }
 
 
@@ -92,10 +91,10 @@ def save(
         "intensity": {"kind": "MR", "window": None},
         **more,
     }
-    volumes.write_bytes(
+    storage.write_bytes(
         output.with_suffix(".json"), (json.dumps(sidecar, indent=2) + "\n").encode()
     )
-    return volumes.write_bytes(output, text.getvalue().encode())
+    return storage.write_bytes(output, text.getvalue().encode())
 
 
 def absolute(path: Path) -> Path:

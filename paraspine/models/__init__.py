@@ -6,38 +6,26 @@ encoder once for any number of samples. Multi-task networks say more than that i
 ``outputs(images)`` gives what each of their ``tasks`` asks for, by name.
 """
 
-from paraspine.models.files import load, loader, save
-from paraspine.models.multitask import MultiTaskTransUNet, MultiTaskUNet
-from paraspine.models.network import Network
-from paraspine.models.pretrained import PretrainedReport, load_pretrained
-from paraspine.models.registry import (
-    build,
-    known_options,
-    names,
-    options,
-    parameter_count,
-    parameter_counts,
-    tasks,
-)
-from paraspine.models.transunet import TransUNet
-from paraspine.models.unet import UNet
+import lazy_loader
 
-__all__ = [
-    "MultiTaskTransUNet",
-    "MultiTaskUNet",
-    "Network",
-    "PretrainedReport",
-    "TransUNet",
-    "UNet",
-    "build",
-    "known_options",
-    "load",
-    "load_pretrained",
-    "loader",
-    "names",
-    "options",
-    "parameter_count",
-    "parameter_counts",
-    "save",
-    "tasks",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "files": ["load", "loader", "save"],
+        "multitask": ["MultiTaskTransUNet", "MultiTaskUNet"],
+        "architectures": ["NETWORKS"],
+        "network": ["Network"],
+        "pretrained": ["PretrainedReport", "load_pretrained"],
+        "registry": [
+            "build",
+            "known_options",
+            "names",
+            "options",
+            "parameter_count",
+            "parameter_counts",
+            "tasks",
+        ],
+        "transunet": ["TransUNet"],
+        "unet": ["UNet"],
+    },
+)

@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from paraspine.arrays import ModelError, SettingsError
 from paraspine.models.network import Network
 from paraspine.models.registry import build
+from paraspine.storage import write_bytes
 
 __all__ = ["load", "loader", "save"]
 
@@ -54,17 +55,7 @@ def save(model: Network, path: str | os.PathLike) -> Path:
         raise ModelError(f"{path}: the folder does not exist; make it first.")
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     content = safetensors.torch.save(tensors, metadata={KEY: json.dumps(model.settings)})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return path
+    return write_bytes(path, content)
 
 
 class _Undrawn(TorchFunctionMode):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Integral
 
-from paraspine.arrays import SettingsError
+from paraspine.arrays import SettingsError, check_whole
 
 __all__ = ["ACTIVATIONS", "check_choice", "check_count", "check_counts", "check_rate"]
 
@@ -16,11 +15,7 @@ ACTIVATIONS = ("softmax", "normalised_relu")
 
 def check_count(name: str, value, at_least: int = 1) -> int:
     """Return a whole number of at least `at_least`, else raise `SettingsError`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
-        raise SettingsError(
-            f"{name}: expected a whole number of at least {at_least}, got {value!r}."
-        )
-    return int(value)
+    return check_whole(name, value, at_least)
 
 
 def check_counts(name: str, values, at_least: int = 1) -> list[int]:

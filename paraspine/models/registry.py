@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
 from numbers import Integral
@@ -10,11 +11,9 @@ import torch
 from torch import nn
 
 from paraspine.arrays import SettingsError
-from paraspine.models.multitask import MultiTaskTransUNet, MultiTaskUNet
+from paraspine.models.architectures import NETWORKS
 from paraspine.models.network import Network
 from paraspine.models.pretrained import load_pretrained
-from paraspine.models.transunet import TransUNet
-from paraspine.models.unet import UNet
 
 __all__ = [
     "build",
@@ -25,10 +24,6 @@ __all__ = [
     "parameter_counts",
     "tasks",
 ]
-
-NETWORKS: dict[str, type[Network]] = {
-    network.name: network for network in (UNet, TransUNet, MultiTaskUNet, MultiTaskTransUNet)
-}
 
 
 def names() -> tuple[str, ...]:
@@ -62,7 +57,10 @@ def tasks(name: str) -> tuple[str, ...]:
 def _network(name: str) -> type[Network]:
     if name not in NETWORKS:
         raise SettingsError(f"model: expected one of {', '.join(NETWORKS)}, got {name!r}.")
-    return NETWORKS[name]
+    import paraspine.models as room  # as a whole: any of its networks may be built
+
+    module, kind = NETWORKS[name].place.split(".")
+    return getattr(importlib.import_module(f"{room.__name__}.{module}"), kind)
 
 
 def known_options(name: str, **settings) -> dict[str, object]:
@@ -130,7 +128,7 @@ def build(
     # Seeding through torch.manual_seed would reach the generators of other devices too.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(seed))
-        model = NETWORKS[name](in_channels, num_classes, **settings)
+        model = _network(name)(in_channels, num_classes, **settings)
     if model.activation == "normalised_relu":
         # Where all scores of a class are negative its ReLU learns nothing: begin with positive.
         nn.init.ones_(model.decoder.head.bias)

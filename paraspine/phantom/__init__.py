@@ -6,7 +6,7 @@ draws one image in memory and `true_probabilities` tells what infinitely many ra
 
 from paraspine.phantom.cohort import make_cohort
 from paraspine.phantom.restore import Materialised, materialise, settings_of
-from paraspine.phantom.settings import PSOAS, Knobs
+from paraspine.phantom.settings import PSOAS, PhantomConfig
 from paraspine.phantom.simulate import Case, simulate, true_outlines
 from paraspine.phantom.statistics import (
     REAL_SHAPES,
@@ -21,7 +21,7 @@ __all__ = [
     "REAL_SHAPES",
     "REAL_VOLUMES",
     "Case",
-    "Knobs",
+    "PhantomConfig",
     "Materialised",
     "TrueProbabilities",
     "make_cohort",

@@ -1,4 +1,4 @@
-"""Coil sensitivity, noise and rounding: from tissue signal to the image on disk."""
+"""Image acquisition: coil sensitivity, noise and rounding."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 
 from paraspine.phantom import randomness
 from paraspine.phantom.canvas import Plane, plane
-from paraspine.phantom.settings import Knobs, Protocol
+from paraspine.phantom.settings import PhantomConfig, Protocol
 from paraspine.phantom.subjects import Subject
 from paraspine.phantom.tissue import fat_maps, signal
 
 __all__ = ["acquire", "local_noise"]
 
-# Noise and bias of the centres relative to the knobs; further centres repeat the pattern.
+# Noise and bias of the centres relative to the settings; further centres repeat the pattern.
 _CENTER_NOISE = (1.0, 0.8, 1.25)
 _CENTER_BIAS = (1.0, 1.2, 0.75)
 
 
 def acquire(
-    subject: Subject, z: float, protocol: Protocol, knobs: Knobs
+    subject: Subject, z: float, protocol: Protocol, config: PhantomConfig
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One slice at height `z` (mm).
 
@@ -37,9 +37,9 @@ def acquire(
     grid = plane(size, spacing)
     # Larger slices are not kept: they would take hundreds of megabytes.
     make = _tissue if grid.y.size * grid.x.size <= 512**2 else _tissue.__wrapped__
-    tissue, fat = make(subject, z, size, spacing, knobs.partial_volume, knobs.thickness)
-    clean = tissue * _sensitivity(subject, z, grid, knobs)
-    sigma = knobs.noise * _CENTER_NOISE[subject.center % 3]
+    tissue, fat = make(subject, z, size, spacing, config.partial_volume, config.thickness)
+    clean = tissue * _sensitivity(subject, z, grid, config)
+    sigma = config.noise * _CENTER_NOISE[subject.center % 3]
     real, imaginary = _noise(subject, z, grid)
     image = np.hypot(clean + sigma * real, sigma * imaginary)
     return np.rint(np.clip(image, 0, 32767)).astype(np.int16), clean, fat
@@ -79,9 +79,9 @@ def _noise(subject: Subject, z: float, grid: Plane) -> np.ndarray:
     return own.standard_normal((2, *grid.shape))
 
 
-def _sensitivity(subject: Subject, z: float, grid: Plane, knobs: Knobs) -> np.ndarray:
+def _sensitivity(subject: Subject, z: float, grid: Plane, config: PhantomConfig) -> np.ndarray:
     """Surface coil under the back, a smooth inhomogeneity, and the saturation band."""
-    strength = knobs.bias_field * _CENTER_BIAS[subject.center % 3]
+    strength = config.bias_field * _CENTER_BIAS[subject.center % 3]
     smooth = randomness.field(
         subject.seed, "bias", subject.index,
         z=z, rows=grid.y[:, 0], columns=grid.x[0], length=70.0, z_length=90.0,
@@ -95,7 +95,7 @@ def _sensitivity(subject: Subject, z: float, grid: Plane, knobs: Knobs) -> np.nd
 
 
 def local_noise(
-    subject: Subject, z: float, protocol: Protocol, knobs: Knobs, length: float = 3.0
+    subject: Subject, z: float, protocol: Protocol, config: PhantomConfig, length: float = 3.0
 ) -> np.ndarray:
     """Root mean square of the noise in a neighbourhood of `length` mm, in units of 14."""
     from scipy.ndimage import gaussian_filter
@@ -103,4 +103,4 @@ def local_noise(
     grid = plane(protocol.size, protocol.spacing)
     power = (_noise(subject, z, grid) ** 2).mean(0)
     smooth = gaussian_filter(power, [length / s for s in protocol.spacing], mode="reflect")
-    return knobs.noise * _CENTER_NOISE[subject.center % 3] / 14.0 * np.sqrt(smooth)
+    return config.noise * _CENTER_NOISE[subject.center % 3] / 14.0 * np.sqrt(smooth)

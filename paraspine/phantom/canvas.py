@@ -1,4 +1,4 @@
-"""A picture in millimetres that shapes are painted on with soft edges."""
+"""Rasterisation: pixels in millimetres, and shapes painted on them with soft edges."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from paraspine.anatomy import LEVELS
-from paraspine.arrays import SettingsError
-from paraspine.phantom.files import VERSION, check_folder, check_whole, jobs_of, run
-from paraspine.phantom.settings import Protocol, knobs_from
-from paraspine.volumes import write_bytes
+from paraspine.arrays import SettingsError, check_whole
+from paraspine.phantom.files import VERSION, check_folder, jobs_of, run
+from paraspine.phantom.settings import Protocol, config_from
+from paraspine.storage import write_bytes
 
 __all__ = ["make_cohort"]
 
@@ -72,7 +72,7 @@ def make_cohort(
     progress : bool
         Show a progress bar.
     **knobs
-        Fields of `Knobs`.
+        Fields of `PhantomConfig`.
 
     Returns
     -------
@@ -88,12 +88,12 @@ def make_cohort(
         seed=seed, raters=raters, size=size, spacing=spacing, levels=levels, kind=kind,
         slice_spacing=slice_spacing, centers=centers, psoas=psoas,
     )  # fmt: skip
-    turned = knobs_from(knobs)
+    config = config_from(knobs)
     check_whole("subjects", subjects, 1, 999)
     check_whole("workers", workers, 1, 1024)
     images = check_folder(images)
     root = Path(folder)
-    jobs = jobs_of(subjects, protocol, turned)
+    jobs = jobs_of(subjects, protocol, config)
     if not jobs:
         raise SettingsError("missing_slices: every slice of this cohort is missing; lower it.")
     rows = list(
@@ -102,7 +102,7 @@ def make_cohort(
             root,
             images,
             protocol,
-            turned,
+            config,
             workers,
             progress,
             "phantom cohort",
@@ -118,7 +118,7 @@ def make_cohort(
         "images": images,
     }
     generator |= {k: _plain(v) for k, v in dataclasses.asdict(protocol).items()}
-    generator |= dataclasses.asdict(turned)
+    generator |= dataclasses.asdict(config)
     block = {
         "name": f"synthetic phantom, {subjects} subjects",
         "synthetic": True,

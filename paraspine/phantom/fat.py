@@ -1,4 +1,4 @@
-"""Fat inside muscle: streaks along the fascicles, and more of it deep and medial in MF."""
+"""Intramuscular fat: streaks along the fascicles, more of it deep and medial in MF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a cohort: which there are, what they are called, and drawing them in parallel."""
+"""Files of a cohort: paths, jobs, and drawing them in parallel."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import PurePosixPath
 
 from paraspine.arrays import SettingsError
-from paraspine.phantom.settings import Knobs, Protocol, is_whole
+from paraspine.phantom.settings import PhantomConfig, Protocol
 from paraspine.phantom.simulate import picture, slug
 from paraspine.phantom.subjects import draw, missing
 from paraspine.volumes import checksum, write
 
-__all__ = ["VERSION", "check_folder", "check_whole", "jobs_of", "paths_of", "run"]
+__all__ = ["VERSION", "check_folder", "jobs_of", "paths_of", "run"]
 
-#: Raised whenever the same settings give other images.
+#: Version of the phantom: increase when the same settings give other images.
 VERSION = 2
 
 
-def jobs_of(subjects: int, protocol: Protocol, knobs: Knobs) -> list[tuple[int, str | None]]:
+def jobs_of(
+    subjects: int, protocol: Protocol, config: PhantomConfig
+) -> list[tuple[int, str | None]]:
     """Subject (from 0) and level of every image of a cohort, in the manifest's order."""
     if protocol.kind == "volumes":
         return [(index, None) for index in range(subjects)]
     result = []
     for index in range(subjects):
-        who = draw(index, protocol, knobs)
-        result += [(index, lv) for lv in protocol.levels if not missing(who, lv, knobs)]
+        who = draw(index, protocol, config)
+        result += [(index, lv) for lv in protocol.levels if not missing(who, lv, config)]
     return result
 
 
-def run(jobs, root, images, protocol, knobs, workers, progress, title) -> Iterator[dict]:
+def run(jobs, root, images, protocol, config, workers, progress, title) -> Iterator[dict]:
     """Rows of the jobs, in their order, whatever process each ran in."""
-    tasks = [(job, root, images, protocol, knobs) for job in jobs]
+    tasks = [(job, root, images, protocol, config) for job in jobs]
     with contextlib.ExitStack() as stack:
         if workers == 1 or len(tasks) == 1:
             rows = map(_write, tasks)
@@ -48,9 +50,9 @@ def run(jobs, root, images, protocol, knobs, workers, progress, title) -> Iterat
 
 def _write(task) -> dict:
     """Draw one image, write it and its label maps (or the columns asked for); its row."""
-    (index, level, only), root, images, protocol, knobs = task
-    who = draw(index, protocol, knobs)
-    case = picture(who, level, protocol, knobs)
+    (index, level, only), root, images, protocol, config = task
+    who = draw(index, protocol, config)
+    case = picture(who, level, protocol, config)
     paths = paths_of(index, level, images, protocol)
     files = {"image": case.volume(case.image)}
     for r, name in enumerate(protocol.rater_names):
@@ -77,12 +79,6 @@ def paths_of(index: int, level: str | None, images: str, protocol: Protocol) -> 
     return {"image": f"{base}_T2w.nii.gz"} | {
         f"rater_{name}": f"{base}_rater-{name}.nii.gz" for name in protocol.rater_names
     }
-
-
-def check_whole(name: str, value, low: int, high: int) -> None:
-    """Raise `SettingsError` unless a value is a whole number in a range."""
-    if not is_whole(value) or not low <= value <= high:
-        raise SettingsError(f"{name}: expected a whole number from {low} to {high}, got {value!r}.")
 
 
 def check_folder(images) -> str:

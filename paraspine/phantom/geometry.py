@@ -89,11 +89,11 @@ def polar(radii, size: int = _TABLE) -> np.ndarray:
     return table * size / len(radii)
 
 
-def morph(table, wide: float, high: float, shear: float = 0.0) -> np.ndarray:
-    """Stretch a polar table by `wide` in x and `high` in y, and shear it (dy per dx)."""
+def morph(table, wide: float, high: float) -> np.ndarray:
+    """Stretch a polar table by `wide` in x and `high` in y."""
     angles = np.arange(len(table)) * 2 * np.pi / len(table)
     x = np.exp(table) * np.cos(angles) * wide
-    y = np.exp(table) * np.sin(angles) * high + shear * x
+    y = np.exp(table) * np.sin(angles) * high
     turned = np.unwrap(np.arctan2(y, x))
     order = np.argsort(turned % (2 * np.pi), kind="stable")
     return np.interp(

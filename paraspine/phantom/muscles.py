@@ -1,4 +1,4 @@
-"""Where the muscles lie at a height: the true outlines that every rater tries to draw."""
+"""True outlines of the muscles at a height."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random numbers by name, so that an ingredient's draws do not depend on any other's.
+"""Named random streams and smooth random fields.
 
 Every draw comes from a generator whose seed is the cohort's seed and a name such as
 ``(subject 3, "streaks", plane 7)``. Smooth fields live on a lattice in millimetres, not on the

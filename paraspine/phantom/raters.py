@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 from paraspine.phantom import randomness
 from paraspine.phantom.canvas import Plane
 from paraspine.phantom.muscles import muscles
-from paraspine.phantom.settings import Knobs, Protocol
+from paraspine.phantom.settings import PhantomConfig, Protocol
 from paraspine.phantom.subjects import Subject
 
 __all__ = ["Scene", "Style", "displace", "draw_labels", "fields", "scene", "style", "truth"]
@@ -60,22 +60,22 @@ class Scene:
     """``(C - 1, h, w)`` standard deviation (mm) of a steady rater's displacement."""
 
 
-def style(seed: int, rater, names, knobs: Knobs) -> Style:
+def style(seed: int, rater, names, config: PhantomConfig) -> Style:
     """The style of a rater, by name; the same in every image of a cohort."""
     own = randomness.stream(seed, "style", rater)
     kinds = {kind: own.standard_normal() for kind in ("MF", "ES", "PM")}
     both, steady, rough, gap = own.standard_normal(4)
     sides = {name: own.standard_normal() for name in sorted(names)}
     bias = {
-        name: knobs.rater_bias
+        name: config.rater_bias
         * (np.sqrt(0.3) * both + np.sqrt(0.6) * kinds[name[-2:]] + np.sqrt(0.1) * sides[name])
         for name in names
     }
     return Style(
         bias={name: float(value) for name, value in bias.items()},
         steadiness=float(np.exp(0.12 * np.clip(steady, -2, 2))),
-        roughness=float(np.clip(knobs.rater_roughness * np.exp(0.3 * rough), 0, 1)),
-        gap=float(knobs.rater_gap * np.exp(0.5 * np.clip(gap, -2, 2) - 0.125)),
+        roughness=float(np.clip(config.rater_roughness * np.exp(0.3 * rough), 0, 1)),
+        gap=float(config.rater_gap * np.exp(0.5 * np.clip(gap, -2, 2) - 0.125)),
     )
 
 
@@ -84,7 +84,7 @@ def scene(
     z: float,
     grid: Plane,
     protocol: Protocol,
-    knobs: Knobs,
+    config: PhantomConfig,
     fat: np.ndarray,
     noise: np.ndarray | None = None,
 ) -> Scene:
@@ -95,7 +95,7 @@ def scene(
     fat : numpy.ndarray, ``(H, W)``
         Fat fraction, 0 outside muscle.
     noise : numpy.ndarray, ``(H, W)``, optional
-        Local noise level; needed where ``knobs.noise_coupling`` is not 0.
+        Local noise level; needed where ``config.noise_coupling`` is not 0.
     """
     names = protocol.classes.foreground
     shapes = muscles(subject, z, psoas=protocol.psoas)
@@ -117,10 +117,10 @@ def scene(
         if name.endswith("ES"):
             middle = float(y[(distance[k] < 0).any(1)].mean()) if (distance[k] < 0).any() else 0.0
             extra = extra + 0.45 / (1 + np.exp(-(y - middle - 6) / 4.0))
-        spread[k] = 1 + knobs.ambiguity * extra
-    spread *= knobs.rater_spread * np.exp(0.22 * subject.vary("difficulty", z, 12.0))
-    if knobs.noise_coupling > 0:
-        spread *= 1 + knobs.noise_coupling * noise[window]
+        spread[k] = 1 + config.ambiguity * extra
+    spread *= config.rater_spread * np.exp(0.22 * subject.vary("difficulty", z, 12.0))
+    if config.noise_coupling > 0:
+        spread *= 1 + config.noise_coupling * noise[window]
     return Scene(window, y[:, 0], x[0], names, distance, spread)
 
 
@@ -166,12 +166,12 @@ def displace(seen: Scene, unit: dict, how: Style) -> np.ndarray:
 
 
 def draw_labels(
-    subject: Subject, z: float, grid: Plane, seen: Scene, protocol: Protocol, knobs: Knobs
+    subject: Subject, z: float, grid: Plane, seen: Scene, protocol: Protocol, config: PhantomConfig
 ) -> np.ndarray:
     """Label maps of all raters of the cohort at one slice, ``(R, H, W)`` uint8."""
     labels = np.zeros((protocol.raters, *grid.shape), dtype=np.uint8)
     for r, name in enumerate(protocol.rater_names):
-        how = style(protocol.seed, name, seen.names, knobs)
+        how = style(protocol.seed, name, seen.names, config)
         unit = fields(protocol.seed, name, subject, z, seen, how.roughness)
         labels[r][seen.window] = displace(seen, unit, how)
     return labels

@@ -1,16 +1,16 @@
-"""Bring back what a committed phantom manifest names: its settings, its images."""
+"""Restore the settings and the images of a committed phantom manifest."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import pandas as pd
 
-from paraspine.arrays import ManifestError
-from paraspine.phantom.files import VERSION, check_folder, check_whole, jobs_of, paths_of, run
+from paraspine.arrays import ManifestError, check_whole
+from paraspine.phantom.files import VERSION, check_folder, jobs_of, paths_of, run
 from paraspine.phantom.settings import protocol_from
+from paraspine.storage import sha256
 from paraspine.volumes import checksum, read
 
 __all__ = ["Materialised", "materialise", "settings_of"]
@@ -73,7 +73,7 @@ def materialise(manifest, *, workers: int = 1, progress: bool = False) -> Materi
     generator = _generator(path)
     images = generator.pop("images")
     subjects = generator.pop("subjects")
-    protocol, knobs = protocol_from(generator)
+    protocol, config = protocol_from(generator)
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     root = path.parent
     columns = ["image", *(c for c in table.columns if c.startswith("rater_"))]
@@ -86,7 +86,7 @@ def materialise(manifest, *, workers: int = 1, progress: bool = False) -> Materi
     if not wanted:
         return result
     known = {}
-    for index, level in jobs_of(subjects, protocol, knobs):
+    for index, level in jobs_of(subjects, protocol, config):
         paths = paths_of(index, level, images, protocol)
         known[paths["image"]] = (index, level, paths)
     jobs = []
@@ -98,7 +98,7 @@ def materialise(manifest, *, workers: int = 1, progress: bool = False) -> Materi
                 "the manifest again with phantom.make_cohort, or put the file there."
             )
         jobs.append((index, level, tuple(absent)))
-    rows = run(jobs, root, images, protocol, knobs, workers, progress, "phantom images")
+    rows = run(jobs, root, images, protocol, config, workers, progress, "phantom images")
     for (row, absent), made in zip(wanted, rows, strict=True):
         for column in absent:
             if not made[column]:
@@ -150,4 +150,4 @@ def _generator(path: Path) -> dict:
 
 def _checksums(path: Path) -> tuple[str, str]:
     """Of the voxels, which does not depend on the compressor, and of the file's bytes."""
-    return checksum(read(path)), hashlib.sha256(path.read_bytes()).hexdigest()
+    return checksum(read(path)), sha256(path)

@@ -1,16 +1,16 @@
-"""The knobs of the phantom: every one a named number with a unit, checked at once."""
+"""Settings of the phantom: `PhantomConfig` (knobs) and `Protocol` (grid, levels, raters, seed)."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 from paraspine.anatomy import LEVELS, PARASPINAL, ClassTable
-from paraspine.arrays import SettingsError, SpacingError, check_spacing
+from paraspine.arrays import SettingsError, SpacingError, check_spacing, check_whole
 
-__all__ = ["PSOAS", "Knobs", "Protocol", "is_whole", "knobs_from", "protocol_from"]
+__all__ = ["PSOAS", "PhantomConfig", "Protocol", "config_from", "protocol_from"]
 
 #: The paraspinal classes and both psoas muscles (wesselink2022).
 PSOAS = ClassTable(
@@ -21,8 +21,8 @@ PSOAS = ClassTable(
 
 
 @dataclass(frozen=True)
-class Knobs:
-    """What a study may set by hand. A change acts only where the knob acts.
+class PhantomConfig:
+    """Knobs of the phantom; a change acts only where the knob acts.
 
     Each ingredient draws its random numbers by name, so the same subject with another value of one
     knob keeps every other ingredient: a new noise level scales the same noise, more fat fills more
@@ -70,7 +70,7 @@ class Knobs:
             object.__setattr__(self, spec.name, float(getattr(self, spec.name)))
 
 
-#: Knobs with an upper limit; every knob is at least 0.
+#: Upper limits; every knob is at least 0.
 _UPPER = {
     "noise": 500.0,
     "bias_field": 5.0,
@@ -89,11 +89,6 @@ _UPPER = {
     "missing_muscle": 1.0,
     "single_rater": 1.0,
 }
-
-
-def is_whole(value) -> bool:
-    """Whether a value is a whole number, NumPy's included, and not a truth value."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _check_knob(name: str, value) -> None:
@@ -120,12 +115,7 @@ class Protocol:
     def __post_init__(self):
         whole = {"seed": (0, 2**63), "raters": (1, 200), "centers": (1, 26)}
         for name, (low, high) in whole.items():
-            value = getattr(self, name)
-            if not is_whole(value) or not low <= value <= high:
-                raise SettingsError(
-                    f"{name}: expected a whole number from {low} to {high}, got {value!r}."
-                )
-            object.__setattr__(self, name, int(value))
+            object.__setattr__(self, name, check_whole(name, getattr(self, name), low, high))
         if self.kind not in ("slices", "volumes"):
             raise SettingsError(f"kind: expected 'slices' or 'volumes', got {self.kind!r}.")
         if not isinstance(self.psoas, bool):
@@ -167,11 +157,9 @@ def _size(value) -> tuple[int, int]:
         size = tuple(value)
     except TypeError:
         size = (value,)
-    if len(size) != 2 or not all(is_whole(n) for n in size):
+    if len(size) != 2:
         raise SettingsError(f"size: expected two whole numbers (rows, columns), got {value!r}.")
-    if not all(16 <= n <= 4096 for n in size):
-        raise SettingsError(f"size: expected 16 to 4096 pixels to a side, got {size}.")
-    return tuple(int(n) for n in size)
+    return tuple(check_whole("size", n, 16, 4096) for n in size)
 
 
 def _spacing(value) -> tuple[float, float]:
@@ -190,16 +178,16 @@ def _levels(value) -> tuple[str, ...]:
     return levels
 
 
-def knobs_from(settings: dict) -> Knobs:
-    """The knobs from keyword arguments; an unknown name raises `SettingsError`."""
-    known = [spec.name for spec in dataclasses.fields(Knobs)]
+def config_from(settings: dict) -> PhantomConfig:
+    """Make a `PhantomConfig` of keyword arguments; an unknown name raises `SettingsError`."""
+    known = [spec.name for spec in dataclasses.fields(PhantomConfig)]
     if unknown := [name for name in settings if name not in known]:
         raise SettingsError(f"{', '.join(unknown)}: no such knob; expected {', '.join(known)}.")
-    return Knobs(**settings)
+    return PhantomConfig(**settings)
 
 
-def protocol_from(settings: dict) -> tuple[Protocol, Knobs]:
-    """Split keyword arguments into a `Protocol` and `Knobs`."""
+def protocol_from(settings: dict) -> tuple[Protocol, PhantomConfig]:
+    """Split keyword arguments into a `Protocol` and `PhantomConfig`."""
     names = {spec.name for spec in dataclasses.fields(Protocol)}
     protocol = {k: v for k, v in settings.items() if k in names}
-    return Protocol(**protocol), knobs_from({k: v for k, v in settings.items() if k not in names})
+    return Protocol(**protocol), config_from({k: v for k, v in settings.items() if k not in names})

@@ -1,4 +1,4 @@
-"""How real multifidus and erector spinae are shaped at L4-L5: statistics of 411 patients' masks.
+"""Statistical shape model of multifidus and erector spinae at L4-L5, of 411 patients' masks.
 
 The numbers come from the T2w masks of 3Shot-LPM-Seg (Apache-2.0) on the Lumbar Spine MRI Dataset
 (doi 10.17632/k57fr854j2.2): 320 x 320 pixels, spacing not stated, taken as 0.625 mm (a field of
@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["ANGLES", "BOTH_SIDES", "ODD_SIDES", "PIXEL", "SCORES", "outlines"]
-
-#: Assumed pixel side (mm) of the source masks, and their side in pixels.
-PIXEL = 0.625
+__all__ = ["ANGLES", "BOTH_SIDES", "ODD_SIDES", "SCORES", "outlines"]
 
 #: Angles (rad) at which an outline's radius is given; 0 is lateral, pi / 2 posterior.
 ANGLES = np.arange(24) * 2 * np.pi / 24

@@ -1,4 +1,4 @@
-"""One image of the cohort in memory: what `make_cohort` writes, and what only the phantom knows."""
+"""Simulate one image of the cohort, with its raters and its truth, in memory."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from paraspine.anatomy import ClassTable
-from paraspine.arrays import SettingsError
+from paraspine.arrays import SettingsError, check_whole
 from paraspine.phantom import randomness, raters
 from paraspine.phantom.acquisition import acquire, local_noise
 from paraspine.phantom.canvas import plane
-from paraspine.phantom.settings import Knobs, Protocol, is_whole, protocol_from
+from paraspine.phantom.settings import PhantomConfig, Protocol, protocol_from
 from paraspine.phantom.subjects import Subject, draw
 from paraspine.volumes import Volume
 
@@ -76,9 +76,9 @@ def simulate(subject: int, level: str | None = None, **settings) -> Case:
     SettingsError
         For an unknown or impossible setting.
     """
-    protocol, knobs = protocol_from(settings)
-    who = draw(_index(subject), protocol, knobs)
-    return picture(who, level, protocol, knobs)
+    protocol, config = protocol_from(settings)
+    who = draw(_index(subject), protocol, config)
+    return picture(who, level, protocol, config)
 
 
 def true_outlines(
@@ -102,20 +102,18 @@ def true_outlines(
     SettingsError
         For an unknown or impossible setting.
     """
-    protocol, knobs = protocol_from({**settings, "kind": "slices"})
-    who = draw(_index(subject), protocol, knobs)
+    protocol, config = protocol_from({**settings, "kind": "slices"})
+    who = draw(_index(subject), protocol, config)
     z = heights(who, level, protocol)[0] if height is None else height * who.scale
     grid = plane(protocol.size, protocol.spacing)
-    seen = raters.scene(who, z, grid, protocol, knobs, np.zeros(grid.shape))
+    seen = raters.scene(who, z, grid, protocol, config, np.zeros(grid.shape))
     labels = np.zeros(grid.shape, dtype=np.uint8)
     labels[seen.window] = raters.truth(seen)
     return labels
 
 
 def _index(subject: int) -> int:
-    if not is_whole(subject) or subject < 1:
-        raise SettingsError(f"subject: expected a whole number from 1, got {subject!r}.")
-    return int(subject) - 1
+    return check_whole("subject", subject) - 1
 
 
 def heights(subject: Subject, level: str | None, protocol: Protocol) -> list[float]:
@@ -131,40 +129,42 @@ def heights(subject: Subject, level: str | None, protocol: Protocol) -> list[flo
     return [subject.height(level)]
 
 
-def rated(subject: Subject, level: str | None, protocol: Protocol, knobs: Knobs) -> np.ndarray:
+def rated(
+    subject: Subject, level: str | None, protocol: Protocol, config: PhantomConfig
+) -> np.ndarray:
     """Which raters rated an image, ``(R,)`` bool."""
     own = randomness.stream(subject.seed, "single rater", subject.index, level)
     alone, who = own.random(2)
     result = np.ones(protocol.raters, dtype=bool)
-    if alone < knobs.single_rater:
+    if alone < config.single_rater:
         result[:] = False
         result[int(who * protocol.raters)] = True
     return result
 
 
-def picture(subject: Subject, level: str | None, protocol: Protocol, knobs: Knobs) -> Case:
+def picture(subject: Subject, level: str | None, protocol: Protocol, config: PhantomConfig) -> Case:
     """Draw one image of a subject; `simulate` is the public door."""
     grid = plane(protocol.size, protocol.spacing)
     images, cleans, fats, labels, truths = [], [], [], [], []
     planes = heights(subject, level, protocol)
     for z in planes:
-        image, clean, fat = acquire(subject, z, protocol, knobs)
-        noise = local_noise(subject, z, protocol, knobs) if knobs.noise_coupling > 0 else None
-        seen = raters.scene(subject, z, grid, protocol, knobs, fat, noise)
+        image, clean, fat = acquire(subject, z, protocol, config)
+        noise = local_noise(subject, z, protocol, config) if config.noise_coupling > 0 else None
+        seen = raters.scene(subject, z, grid, protocol, config, fat, noise)
         true = np.zeros(grid.shape, dtype=np.uint8)
         true[seen.window] = raters.truth(seen)
         images.append(image)
         cleans.append(clean.astype(np.float32))
         fats.append(np.where(true > 0, fat, 0).astype(np.float32))
         truths.append(true)
-        labels.append(raters.draw_labels(subject, z, grid, seen, protocol, knobs))
-    depth = protocol.slice_spacing if protocol.kind == "volumes" else max(knobs.thickness, 1.0)
+        labels.append(raters.draw_labels(subject, z, grid, seen, protocol, config))
+    depth = protocol.slice_spacing if protocol.kind == "volumes" else max(config.thickness, 1.0)
     return Case(
         name=subject.name if level is None else f"{subject.name}_{slug(level)}",
         image=np.stack(images),
         clean=np.stack(cleans),
         labels=np.stack(labels, axis=1),
-        rated=rated(subject, level, protocol, knobs),
+        rated=rated(subject, level, protocol, config),
         truth=np.stack(truths),
         fat=np.stack(fats),
         spacing=(float(depth), *protocol.spacing),

@@ -1,4 +1,4 @@
-"""Vertebra, disc, canal, joints, arch and sacrum, painted in the order in which they overlap."""
+"""Vertebra, disc, canal, joints, arch and sacrum of a slice."""
 
 from __future__ import annotations
 

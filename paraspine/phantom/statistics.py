@@ -1,4 +1,4 @@
-"""Shapes in numbers, for the phantom and for real patients."""
+"""Shape statistics and muscle volumes of the phantom and of real patients."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def muscle_volumes(subject: int, *, step: float = 17.8, **settings) -> dict[str,
         Mean of both sides.
     """
     settings = {**settings, "size": (90, 100), "spacing": (2.0, 2.0), "psoas": True}
-    protocol, knobs = protocol_from({**settings, "kind": "slices"})
-    scale = draw(subject - 1, protocol, knobs).scale
+    protocol, config = protocol_from({**settings, "kind": "slices"})
+    scale = draw(subject - 1, protocol, config).scale
     heights = np.arange(10 + step / 2, 188, step)
     counts = sum(
         np.bincount(true_outlines(subject, height=z, **settings).ravel(), minlength=7)

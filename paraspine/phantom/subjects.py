@@ -1,4 +1,4 @@
-"""Who is imaged: sex, age, size, fat, asymmetry, and the heights of the levels."""
+"""Simulated subjects: sex, age, size, fat, asymmetry, heights of the levels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from paraspine.anatomy import LEVELS
 from paraspine.phantom import randomness
-from paraspine.phantom.settings import Knobs, Protocol
+from paraspine.phantom.settings import PhantomConfig, Protocol
 from paraspine.phantom.shape_model import BOTH_SIDES, ODD_SIDES, SCORES
 
 __all__ = ["HEIGHTS", "Subject", "draw", "missing"]
@@ -93,7 +93,7 @@ class Subject:
         return np.clip(values, -2.2, 2.2)
 
 
-def draw(index: int, protocol: Protocol, knobs: Knobs) -> Subject:
+def draw(index: int, protocol: Protocol, config: PhantomConfig) -> Subject:
     """The `index`-th subject (from 0) of a cohort; the others need not be drawn."""
     seed = protocol.seed
     sex = "F" if randomness.golden(seed, "sex", index, 0.5 + 1e-3) < 0.5 else "M"
@@ -101,10 +101,10 @@ def draw(index: int, protocol: Protocol, knobs: Knobs) -> Subject:
     residual = _normal(randomness.golden(seed, "fat", index, 0.5698402909980532))
     own = randomness.stream(seed, "subject", index)
     size, thick, band, center = own.standard_normal(), own.standard_normal(), *own.random(2)
-    missing = randomness.stream(seed, "missing muscle", index).random(2) < knobs.missing_muscle
-    logit = -1.75 + knobs.fat_by_age * (age - 53) / 10 + 0.95 * residual
+    missing = randomness.stream(seed, "missing muscle", index).random(2) < config.missing_muscle
+    logit = -1.75 + config.fat_by_age * (age - 53) / 10 + 0.95 * residual
     logit += 0.15 if sex == "F" else -0.15
-    logit = logit + np.log(knobs.fat) if knobs.fat > 0 else -np.inf
+    logit = logit + np.log(config.fat) if config.fat > 0 else -np.inf
     thickness = (20.0 if sex == "F" else 15.0) * np.exp(0.4 * np.clip(thick, -2, 2))
     return Subject(
         seed=seed,
@@ -115,15 +115,15 @@ def draw(index: int, protocol: Protocol, knobs: Knobs) -> Subject:
         scale=float(np.clip(1 + (0.03 if sex == "M" else -0.03) + 0.035 * size, 0.88, 1.12)),
         fat_logit=float(logit),
         subcutaneous=float(np.clip(thickness, 5, 40)),
-        band=bool(band < knobs.saturation_band),
+        band=bool(band < config.saturation_band),
         missing_es=(bool(missing[0]), bool(missing[1])),
     )
 
 
-def missing(subject: Subject, level: str, knobs: Knobs) -> bool:
+def missing(subject: Subject, level: str, config: PhantomConfig) -> bool:
     """Whether the slice at a level is missing for cropping or artefacts."""
     number = randomness.stream(subject.seed, "missing slice", subject.index, level).random()
-    return bool(number < min(1.0, knobs.missing_slices * _MISSING[level]))
+    return bool(number < min(1.0, config.missing_slices * _MISSING[level]))
 
 
 def _normal(quantile: float) -> float:

@@ -1,4 +1,4 @@
-"""The noise-free signal of an axial T2w slice, painted from the skin inwards."""
+"""Noise-free signal of an axial T2w slice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The true label distribution: what infinitely many raters would say."""
+"""True label distribution, by averaging over simulated raters."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paraspine.arrays import SettingsError
+from paraspine.arrays import check_whole
 from paraspine.phantom import randomness, raters
 from paraspine.phantom.acquisition import acquire, local_noise
 from paraspine.phantom.canvas import plane
-from paraspine.phantom.settings import is_whole, protocol_from
+from paraspine.phantom.settings import protocol_from
 from paraspine.phantom.simulate import _index, heights
 from paraspine.phantom.subjects import draw
 
@@ -58,23 +58,22 @@ def true_probabilities(
     TrueProbabilities
         Probabilities and their standard error, ``sqrt(p * (1 - p) / draws)``.
     """
-    if not is_whole(draws) or draws < 2:
-        raise SettingsError(f"draws: expected a whole number of at least 2, got {draws!r}.")
-    protocol, knobs = protocol_from(settings)
-    who = draw(_index(subject), protocol, knobs)
+    draws = check_whole("draws", draws, 2)
+    protocol, config = protocol_from(settings)
+    who = draw(_index(subject), protocol, config)
     grid = plane(protocol.size, protocol.spacing)
     planes = heights(who, level, protocol)
     result = np.zeros((protocol.classes.num_classes, len(planes), *grid.shape), dtype=np.float32)
     result[0] = 1.0
     for d, z in enumerate(planes):
-        _, _, fat = acquire(who, z, protocol, knobs)
-        noise = local_noise(who, z, protocol, knobs) if knobs.noise_coupling > 0 else None
-        seen = raters.scene(who, z, grid, protocol, knobs, fat, noise)
+        _, _, fat = acquire(who, z, protocol, config)
+        noise = local_noise(who, z, protocol, config) if config.noise_coupling > 0 else None
+        seen = raters.scene(who, z, grid, protocol, config, fat, noise)
         counts = np.zeros((len(seen.names) + 1, *seen.distance.shape[1:]), dtype=np.int32)
         kinds = sorted({n[-2:] for n in seen.names})
         for k in range(draws):
             key = ("new", draw_seed, k) if population else protocol.rater_names[k % protocol.raters]
-            how = raters.style(protocol.seed, key, seen.names, knobs)
+            how = raters.style(protocol.seed, key, seen.names, config)
             own = randomness.stream(protocol.seed, "draw", draw_seed, who.index, f"{z:.3f}", k)
             label = raters.displace(seen, _hand(own, kinds, seen, how.roughness), how)
             for c in range(len(counts)):

@@ -5,13 +5,13 @@ the bias field; then the intensities to [0, 1]. Label maps are never touched.
 """
 
 from paraspine.preprocess.bias import bias_field, correct_bias
-from paraspine.preprocess.cache import ALGORITHM, cached
+from paraspine.preprocess.cache import CACHE_VERSION, cached
 from paraspine.preprocess.intensity import scale
 from paraspine.preprocess.noise import denoise, noise_level
 from paraspine.preprocess.settings import Preprocessing, apply, clean, intensity_kind
 
 __all__ = [
-    "ALGORITHM",
+    "CACHE_VERSION",
     "Preprocessing",
     "apply",
     "bias_field",

@@ -1,4 +1,4 @@
-"""The bias field of a receive coil, by N4."""
+"""Bias field correction by N4."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""A cache of cleaned images, found by what they were made from rather than by name or date."""
+"""Content-addressed cache of denoised and bias-corrected images."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
@@ -11,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from paraspine.arrays import ImageError, ParaspineError
+from paraspine import storage
+from paraspine.arrays import ImageError
 from paraspine.preprocess.settings import Preprocessing, clean, scaled
-from paraspine.volumes import Volume, checksum, read, read_entry, write_entry
+from paraspine.volumes import Volume, checksum, read
 
-__all__ = ["ALGORITHM", "cached"]
+__all__ = ["CACHE_VERSION", "cached"]
 
-#: Raised by hand whenever the same settings would give other numbers than before.
-ALGORITHM = 1
+#: Cache version: increase when the same settings give other numbers than before.
+CACHE_VERSION = 1
 
 #: Files whose voxels lie in a second file, so that their own bytes do not say what they show.
 _DETACHED = (".mhd", ".nhdr", ".hdr", ".img", ".hdr.gz", ".img.gz")
@@ -34,32 +34,26 @@ def _libraries() -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
-def _file_checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _content(path: Path) -> str:
     """Return a checksum of the image: its file's bytes, or a folder's, or else its voxels."""
     if path.is_dir():
-        parts = [f"{p.name} {_file_checksum(p)}" for p in sorted(path.iterdir()) if p.is_file()]
+        parts = [f"{p.name} {storage.sha256(p)}" for p in sorted(path.iterdir()) if p.is_file()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     if path.name.lower().endswith(_DETACHED):
         volume = read(path)
         place = np.asarray(volume.affine, dtype="<f8").tobytes()
         return hashlib.sha256(checksum(volume).encode() + place).hexdigest()
     try:
-        return _file_checksum(path)
+        return storage.sha256(path)
     except OSError as error:
         raise ImageError(f"{path}: the image cannot be read: {error.strerror}.") from error
 
 
-def key(path, settings: Preprocessing) -> str:
-    """Return the name under which a cleaned image is kept.
+def recipe(path, settings: Preprocessing) -> dict:
+    """All that a cleaned image depends on.
 
-    Made of the image's content, the settings that matter for cleaning, `ALGORITHM` and the
-    versions of the libraries that do the work. Scaling happens after the cache, so that settings
-    of it do not enter.
+    The image's content, the settings that matter for cleaning, `CACHE_VERSION` and the versions of
+    the libraries that do the work. Scaling happens after the cache, so its settings do not enter.
     """
     kept = asdict(settings)
     unused = [*_SCALING]
@@ -67,43 +61,34 @@ def key(path, settings: Preprocessing) -> str:
     unused += [] if settings.bias_correction else _ONLY_BIAS
     for name in unused:
         del kept[name]
-    recipe = {
+    return {
         "content": _content(Path(path)),
         "settings": kept,
-        "algorithm": ALGORITHM,
+        "version": CACHE_VERSION,
         "libraries": _libraries(),
     }
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
-def _load(path: Path) -> Volume | None:
-    """Read an entry; None where there is none, or where it is damaged."""
-    if (entry := read_entry(path)) is None:
-        return None
-    try:
-        array = entry["array"]
-        volume = Volume(array, tuple(entry["spacing"].tolist()), entry["affine"])
-    except (KeyError, TypeError, ValueError, ParaspineError):
-        return None
-    return volume if array.dtype == np.float32 and np.isfinite(array).all() else None
-
-
-def _store(path: Path, volume: Volume) -> None:
-    arrays = {
+def _save(volume: Volume) -> dict[str, np.ndarray]:
+    return {
         "array": volume.array.astype(np.float32, copy=False),
         "spacing": np.asarray(volume.spacing),
         "affine": volume.affine,
     }
-    write_entry(path, arrays)
+
+
+def _load(arrays: dict[str, np.ndarray]) -> Volume:
+    array = arrays["array"]
+    if array.dtype != np.float32 or not np.isfinite(array).all():
+        raise ValueError("expected finite intensities")
+    return Volume(array, tuple(arrays["spacing"].tolist()), arrays["affine"])
 
 
 def cached(path, settings: Preprocessing, cache_dir=None) -> Volume:
     """Read an image and preprocess it, or take it from the cache.
 
     Denoised and bias-corrected images are kept, before scaling; where the settings ask for
-    neither, the image is read and scaled, which is as fast as a cache. Entries are written under a
-    temporary name and renamed, so any number of processes may share a folder; a damaged entry is
-    computed again and replaced. The folder may be deleted at any time.
+    neither, the image is read and scaled, which is as fast as a cache. See `storage.cached`.
 
     Parameters
     ----------
@@ -123,10 +108,9 @@ def cached(path, settings: Preprocessing, cache_dir=None) -> Volume:
         return scaled(read(path), settings)
     if cache_dir is None:
         return scaled(clean(read(path), settings), settings)
-    name = key(path, settings)
-    entry = Path(cache_dir) / name[:2] / f"{name}.npz"
-    volume = _load(entry)
-    if volume is None:
-        volume = clean(read(path), settings)
-        _store(entry, volume)
+
+    def make() -> Volume:
+        return clean(read(path), settings)
+
+    volume = storage.cached(cache_dir, recipe(path, settings), make, save=_save, load=_load)
     return scaled(volume, settings)

@@ -1,4 +1,4 @@
-"""Intensities to [0, 1], and where the object is."""
+"""Intensity scaling to [0, 1], and the foreground mask."""
 
 from __future__ import annotations
 

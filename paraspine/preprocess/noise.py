@@ -1,4 +1,4 @@
-"""The noise level, and its removal by non-local means."""
+"""Noise estimation and non-local means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to an image, and doing it."""
+"""Settings of preprocessing, and their application to a volume."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from paraspine.arrays import SettingsError
+from paraspine.arrays import SettingsError, check_whole
 from paraspine.preprocess.bias import correct_bias
 from paraspine.preprocess.intensity import scale
 from paraspine.preprocess.noise import denoise
@@ -67,8 +67,8 @@ class Preprocessing:
         for name in ("denoise", "rician", "across_slices", "bias_correction"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(f"{name}: expected true or false, got {getattr(self, name)!r}.")
-        for name, least in (("patch", 1), ("search", 1), ("n4_shrink", 1)):
-            _whole(name, getattr(self, name), least)
+        for name in ("patch", "search", "n4_shrink"):
+            object.__setattr__(self, name, check_whole(name, getattr(self, name)))
         if self.patch % 2 == 0:
             raise SettingsError(f"patch: expected an odd number of pixels, got {self.patch}.")
         if self.sigma is not None:
@@ -78,8 +78,7 @@ class Preprocessing:
         iterations = _tuple("n4_iterations", self.n4_iterations)
         if not iterations:
             raise SettingsError("n4_iterations: expected at least one number.")
-        for value in iterations:
-            _whole("n4_iterations", value, 1)
+        iterations = tuple(check_whole("n4_iterations", value) for value in iterations)
         object.__setattr__(self, "n4_iterations", iterations)
         if self.intensity not in INTENSITIES:
             raise SettingsError(
@@ -169,11 +168,6 @@ def _number(name: str, value) -> float:
     if not number or not math.isfinite(value) or value < 0:
         raise SettingsError(f"{name}: expected a finite number of at least 0, got {value!r}.")
     return float(value)
-
-
-def _whole(name: str, value, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SettingsError(f"{name}: expected a whole number of at least {least}, got {value!r}.")
 
 
 def _tuple(name: str, value) -> tuple:

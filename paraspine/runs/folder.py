@@ -1,4 +1,4 @@
-"""The run folder itself: start, write, finish, read."""
+"""Run folders: start, write, finish, read."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from pathlib import Path, PurePath
 import numpy as np
 import pandas as pd
 
+from paraspine import storage
 from paraspine.arrays import RunError
-from paraspine.runs.files import atomic, flush, remains, sha256
 from paraspine.runs.naming import to_json
 from paraspine.runs.origin import provenance
+from paraspine.storage import flush, leftovers, sha256
 
 __all__ = ["Run", "read", "start"]
 
@@ -69,9 +70,7 @@ class Run:
                 f"{self.folder.name}: the run is complete and {name} would change it; start a new "
                 "run, or this one again with overwrite=True."
             )
-        with atomic(self.path(name)) as temporary:
-            temporary.write_bytes(content)
-        return self.path(name)
+        return storage.write_bytes(self.path(name), content)
 
     def write_json(self, name: str, value) -> Path:
         """Write JSON; NumPy numbers, tuples, paths and dataclasses are taken."""
@@ -165,13 +164,14 @@ class Run:
             If the run is complete already, or an input is missing.
         """
         self.write_json(PROVENANCE, provenance(inputs, started=started, **details))
-        for path in remains(self.folder):
+        for path in leftovers(self.folder):
             path.unlink(missing_ok=True)
-        checksums = {}
-        for path in _files(self.folder):
+        files = _files(self.folder)
+        for path in {*files, *(file.parent for file in files)}:
             flush(path)
-            checksums[path.relative_to(self.folder).as_posix()] = sha256(path)
+        checksums = {f.relative_to(self.folder).as_posix(): sha256(f) for f in files}
         self.write_json(COMPLETE, {"format": 1, "files": checksums})
+        flush(self.folder)
         self.checksums = checksums
         if self.final != self.folder:
             _replace(self.folder, self.final)
@@ -256,14 +256,13 @@ def start(folder: Path | str, parameters: Mapping, *, overwrite: bool = False) -
     if place.exists() and not place.is_dir():
         raise RunError(f"{final.name}: expected a folder, found a file; choose another name.")
     if place.is_dir():
-        for path in remains(place):
+        for path in leftovers(place):
             path.unlink(missing_ok=True)
         if reason := _hindrance(place, wanted):
             if not (overwrite and (place / PARAMETERS).is_file()):
                 raise RunError(f"{final.name}: {reason}")
             shutil.rmtree(place)
     place.mkdir(parents=True, exist_ok=True)
-    (place / COMPLETE).unlink(missing_ok=True)  # of a replacement killed before its last rename
     run = Run(place, wanted, final)
     if not (place / PARAMETERS).is_file():
         run.write_bytes(PARAMETERS, text.encode())

@@ -1,4 +1,4 @@
-"""Parameters as JSON, and a run's name from them."""
+"""Parameters as JSON, and run names made from them."""
 
 from __future__ import annotations
 

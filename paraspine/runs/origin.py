@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, revision, inputs, hardware, time and memory."""
+"""Provenance of a result: versions, revision, inputs, hardware, time and memory."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from paraspine.arrays import RunError
-from paraspine.runs.files import sha256
 from paraspine.runs.naming import to_json
+from paraspine.storage import sha256
 
 __all__ = ["provenance"]
 

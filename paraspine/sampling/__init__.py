@@ -2,27 +2,21 @@
 
 Every method returns `SampleMoments`: the mean probabilities, the mean entropy of the samples and
 how many samples saw each pixel. Samples are not kept, so memory does not grow with their number.
-`joint` gives a multi-task network's other output beside them.
+`predict_multitask` gives a multi-task network's other output beside them.
 """
 
-from paraspine.sampling.choice import sample
-from paraspine.sampling.joint import Joint, joint, timed
-from paraspine.sampling.methods import augmented, ensemble, single
-from paraspine.sampling.moments import SampleMoments
-from paraspine.sampling.record import sampling_record
-from paraspine.sampling.segmentations import segmentations
-from paraspine.sampling.stochastic import dropout
+import lazy_loader
 
-__all__ = [
-    "Joint",
-    "SampleMoments",
-    "augmented",
-    "dropout",
-    "ensemble",
-    "joint",
-    "sample",
-    "sampling_record",
-    "segmentations",
-    "single",
-    "timed",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "choice": ["sample"],
+        "multitask": ["MultiTaskPrediction", "predict_multitask", "timed"],
+        "methods": ["predict", "predict_ensemble", "predict_tta"],
+        "moments": ["SampleMoments"],
+        "record": ["sampling_record"],
+        "registry": ["METHODS"],
+        "label_maps": ["segmentations"],
+        "stochastic": ["predict_dropout"],
+    },
+)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 
 from torch import nn
 
 from paraspine import augmentation as augment
 from paraspine.arrays import SettingsError
-from paraspine.sampling.methods import augmented, ensemble, single
 from paraspine.sampling.moments import SampleMoments
-from paraspine.sampling.stochastic import dropout
+from paraspine.sampling.registry import METHODS
 
-__all__ = ["METHODS", "sample"]
-
-#: What `sample` knows by name.
-METHODS = ("single", "dropout", "tta", "ensemble")
+__all__ = ["sample"]
 
 
 def sample(
@@ -35,16 +32,16 @@ def sample(
     Parameters
     ----------
     method : {"single", "dropout", "tta", "ensemble"}
-        `single` (one pass; `samples` and `seed` play no part), `dropout`, `augmented`, or
-        `ensemble` (one sample from each network).
+        `predict` (one pass; `samples` and `seed` play no part), `predict_dropout`, `predict_tta`,
+        or `predict_ensemble` (one sample from each network).
     networks : sequence of torch.nn.Module, or of functions that return one
         Exactly one, but for the ensemble, which needs two or more.
     images
-        As in `single`.
+        As in `predict`.
     samples, seed
-        As in `dropout` and `augmented`.
+        As in `predict_dropout` and `predict_tta`.
     augmentation, mirror_classes, spacing
-        As in `augmented`, which alone uses them.
+        As in `predict_tta`, which alone uses them.
     **options
         ``batch_size``, ``device``, ``precision``, ``progress``.
 
@@ -58,29 +55,27 @@ def sample(
         If there is no method of that name, the number of networks doesn't fit it, or "tta" has no
         augmentation.
     """
+    import paraspine.sampling as room  # as a whole: any of its methods may be chosen
+
     if method not in METHODS:
         raise SettingsError(f"method: expected one of {', '.join(METHODS)}, got {method!r}.")
-    networks = list(networks)
-    if method == "ensemble":
-        if len(networks) < 2:
-            raise SettingsError(f"networks: an ensemble needs two or more, got {len(networks)}.")
-        return ensemble(networks, images, **options)
-    if len(networks) != 1:
+    chosen, networks = METHODS[method], list(networks)
+    if chosen.several and len(networks) < 2:
+        raise SettingsError(f"networks: an ensemble needs two or more, got {len(networks)}.")
+    if not chosen.several and len(networks) != 1:
         raise SettingsError(f"networks: '{method}' samples from one, got {len(networks)}.")
-    model = networks[0] if isinstance(networks[0], nn.Module) else networks[0]()
-    if method == "single":
-        return single(model, images, **options)
-    if method == "dropout":
-        return dropout(model, images, samples, seed=seed, **options)
-    if augmentation is None:
-        raise SettingsError("augmentation: 'tta' needs to know how to transform images.")
-    return augmented(
-        model,
-        images,
-        samples,
-        augmentation=augmentation,
-        mirror_classes=mirror_classes,
-        spacing=spacing,
-        seed=seed,
-        **options,
-    )
+    if "augmentation" in chosen.takes and augmentation is None:
+        raise SettingsError(f"augmentation: '{method}' needs to know how to transform images.")
+    given = {
+        "samples": samples,
+        "seed": seed,
+        "augmentation": augmentation,
+        "mirror_classes": mirror_classes,
+        "spacing": spacing,
+    }
+    module, name = chosen.place.split(".")
+    function = getattr(importlib.import_module(f"{room.__name__}.{module}"), name)
+    source = networks
+    if not chosen.several:
+        source = networks[0] if isinstance(networks[0], nn.Module) else networks[0]()
+    return function(source, images, **{key: given[key] for key in chosen.takes}, **options)

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 from paraspine import losses
-from paraspine.arrays import ImageError, ModelError, SettingsError, ShapeError
+from paraspine.arrays import ImageError, ModelError, SettingsError, ShapeError, check_whole
 from paraspine.memory_order import channels_last
 from paraspine.processor import computes_bf16
 
@@ -194,9 +194,7 @@ def check_images(images) -> None:
 
 def check_count(name: str, value) -> int:
     """Return a whole number of at least 1, else raise `SettingsError`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise SettingsError(f"{name}: expected a whole number of at least 1, got {value!r}.")
-    return int(value)
+    return check_whole(name, value)
 
 
 def batches(images, batch_size: int, progress: bool, words: str):

@@ -39,7 +39,7 @@ def sampled_layers(model: nn.Module) -> list[nn.Module]:
     if not layers:
         raise ModelError(
             "model: no dropout layer with a rate above 0, so every sample would be the same; "
-            "build and train it with dropout, or use sampling.single or sampling.ensemble."
+            "build and train it with dropout, or use sampling.predict or sampling.ensemble."
         )
     return layers
 

@@ -20,10 +20,10 @@ from paraspine.sampling.inference import (
 )
 from paraspine.sampling.moments import BatchSums, SampleMoments, Sums
 
-__all__ = ["augmented", "ensemble", "single"]
+__all__ = ["predict", "predict_ensemble", "predict_tta"]
 
 
-def single(
+def predict(
     model: nn.Module,
     images,
     *,
@@ -69,7 +69,7 @@ def single(
     SettingsError
         If an argument is of the wrong type or out of range.
     """
-    return ensemble(
+    return predict_ensemble(
         [model],
         images,
         batch_size=batch_size,
@@ -80,7 +80,7 @@ def single(
     )
 
 
-def ensemble(
+def predict_ensemble(
     models: Iterable[nn.Module | Callable[[], nn.Module]],
     images,
     *,
@@ -98,7 +98,7 @@ def ensemble(
         Functions, such as ``functools.partial(models.load, path)``, are called one after another,
         so that one network at a time is in memory.
     images, batch_size, device, precision, progress, on_sample
-        As in `single`.
+        As in `predict`.
 
     Returns
     -------
@@ -108,9 +108,9 @@ def ensemble(
     Raises
     ------
     ModelError, ShapeError, ImageError
-        As `single`; also if the networks differ in their classes.
+        As `predict`; also if the networks differ in their classes.
     SettingsError
-        As `single`; also if there is no model.
+        As `predict`; also if there is no model.
     """
     check_images(images)
     if isinstance(models, nn.Module):
@@ -133,7 +133,7 @@ def ensemble(
     return sums.moments()
 
 
-def augmented(
+def predict_tta(
     model: nn.Module,
     images,
     samples: int = 10,
@@ -161,7 +161,7 @@ def augmented(
     Parameters
     ----------
     model, images, batch_size, device, precision, progress, on_sample
-        As in `single`.
+        As in `predict`.
     samples : int
         Samples ``T`` for each image.
     augmentation : Augmentation
@@ -173,7 +173,7 @@ def augmented(
     spacing : (float, float)
         Pixel spacing (rows, columns).
     seed, generator
-        As in `dropout`.
+        As in `predict_dropout`.
 
     Returns
     -------
@@ -183,10 +183,10 @@ def augmented(
     Raises
     ------
     SettingsError
-        As `single`; also if the transformation has no inverse, or images may be mirrored without
+        As `predict`; also if the transformation has no inverse, or images may be mirrored without
         `mirror_classes`.
     ModelError, ShapeError, ImageError
-        As `single`.
+        As `predict`.
     """
     check_images(images)
     samples = check_count("samples", samples)

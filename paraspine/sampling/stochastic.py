@@ -20,10 +20,10 @@ from paraspine.sampling.inference import (
 from paraspine.sampling.masks import Masks, dropping, sampled_layers
 from paraspine.sampling.moments import BatchSums, SampleMoments, Sums
 
-__all__ = ["dropout"]
+__all__ = ["predict_dropout"]
 
 
-def dropout(
+def predict_dropout(
     model: nn.Module,
     images,
     samples: int = 10,
@@ -51,7 +51,7 @@ def dropout(
     Parameters
     ----------
     model, images, batch_size, device, precision, progress, on_sample
-        As in `single`. On a CPU small batches are the faster ones for large images.
+        As in `predict`. On a CPU small batches are the faster ones for large images.
     samples : int
         Samples ``T`` for each image.
     seed : int
@@ -67,9 +67,9 @@ def dropout(
     Raises
     ------
     ModelError
-        As `single`; also if the network has no dropout.
+        As `predict`; also if the network has no dropout.
     ShapeError, ImageError, SettingsError
-        As `single`.
+        As `predict`.
     """
     check_images(images)
     samples = check_count("samples", samples)

@@ -100,7 +100,7 @@ def _imported(code: str, where: Path) -> list[Path]:
 def _modules(name: str) -> list[Path]:
     """Files that the import of a dotted name runs, and the module that a lazy room takes it from.
 
-    Of a lazy room imported as a whole, every module: a notebook may use any of its names.
+    Of a lazy room imported as a whole, every module: any of its names may be used.
     """
     first, *rest = name.split(".")
     if first != "paraspine" or (rest and rest[0] in LATER):
@@ -110,11 +110,12 @@ def _modules(name: str) -> list[Path]:
         lazy = _lazy_names(folder / "__init__.py")
         module, folder = (folder / part).with_suffix(".py"), folder / part
         if not module.is_file() and not folder.is_dir():
-            taken = lazy.values() if part == "*" else [lazy[n] for n in [part] if n in lazy]
-            return found + [folder.parent / f"{m}.py" for m in sorted(set(taken))]
+            if part == "*":
+                return found + sorted(folder.parent.glob("*.py"))
+            return found + [folder.parent / f"{lazy[n]}.py" for n in [part] if n in lazy]
         found.append(module if module.is_file() else folder / "__init__.py")
-    if folder.is_dir() and rest:
-        found += [folder / f"{m}.py" for m in sorted(set(_lazy_names(found[-1]).values()))]
+    if rest and _lazy_names(folder / "__init__.py"):
+        found += sorted(folder.glob("*.py"))
     return found
 
 

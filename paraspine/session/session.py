@@ -16,6 +16,7 @@ import pandas as pd
 
 from paraspine import manifest, runs
 from paraspine.arrays import ManifestError, RunError
+from paraspine.models.architectures import NETWORKS
 from paraspine.session.fingerprint import cohort_digest, fingerprint, project_root
 from paraspine.session.imports import import_nbformat
 from paraspine.session.parameters import check_parameters, declared_parameters
@@ -141,7 +142,7 @@ class Session:
         RunError
             If there is no such file.
         """
-        if not transunet or not model.endswith("transunet"):
+        if not transunet or not NETWORKS[model].pretrained:
             return None
         path = self.path(transunet)
         if not path.is_file():

@@ -1,4 +1,4 @@
-"""A cohort's images and label maps in memory, slice by slice, and the targets made of them.
+"""Images and label maps of a cohort in memory, slice by slice, and training targets.
 
 `load` reads a cohort onto one grid; `targets` makes what a network is trained towards: a fusion of
 the raters, or one rater drawn anew in every epoch. A rater who did not rate an image is marked as
@@ -15,10 +15,8 @@ from paraspine.slices.targets import (
     FUSIONS,
     Targets,
     label_sets,
-    rater_counts,
     soft,
     targets,
-    tie_rates,
     vote,
 )
 from paraspine.slices.variances import variances
@@ -35,13 +33,11 @@ __all__ = [
     "load",
     "orders",
     "rated_for",
-    "rater_counts",
     "redrawn",
     "soft",
     "spread",
     "studied",
     "targets",
-    "tie_rates",
     "training_targets",
     "variances",
     "vote",

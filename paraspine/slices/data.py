@@ -1,4 +1,4 @@
-"""The slices of a cohort in memory."""
+"""`Slices`: images, label maps and table of a cohort in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one grid that all images of a cohort are brought to."""
+"""Common grid of a cohort's images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from paraspine import volumes
-from paraspine.arrays import SettingsError, ShapeError, check_spacing
+from paraspine.arrays import SettingsError, ShapeError, check_spacing, check_whole
 
 __all__ = ["check_one_grid", "common_grid", "middle_of", "pair", "resampled"]
 
@@ -65,8 +65,7 @@ def common_grid(cohort, max_size: int, *, multiple: int = 16) -> dict:
         If `max_size` is below `multiple`, or the manifest's grid is not one.
     """
     for name, value in (("max_size", max_size), ("multiple", multiple)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise SettingsError(f"{name}: expected a whole number above 0, got {value!r}.")
+        check_whole(name, value)
     if max_size < multiple:
         raise SettingsError(f"max_size: expected at least {multiple}, got {max_size}.")
     asked = cohort.metadata.get("grid") or {}

@@ -1,4 +1,4 @@
-"""Read a cohort into memory."""
+"""Load a cohort into memory."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from paraspine.arrays import (
     GeometryError,
     LabelError,
     ManifestError,
-    SettingsError,
     check_label_map,
     check_spacing,
+    check_whole,
 )
 from paraspine.slices.data import Slices
 from paraspine.slices.grid import check_one_grid, check_size, pair, resampled
@@ -95,8 +95,7 @@ def load(
     ImageError, LabelError, GeometryError
         If a file cannot be used.
     """
-    if isinstance(workers, bool) or not isinstance(workers, (int, np.integer)) or workers < 1:
-        raise SettingsError(f"workers: expected a whole number of at least 1, got {workers!r}.")
+    workers = check_whole("workers", workers)
     if cohort.classes.num_classes > 256:
         raise LabelError(
             f"classes: expected at most 256 (labels are 8 bit), got {cohort.classes.num_classes}."
@@ -111,7 +110,7 @@ def load(
         return _read(cohort, row, size, spacing, center, settings, cache, label_only)
 
     rows = list(cohort.table.index)
-    with ThreadPoolExecutor(max_workers=int(workers)) as pool:
+    with ThreadPoolExecutor(max_workers=workers) as pool:
         found = pool.map(read, rows)
         try:
             bar = tqdm(found, total=len(rows), desc="images", unit="image", disable=not progress)

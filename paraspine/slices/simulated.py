@@ -1,4 +1,4 @@
-"""Slices of the phantom drawn again with other knobs, without a file."""
+"""Redraw slices of the phantom with other knobs or other raters, without a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from paraspine import phantom, preprocess
-from paraspine.arrays import SettingsError
+from paraspine.arrays import SettingsError, check_whole
 from paraspine.slices.data import Slices
 from paraspine.slices.grid import resampled
 
@@ -55,7 +55,7 @@ def redrawn(
     """
     if settings.get("kind", "slices") != "slices":
         raise SettingsError("kind: expected a phantom of slices; volumes are not drawn one by one.")
-    known = phantom.Knobs.__dataclass_fields__
+    known = phantom.PhantomConfig.__dataclass_fields__
     if strange := [name for name in changes if name not in known]:
         raise SettingsError(f"{', '.join(strange)}: no such knob; expected {', '.join(known)}.")
     prepared = preprocessing or preprocess.Preprocessing()
@@ -101,13 +101,13 @@ def crowd(data: Slices, settings: Mapping, raters: int = 30) -> Slices:
     """
     if settings.get("kind", "slices") != "slices":
         raise SettingsError("kind: expected a phantom of slices; volumes are not drawn one by one.")
-    whole = isinstance(raters, (int, np.integer)) and not isinstance(raters, bool)
-    if not whole or raters <= LETTERS or len(data.raters) > LETTERS:
+    raters = check_whole("raters", raters, LETTERS + 1)
+    if len(data.raters) > LETTERS:
         raise SettingsError(
-            f"raters: expected more than {LETTERS}, and a cohort with no more than that, so that "
-            f"none of them is one of the cohort's; got {raters!r} and {len(data.raters)}."
+            f"raters: expected a cohort of at most {LETTERS}, so that none of the others is one of "
+            f"them; got {len(data.raters)}."
         )
-    own = {**settings, "raters": int(raters), "single_rater": 0.0}
+    own = {**settings, "raters": raters}
     labels = np.zeros((len(data), raters, *data.size), dtype=np.uint8)
     for item, row in enumerate(data.table.to_dict("records")):
         case = phantom.simulate(int(str(row["subject"]).removeprefix("sub-")), row["level"], **own)

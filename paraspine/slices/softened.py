@@ -1,4 +1,4 @@
-"""Targets that are soft from the raters' own grid to the loss, or hard all the way."""
+"""Training targets that stay soft through resampling, or hard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network is trained towards: several raters made into one target."""
+"""Training targets: several raters fused into one, or one drawn at random."""
 
 from __future__ import annotations
 
@@ -7,27 +7,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from paraspine import fusion as fuse
-from paraspine.arrays import LabelError, SettingsError
+from paraspine.arrays import LabelError, SettingsError, check_whole
 from paraspine.slices.data import Slices
 
 __all__ = [
     "FUSIONS",
     "Targets",
     "label_sets",
-    "rater_counts",
     "soft",
     "targets",
-    "tie_rates",
     "vote",
 ]
 
 #: What `targets` knows, besides ``"rater:<name>"``.
 FUSIONS = ("majority", "random", "staple", "average")
-
-
-def rater_counts(slices: Slices) -> np.ndarray:
-    """Return how many raters rated each slice, ``(N,)`` int."""
-    return slices.rated.sum(axis=1)
 
 
 def label_sets(slices: Slices) -> Iterator[tuple[int, np.ndarray, tuple[str, ...]]]:
@@ -55,7 +48,7 @@ def _check_rated(slices: Slices, rated: np.ndarray, who: str) -> None:
 def vote(slices: Slices) -> np.ndarray:
     """Return the majority vote of each slice, ``(N, H, W)`` uint8.
 
-    Ties as in `paraspine.fusion.majority_vote`; `tie_rates` says how many there were.
+    Ties as in `paraspine.fusion.majority_vote`.
 
     Raises
     ------
@@ -68,18 +61,6 @@ def vote(slices: Slices) -> np.ndarray:
     classes = slices.classes.num_classes
     voted = fuse.majority_vote_many(slices.labels, classes, slices.rated)
     return voted.astype(np.uint8, copy=False)
-
-
-def tie_rates(slices: Slices) -> np.ndarray:
-    """Return the share of pixels whose vote was a tie, ``(N,)`` float.
-
-    NaN where fewer than two raters rated the slice.
-    """
-    rates = np.full(len(slices), np.nan)
-    for place, labels, who in label_sets(slices):
-        if len(who) > 1:
-            rates[place] = fuse.tie_rate(labels, slices.classes.num_classes)
-    return rates
 
 
 def soft(slices: Slices) -> np.ndarray:
@@ -111,10 +92,8 @@ class Targets:
     """
 
     def __init__(self, slices: Slices, fusion: str = "majority", seed: int = 0):
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-            raise SettingsError(f"seed: expected a whole number of at least 0, got {seed!r}.")
         self.fusion = fusion
-        self.seed = int(seed)
+        self.seed = check_whole("seed", seed, 0)
         self.soft = fusion == "average"
         self.num_classes = slices.classes.num_classes
         self._labels, self._rated = slices.labels, slices.rated
@@ -171,15 +150,14 @@ class Targets:
         """
         if self.fusion != "random":
             raise SettingsError(f"raters: targets are made by {self.fusion!r}, not drawn.")
-        if isinstance(epoch, bool) or not isinstance(epoch, (int, np.integer)) or epoch < 0:
-            raise SettingsError(f"epoch: expected a whole number of at least 0, got {epoch!r}.")
+        epoch = check_whole("epoch", epoch, 0)
         chosen = np.empty(len(self._keys), dtype=np.intp)
         for place, (key, rated) in enumerate(zip(self._keys, self._rated, strict=True)):
             who = np.flatnonzero(rated)
             # Philox maps counter (the slice) and key (seed, epoch) to bits without any state.
             bits = np.random.Philox(
                 counter=np.array([key, 0, 0, 0], dtype=np.uint64),
-                key=np.array([self.seed, int(epoch)], dtype=np.uint64),
+                key=np.array([self.seed, epoch], dtype=np.uint64),
             ).random_raw()
             chosen[place] = who[(int(bits) * len(who)) >> 64]
         return chosen

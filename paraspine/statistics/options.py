@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
-from ..arrays import SettingsError
+from ..arrays import SettingsError, check_whole
 
 __all__ = ["Defaults", "check_options", "defaults", "options", "set_defaults"]
 
@@ -76,7 +76,6 @@ def options(
 
 def check_options(resamples: int, confidence: float) -> None:
     """Raise `SettingsError` unless the number of resamples and the confidence make sense."""
-    if isinstance(resamples, bool) or int(resamples) != resamples or resamples < 1:
-        raise SettingsError(f"resamples: expected a whole number of at least 1, got {resamples!r}.")
+    check_whole("resamples", resamples)
     if not 0 < confidence < 1:
         raise SettingsError(f"confidence: expected a number between 0 and 1, got {confidence!r}.")

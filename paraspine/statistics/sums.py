@@ -170,6 +170,11 @@ class Moments:
     mean: np.ndarray
     covariance: np.ndarray
 
+    def columns(self, *chosen: int) -> Moments:
+        """Moments of some of the columns, in this order."""
+        part = self.covariance[:, chosen][:, :, chosen]
+        return Moments(self.count, self.mean[:, chosen], part)
+
 
 def moments(draws: ClusterWeights, values) -> Moments:
     """Moments of the columns of values ``(n, K)``; rows with a NaN are left out."""

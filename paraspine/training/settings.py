@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 
 from paraspine import losses
-from paraspine.arrays import SettingsError
+from paraspine.arrays import SettingsError, check_whole
 from paraspine.augmentation import Augmentation
 
 __all__ = ["CIRCUMSTANCES", "Settings", "loss_for"]
@@ -148,9 +148,7 @@ class Settings:
         raise SettingsError(f"{name}: expected {expected}, got {getattr(self, name)!r}.")
 
     def _whole(self, name: str, least: int) -> None:
-        value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self._refuse(name, f"a whole number of at least {least}")
+        object.__setattr__(self, name, check_whole(name, getattr(self, name), least))
 
     def _number(self, name: str, least: float, most: float, open_below: bool = False) -> None:
         value = getattr(self, name)

@@ -5,8 +5,8 @@ to superior, so ``array[k]`` with row 0 on top is the view a radiologist reads. 
 ``D = 1``. Files are turned into that order by swapping and flipping axes, never by interpolation.
 """
 
+from paraspine.storage import read_entry, write_bytes, write_entry
 from paraspine.volumes.grid import Grid, Volume, checksum, from_array, geometry_difference
-from paraspine.volumes.kept import read_entry, write_entry
 from paraspine.volumes.reading import READABLE, read, read_labels
 from paraspine.volumes.resampling import (
     labels_onto,
@@ -17,7 +17,7 @@ from paraspine.volumes.resampling import (
     resample_onto,
 )
 from paraspine.volumes.text import read_text_labels
-from paraspine.volumes.writing import WRITABLE, write, write_bytes
+from paraspine.volumes.writing import WRITABLE, write
 
 __all__ = [
     "READABLE",

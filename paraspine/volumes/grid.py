@@ -1,4 +1,4 @@
-"""A volume, the grid that it lies on, and whether two of them lie on the same."""
+"""Volumes, their grids, checksums of voxels, and comparison of grids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label maps written as text, which have values and no geometry: that of their image is theirs."""
+"""Read label maps written as text, on the grid of their image."""
 
 from __future__ import annotations
 

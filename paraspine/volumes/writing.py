@@ -1,18 +1,17 @@
-"""Write volumes: the same volume always gives the same bytes, and a file is whole or absent."""
+"""Write volumes atomically; the same volume always gives the same bytes."""
 
 from __future__ import annotations
 
 import gzip
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from paraspine.arrays import GeometryError, ImageError
+from paraspine.storage import atomic, write_bytes
 from paraspine.volumes.grid import Volume
 
-__all__ = ["WRITABLE", "write", "write_bytes"]
+__all__ = ["WRITABLE", "write"]
 
 #: Suffixes that `write` knows.
 WRITABLE = (".nii", ".nii.gz", ".nrrd", ".mha")
@@ -59,30 +58,6 @@ def write(path, volume: Volume) -> Path:
     return _write_simpleitk(path, array, volume)
 
 
-def write_bytes(path, data: bytes) -> Path:
-    """Write a file under a temporary name, flush it to disk and rename it into place."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        _into_place(Path(temporary), path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
-
-
-def _into_place(temporary: Path, path: Path) -> None:
-    mask = os.umask(0)
-    os.umask(mask)
-    temporary.chmod(0o666 & ~mask)
-    temporary.replace(path)
-
-
 def _portable(array: np.ndarray, path: Path) -> np.ndarray:
     array = np.asarray(array)
     if array.dtype.kind == "b":
@@ -124,11 +99,6 @@ def _write_simpleitk(path: Path, array: np.ndarray, volume: Volume) -> Path:
     image.SetSpacing(tuple(float(s) for s in spacing[::-1]))
     image.SetDirection(tuple(float(d) for d in direction.ravel()))
     image.SetOrigin(tuple(float(o) for o in volume.affine[:3, 3] * (-1, -1, 1)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-        temporary = Path(folder) / f"image{path.suffix.lower()}"
+    with atomic(path) as temporary:
         sitk.WriteImage(image, str(temporary), useCompression=True)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        _into_place(temporary, path)
     return path

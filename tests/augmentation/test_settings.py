@@ -66,7 +66,7 @@ def test_defaults_are_the_papers():
         ("intensity_shift", math.inf),
         ("noise", -1),
         ("smoothing", None),
-        ("elastic", 0.2),
+        ("elastic", 0.084),
         ("elastic_points", 1),
         ("elastic_points", 4.0),
         ("probability", -0.5),
@@ -124,13 +124,22 @@ def test_draws_are_uniform_within_the_amplitudes():
     assert len(drawn.seed.unique()) == 4000
 
 
-def test_probability_leaves_items_alone():
+def test_each_part_happens_on_its_own():
     drawn = draw(dataclasses.replace(EVERYTHING, probability=0.25), 4000, generator=seeded(6))
-    for values in (drawn.rotation, drawn.shift, drawn.noise, drawn.elastic, drawn.smoothing):
-        assert 0.21 < (values != 0).float().mean() < 0.29
+    values = {
+        "rotation": drawn.rotation, "translation": drawn.translation[:, 0],
+        "scale": drawn.scale - 1, "mirror": drawn.mirror, "shift": drawn.shift,
+        "noise": drawn.noise, "smoothing": drawn.smoothing, "elastic": drawn.elastic,
+    }  # fmt: skip
+    happened = {name: (drawn != 0).double() for name, drawn in values.items()}
+    for name, each in happened.items():
+        assert each.mean().item() == pytest.approx(0.5 if name == "mirror" else 0.25, abs=0.04)
+    for table in ([*values.values(), drawn.seed], happened.values()):
+        apart = np.corrcoef(torch.stack([column.double() for column in table]))
+        assert np.abs(apart - np.eye(len(apart))).max() < 0.07  # four standard errors
     never = draw(Augmentation(probability=0.0), 10, generator=seeded())
-    assert torch.all(never.rotation == 0)
-    assert torch.all(never.noise == 0)
+    assert not never.rotation.any()
+    assert not never.noise.any()
 
 
 def test_draw_refuses_what_it_cannot_use():
@@ -151,6 +160,7 @@ def test_fixed_takes_one_value_or_one_per_item():
     assert given.mirror.all()
     assert given.settings.mirror == 1
     assert len(given) == 3
+    assert fixed(3, seed=7).seed.tolist() == [7, 8, 9]
     with pytest.raises(SettingsError, match="scale"):
         fixed(1, scale=0.0)
     with pytest.raises(SettingsError, match="rotation"):

@@ -1,15 +1,14 @@
-"""Exact compositions, and SciPy and MONAI as independent judges."""
+"""Exact compositions, and SciPy as an independent judge."""
 
 import dataclasses
 import math
-import warnings
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from paraspine import fusion
 from paraspine.arrays import SettingsError, ShapeError
@@ -23,8 +22,8 @@ from paraspine.augmentation import (
     fixed,
     invert,
     mirror,
-    mirror_labels,
 )
+from paraspine.augmentation.geometry import item_generators
 
 SWAP = (0, 2, 1, 4, 3)
 
@@ -99,6 +98,7 @@ def test_a_whole_pixel_translation_is_a_roll_with_a_border(down, right):
     rows, columns = torch.arange(h)[:, None], torch.arange(w)[None]
     inside = (rows - down >= 0) & (rows - down < h) & (columns - right >= 0) & (columns - right < w)
     torch.testing.assert_close(apply(moved, images), rolled * inside, atol=2e-5, rtol=0)
+    torch.testing.assert_close(apply_maps(moved, images), rolled * inside, atol=2e-5, rtol=0)
     expected = torch.roll(labels, (down, right), dims=(-2, -1)) * inside
     assert torch.equal(apply_labels(moved, labels), expected)
     filled = apply(moved, images, fill=0.7)
@@ -127,7 +127,6 @@ def test_mirroring_is_a_flip_with_classes_swapped(size):
     assert torch.equal(moved[0], table[labels[0].flip(-1).long()])
     assert torch.equal(moved[1], labels[1])
     assert moved.dtype == torch.uint8
-    assert torch.equal(moved[:1], mirror_labels(labels[:1], SWAP))
     swapped = apply_soft(one, soft, mirror_classes=SWAP)
     torch.testing.assert_close(swapped[:1], mirror(soft[:1], SWAP), atol=2e-5, rtol=0)
     torch.testing.assert_close(swapped[1:], soft[1:], atol=2e-5, rtol=0)
@@ -138,7 +137,6 @@ def test_mirroring_is_a_flip_with_classes_swapped(size):
 def test_mirror_by_hand():
     # One row, three columns: right MF on the picture's left, left MF in the middle.
     labels = torch.tensor([[[1, 2, 0]]])
-    assert mirror_labels(labels, (0, 2, 1)).tolist() == [[[0, 1, 2]]]
     soft = torch.nn.functional.one_hot(labels, 3).permute(0, 3, 1, 2).float()
     assert mirror(soft, (0, 2, 1)).argmax(dim=1).tolist() == [[[0, 1, 2]]]
     assert torch.equal(mirror(mirror(soft, (0, 2, 1)), (0, 2, 1)), soft)
@@ -207,30 +205,6 @@ def test_scipy_agrees(size, spacing):
         assert np.mean(moved_labels[i].numpy() != nearest) < 0.005
 
 
-def test_monai_agrees():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from monai.transforms import Affine
-
-        drawn = draw(
-            Augmentation(rotation=0.6, translation=0.2, intensity_shift=0, noise=0),
-            3,
-            generator=seeded(9),
-        )
-        images = noise_images(3, 20, 26)
-        moved = apply(drawn, images)
-        for i in range(3):
-            # MONAI gives the transformation of sampling points: output to input.
-            angle = float(drawn.rotation[i])
-            shift = drawn.translation[i] * torch.tensor([20.0, 26.0])
-            inverse = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-            matrix = np.eye(3)
-            matrix[:2, :2] = inverse
-            matrix[:2, 2] = -inverse @ shift.numpy()
-            expected, _ = Affine(affine=matrix, mode="bilinear", padding_mode="zeros")(images[i])
-            np.testing.assert_allclose(moved[i].numpy(), np.asarray(expected), atol=2e-4)
-
-
 @pytest.mark.parametrize("sigma", [0.5, 1.7])
 def test_blur_is_scipys(sigma):
     images = noise_images(2, 15, 22, channels=2)
@@ -248,17 +222,24 @@ def test_blur_is_scipys(sigma):
 
 
 def test_intensities_shift_and_get_noise():
-    images = torch.full((2, 1, 200, 200), 0.5)
-    out = apply(fixed(2, shift=[0.1, -0.2], noise=[0.1, 0.0]), images)
-    assert float(out[0].mean()) == pytest.approx(0.6, abs=0.002)
-    assert float(out[0].std()) == pytest.approx(0.1, abs=0.002)
-    torch.testing.assert_close(out[1], torch.full((1, 200, 200), 0.3))
+    images = torch.full((3, 2, 200, 200), 0.5)
+    # Blurred before, not after, or the noise would be a fraction of that.
+    out = apply(fixed(3, shift=[0.1, -0.2, 0.1], noise=[0.1, 0.0, 0.1], smoothing=2.0), images)
+    torch.testing.assert_close(out[1], torch.full((2, 200, 200), 0.3))
+    noisy = out[[0, 2]].flatten(0, 1).flatten(1)  # two images of two channels
+    torch.testing.assert_close(noisy.mean(1), torch.full((4,), 0.6), atol=0.002, rtol=0)
+    torch.testing.assert_close(noisy.corrcoef(), torch.eye(4), atol=0.02, rtol=0)
+    torch.testing.assert_close(noisy.std(1), torch.full((4,), 0.1), atol=0.002, rtol=0)
 
 
-def test_labels_ignore_intensities():
-    drawn = draw(Augmentation(rotation=0, translation=0), 2, generator=seeded())
+def test_labels_and_maps_ignore_intensities():
+    drawn = fixed(2, noise=0.3, smoothing=2.0, shift=0.1)
     labels = torch.randint(0, 5, (2, 8, 8), generator=seeded(1))
+    maps = torch.rand(2, 4, 8, 8, generator=seeded(2))
     assert torch.equal(apply_labels(drawn, labels), labels)
+    assert torch.equal(apply_maps(drawn, maps), maps)
+    assert torch.equal(apply_soft(drawn, maps), maps)
+    assert not torch.equal(apply(drawn, maps), maps)
 
 
 # --- independence of the batch ---------------------------------------------------------------
@@ -449,18 +430,37 @@ def test_shapes_are_checked():
 # --- deformation -----------------------------------------------------------------------------
 
 
-def test_a_deformation_moves_but_does_not_fold():
-    largest = Augmentation(
-        rotation=0, translation=0, intensity_shift=0, noise=0, elastic=1 / 12, elastic_points=5
+def test_a_deformation_is_uniform_at_its_control_points_and_smooth_between():
+    # In images of 49 x 121 pixels the 5 x 5 control points are pixels, 12 rows and 30 columns
+    # apart, and a ramp of rows, and one of columns, say where a pixel comes from.
+    some = Augmentation(
+        rotation=0, translation=0, intensity_shift=0, noise=0, elastic=1 / 12, probability=0.5
     )
-    drawn = draw(largest, 20, generator=seeded(4))
-    ramp = torch.linspace(0, 1, 96)
-    rows = ramp[:, None].expand(96, 96).expand(20, 1, 96, 96)
-    moved = apply(drawn, rows, fill="border")
-    assert float((moved - rows).abs().max()) > 0.03
-    assert float((moved - rows).abs().max()) < 1 / 12 * 1.3
-    # Content keeps its order along each column (equal only where the border is repeated).
-    assert float(moved.diff(dim=-2).min()) >= -1e-6
+    drawn = draw(some, 200, generator=seeded(4))
+    ramps = torch.stack(torch.meshgrid(torch.arange(49.0), torch.arange(121.0), indexing="ij"))
+    sources = apply(drawn, ramps.expand(200, -1, -1, -1), fill="border")
+    moved = (sources - ramps)[:, :, 6:-6, 12:-12]  # what comes from outside is not known
+    happened = drawn.elastic > 0
+    assert 60 < happened.sum() < 140
+    assert moved[~happened].abs().max() < 1e-4
+    moved = moved[happened] * 12 / torch.tensor([49, 121]).view(2, 1, 1)  # of the amplitude
+    points = moved[:, :, 6::12, 18::30]
+    assert points.shape[2:] == (3, 3)
+    for axis in points.unbind(1):
+        assert stats.kstest(axis.flatten(), stats.uniform(-1, 2).cdf).pvalue > 1e-3
+    assert abs(np.corrcoef(points[:, 0].flatten(), points[:, 1].flatten())[0, 1]) < 0.1
+    # Second derivative, in amplitudes per cell squared: of a cubic curve 12 at most; straight
+    # lines would turn by up to 4 within a pixel, a twelfth of a cell: 48.
+    assert moved.diff(n=2, dim=-2).abs().max() * 12**2 < 13
+    # Content keeps its order: the image is not folded over itself.
+    assert sources[:, 0].diff(dim=-2).min() > -1e-4
+    assert sources[:, 1].diff(dim=-1).min() > -1e-4
+
+
+def test_noise_and_deformation_draw_from_streams_of_their_own():
+    drawn = fixed(5, seed=3)  # seeds one after another
+    seeds = [g.initial_seed() for stream in (0, 1) for g in item_generators(drawn, stream, "cpu")]
+    assert len(set(seeds)) == 10
 
 
 def test_a_deformation_moves_labels_as_it_moves_images():
@@ -531,12 +531,3 @@ def test_variance_maps_are_the_same_where_pixels_meet_pixels(move):
     assert after.max() > 0.05
     assert before == pytest.approx(after, abs=1e-5)
     assert np.abs(maps[0].numpy() - after).mean() > 1e-3
-
-
-def test_noise_and_blur_leave_labels_and_maps_alone():
-    drawn = fixed(1, noise=0.3, smoothing=2.0)
-    labels, maps = torch.from_numpy(raters_blobs()[:1]), torch.rand(1, 2, 72, 72)
-    assert torch.equal(apply_labels(drawn, labels), labels)
-    assert torch.equal(apply_maps(drawn, maps), maps)
-    image = torch.rand(1, 1, 72, 72)
-    assert not torch.equal(apply(drawn, image), image)

@@ -83,7 +83,7 @@ def built(make, root, tmp_path_factory):
     spacer = nbformat.v4.new_markdown_cell("## Far below\n" + "\n\nword\n" * 150)
     measure = make.notebook(
         make.code("glue('r', r)", make.glued("r", "np.float64(0.59321)"), make.glued("n", "72"),
-                  make.glued("who", "'UNet & co'")),
+                  make.glued("condition", "'UNet & co'")),
         make.code("scatter", make.figure(scatter)),
         make.code("gallery", make.figure(gallery)),
         make.code("explorer", make.shown({"text/html": explorer.fragment, "text/plain": "-"})),

@@ -45,7 +45,7 @@ def test_tables_and_words_say_which_kind_of_ensemble(tools):
         run = Sampled(fusion=fusion, method="ensemble", samples=10, members=[])
         run.changes = changes
         runs.append(run)
-    assert list(conditions.join_parameters(runs)["who"]) == [
+    assert list(conditions.join_parameters(runs)["condition"]) == [
         "unet, majority, dropout",
         "unet, majority, ensemble of 2 seeds",
         "unet, random, ensemble of 3 folds",

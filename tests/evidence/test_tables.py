@@ -56,13 +56,14 @@ def test_conditions_are_named_by_what_tells_them_apart(tools):
         tools.Sampled(fusion="random", method="tta"),
         tools.Sampled(method="ensemble", members=[1, 2, 3]),
     ]
-    assert conditions.join_parameters(sampled)["who"].tolist() == [
+    assert conditions.join_parameters(sampled)["condition"].tolist() == [
         "unet, random, tta",
         "unet, majority, ensemble of 3 seeds",
     ]
     sampled.append(tools.Sampled(seed=7))
     assert (
-        conditions.join_parameters(sampled)["who"].tolist()[2] == "unet, majority, seed 7, single"
+        conditions.join_parameters(sampled)["condition"].tolist()[2]
+        == "unet, majority, seed 7, single"
     )
 
 
@@ -72,15 +73,15 @@ def test_frames_are_joined_in_the_order_of_the_runs(study):
     assert len(frame) == sum(len(run.frame) for run in sampled)
     turned = conditions.join(sampled[::-1], "measures.parquet")
     assert conditions.conditions(turned) == [RANDOM, MAJORITY]
-    assert {"model", "fusion", "seed", "method", "who"} <= set(frame)
+    assert {"model", "fusion", "seed", "method", "condition"} <= set(frame)
 
 
 def test_wide_has_a_row_for_each_image_and_condition(study):
     _, _, frame = study
     images = conditions.wide(frame)
     assert len(images) == 12
-    one = frame[(frame["image"] == "3.nii.gz") & (frame["who"] == RANDOM)]
-    row = images[(images["image"] == "3.nii.gz") & (images["who"] == RANDOM)].iloc[0]
+    one = frame[(frame["image"] == "3.nii.gz") & (frame["condition"] == RANDOM)]
+    row = images[(images["image"] == "3.nii.gz") & (images["condition"] == RANDOM)].iloc[0]
     for name in ("entropy", "gt_entropy", "error_rate"):
         assert row[name] == frames.rows(one, name)["value"].item()
 
@@ -99,9 +100,13 @@ def test_images_of_unknown_age_are_not_lost(tools):
 
 def test_summaries_are_means_over_images(study):
     _, _, frame = study
-    table = conditions.summarise(frame, "dice", ["who", "class"], **FEW)
-    expected = frames.rows(frame, "dice").groupby(["who", "class"], sort=False)["value"].mean()
-    assert table.set_index(["who", "class"])["mean"].to_dict() == pytest.approx(expected.to_dict())
+    table = conditions.summarise(frame, "dice", ["condition", "class"], **FEW)
+    expected = (
+        frames.rows(frame, "dice").groupby(["condition", "class"], sort=False)["value"].mean()
+    )
+    assert table.set_index(["condition", "class"])["mean"].to_dict() == pytest.approx(
+        expected.to_dict()
+    )
     assert (table["low"] <= table["mean"]).all()
     assert (table["clusters"] == 3).all()
     everything = conditions.summarise(frame, None, ["measure", "class"], **FEW)
@@ -116,15 +121,15 @@ def test_summaries_are_means_over_images(study):
 def test_overlap_sets_the_raters_beside_the_networks(study, tools):
     data, _, frame = study
     table = tables.overlap_table(frame, data, **FEW)
-    assert list(dict.fromkeys(table["who"])) == [MAJORITY, RANDOM, "raters, in pairs"]
+    assert list(dict.fromkeys(table["condition"])) == [MAJORITY, RANDOM, "raters, in pairs"]
     raters = frames.rows(frames.rater_frame(data), "pairwise_dice")
     expected = raters.groupby("class")["value"].mean()
-    found = table[table["who"] == "raters, in pairs"].set_index("class")["mean"]
+    found = table[table["condition"] == "raters, in pairs"].set_index("class")["mean"]
     assert found.to_dict() == pytest.approx(expected.to_dict())
     alone, mean = random_case(tools, raters=1)
     run = tools.Sampled(frames.prediction_frame(alone, tools.moments(mean)))
     table = tables.overlap_table(conditions.join([run], "measures.parquet"), alone, **FEW)
-    assert set(table["who"]) == {MAJORITY}
+    assert set(table["condition"]) == {MAJORITY}
 
 
 def test_brier_table_by_hand(tools):
@@ -150,8 +155,8 @@ def test_correlations_are_scipys_and_adjusted_over_each_kind(study):
     images = conditions.wide(frame)
     for kind, function in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
         for who in (MAJORITY, RANDOM):
-            part = images[images["who"] == who]
-            row = table[(table["kind"] == kind) & (table["who"] == who)].iloc[0]
+            part = images[images["condition"] == who]
+            row = table[(table["kind"] == kind) & (table["condition"] == who)].iloc[0]
             assert row["r"] == pytest.approx(function(part["gt_entropy"], part["entropy"])[0])
             assert row["n"] == 6
             assert row["clusters"] == 3
@@ -166,8 +171,10 @@ def test_correlation_by_subject_is_over_the_subjects_means(study):
     _, _, frame = study
     table = tables.correlation_table(frame, **FEW)
     images = conditions.wide(frame)
-    part = images[images["who"] == RANDOM].groupby("subject")[["gt_entropy", "entropy"]].mean()
-    row = table[(table["kind"] == "by subject") & (table["who"] == RANDOM)].iloc[0]
+    part = (
+        images[images["condition"] == RANDOM].groupby("subject")[["gt_entropy", "entropy"]].mean()
+    )
+    row = table[(table["kind"] == "by subject") & (table["condition"] == RANDOM)].iloc[0]
     assert row["r"] == pytest.approx(stats.pearsonr(part["gt_entropy"], part["entropy"])[0])
     assert row["n"] == 3
 
@@ -179,7 +186,7 @@ def test_without_gt_entropy_there_is_no_correlation(tools):
         run = tools.Sampled(frames.prediction_frame(data, tools.moments(mean)))
         table = tables.correlation_table(conditions.join([run], "measures.parquet"), **FEW)
         assert table.empty
-        assert {"who", "score", "kind", "r", "low", "high", "p_holm"} <= set(table)
+        assert {"condition", "score", "kind", "r", "low", "high", "p_holm"} <= set(table)
 
 
 # --- error detection -------------------------------------------------------------------------
@@ -189,7 +196,7 @@ def test_detection_is_scikit_learns_over_all_voxels(study):
     data, sampled, _ = study
     found = detection.detectors(sampled)
     assert set(found) == {(MAJORITY, "entropy"), (RANDOM, "entropy")}
-    table = detection.detection_table(found, **FEW).set_index("who")
+    table = detection.detection_table(found, **FEW).set_index("condition")
     from paraspine.fusion import majority_vote
 
     vote = np.stack([majority_vote(item, 3) for item in data.labels])
@@ -232,7 +239,7 @@ def test_one_subject_gives_no_interval_and_unseen_voxels_are_counted(tools):
 def test_nothing_to_detect(tools):
     table = detection.detection_table(detection.detectors([tools.Sampled(arrays={})]), **FEW)
     assert table.empty
-    assert {"who", "score", "mean", "prevalence", "auroc"} <= set(table)
+    assert {"condition", "score", "mean", "prevalence", "auroc"} <= set(table)
     data, _ = random_case(tools, raters=1)
     perfect = tools.moments(tools.one_hot(data.labels[:, 0]))
     arrays = frames.error_arrays(data, perfect)
@@ -247,7 +254,7 @@ def test_nothing_to_detect(tools):
 def reliability(sampled):
     return pd.concat(
         [
-            run.reliability.assign(who=who)
+            run.reliability.assign(condition=who)
             for who, run in zip((MAJORITY, RANDOM), sampled, strict=True)
         ],
         ignore_index=True,
@@ -262,7 +269,7 @@ def test_calibration_error_is_torchmetrics(study):
 
     data, sampled, _ = study
     frame = reliability(sampled)
-    table = calibration_tables.calibration_table(frame, **FEW).set_index("who")
+    table = calibration_tables.calibration_table(frame, **FEW).set_index("condition")
     vote = torch.tensor(np.stack([majority_vote(item, 3) for item in data.labels]))
     for who, run in zip((MAJORITY, RANDOM), sampled, strict=True):
         mean = torch.tensor(run.mean)
@@ -283,7 +290,7 @@ def test_calibration_error_is_torchmetrics(study):
 
 def counts(*lines):
     columns = ["subject", "image", "slice", "region", "bin", "count", "confidence", "correct"]
-    return pd.DataFrame(lines, columns=columns).assign(who="net")
+    return pd.DataFrame(lines, columns=columns).assign(condition="net")
 
 
 def test_calibration_by_hand():
@@ -339,7 +346,7 @@ def test_calibration_where_no_voxel_counts():
     nothing = calibration_tables.calibration_table(
         frame[frame["subject"] == "p2"], region="near", **FEW
     )
-    assert nothing.drop(columns="who").isna().all(axis=None)
+    assert nothing.drop(columns="condition").isna().all(axis=None)
     assert calibration_tables.calibration_table(frame, **FEW).empty  # no row of the region "all"
     with pytest.raises(SettingsError, match="region: expected 'all' or 'near', got 'far'"):
         calibration_tables.calibration_table(frame, region="far")
@@ -351,7 +358,7 @@ def test_calibration_where_no_voxel_counts():
 def test_tables_for_reading():
     table = pd.DataFrame(
         {
-            "who": ["x", "y", "x"],
+            "condition": ["x", "y", "x"],
             "class": ["MF", "ES", "ES"],
             "mean": [0.12345, np.nan, 0.5],
             "low": [0.1, np.nan, np.nan],
@@ -359,28 +366,30 @@ def test_tables_for_reading():
             "share": [0.25, np.nan, 1],
         }
     )
-    found = show.pretty(table, "who", "class", digits=2, source="made up")
+    found = show.pretty(table, "condition", "class", digits=2, source="made up")
     assert found.columns.name == "made up"
     assert found.columns.tolist() == ["MF", "ES"]
     assert found.to_numpy().tolist() == [["0.12 (0.10 to 0.20)", "0.50"], ["", "undefined"]]
     ends = table.assign(share_low=[0.0, np.nan, np.nan], share_high=[0.5, np.nan, np.nan])
-    rows = show.pretty(ends, "who", source="made up", beside={"share": 2})
+    rows = show.pretty(ends, "condition", source="made up", beside={"share": 2})
     assert rows["share"].tolist() == ["0.25 (0.00 to 0.50)", "undefined", "1.00"]
-    rows = show.pretty(table, ["who", "class"], source="made up", beside={"share": 1})
+    rows = show.pretty(table, ["condition", "class"], source="made up", beside={"share": 1})
     assert rows.index.tolist() == [("x", "MF"), ("y", "ES"), ("x", "ES")]
     assert rows["share"].tolist() == ["0.2", "undefined", "1.0"]
     assert rows.iloc[:, 0].tolist() == ["0.123 (0.100 to 0.200)", "undefined", "0.500"]
     for columns in ("class", None):
-        assert show.pretty(table.iloc[:0], "who", columns, source="made up").empty
-        empty = show.pretty(table.iloc[:0], ["who", "share"], columns, source="made up")
+        assert show.pretty(table.iloc[:0], "condition", columns, source="made up").empty
+        empty = show.pretty(table.iloc[:0], ["condition", "share"], columns, source="made up")
         assert empty.empty
     by_r = table.rename(columns={"mean": "r"})
-    assert show.pretty(by_r, "who", "class", source="").loc["x", "ES"] == "0.500"
+    assert show.pretty(by_r, "condition", "class", source="").loc["x", "ES"] == "0.500"
 
 
 def test_rows_as_estimates():
-    table = pd.DataFrame({"who": ["x"], "class": ["MF"], "r": [0.5], "low": [0.25], "high": [0.75]})
-    found = show.estimates(table, ["who", "class"])
+    table = pd.DataFrame(
+        {"condition": ["x"], "class": ["MF"], "r": [0.5], "low": [0.25], "high": [0.75]}
+    )
+    found = show.estimates(table, ["condition", "class"])
     assert list(found) == ["x, MF"]
     assert (found["x, MF"].value, found["x, MF"].low, found["x, MF"].high) == (0.5, 0.25, 0.75)
     row = table.rename(columns={"r": "mean"}).iloc[0]

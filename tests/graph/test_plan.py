@@ -552,10 +552,10 @@ def workspace(root, name, dice=0.9, alone=False):
     columns = {
         "agreement": ["class"],
         "entropy": ["measure"],
-        "overlap": ["class", "who"],
-        "brier": ["class", "who"],
-        "detection": ["score", "who"],
-        "calibration": ["who"],
+        "overlap": ["class", "condition"],
+        "brier": ["class", "condition"],
+        "detection": ["score", "condition"],
+        "calibration": ["condition"],
     }
     correlations = pd.DataFrame(
         [
@@ -563,7 +563,7 @@ def workspace(root, name, dice=0.9, alone=False):
             ("unet", "entropy", "spearman", 0.6, 0.5, 0.8),
             ("unet", "mutual_information", "pearson", 0.2, 0.1, 0.3),
         ],
-        columns=["who", "score", "kind", "r", "low", "high"],
+        columns=["condition", "score", "kind", "r", "low", "high"],
     )
     for place, tables in frames.items():
         run = runs.start(root / "runs" / name / place, {})
@@ -610,7 +610,7 @@ def test_books_side_by_side(checkout, tmp_path):
 def test_label_fusion_side_by_side(checkout):
     run = runs.start(checkout / "runs" / "quick" / "label_fusion" / "label_fusion", {})
     calibration = {"mean": 0.02, "low": 0.01, "high": 0.03, "gap": -0.01, "gap_low": -0.02}
-    calibration |= {"who": "SoftSeg average", "gap_high": 0.005, "subjects": 8}
+    calibration |= {"condition": "SoftSeg average", "gap_high": 0.005, "subjects": 8}
     run.write_frame("calibration.parquet", pd.DataFrame([calibration]))
     claim = {"claim": "Under-confident", "where": "SoftSeg average", "verdict": "can't tell"}
     claim |= {"why": "the interval includes 0", "table": "Figure 4", "said": "3.3", "kind": "below"}
@@ -621,7 +621,9 @@ def test_label_fusion_side_by_side(checkout):
         ("ES", "", "brier", 0.004), ("background", "", "brier", 1), ("all", "", "entropy", 1),
     ]  # fmt: skip
     frame = pd.DataFrame(cells, columns=["class", "reference", "measure", "value"])
-    frame = frame.assign(who="SoftSeg average", subject=[f"s{i % 2}" for i in range(len(frame))])
+    frame = frame.assign(
+        condition="SoftSeg average", subject=[f"s{i % 2}" for i in range(len(frame))]
+    )
     run.write_frame("measures.parquet", frame)
     run.finish()
     found = summary(["quick"], "label_fusion", root=checkout)

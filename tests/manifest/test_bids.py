@@ -1,7 +1,5 @@
 """A manifest from a BIDS folder."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +57,8 @@ def test_a_data_set(bids):
     assert cohort.table["sha256_image"].notna().all()
     first = path.read_bytes()
     assert manifest.from_bids(bids).read_bytes() == first
+    other = pd.read_csv(manifest.from_bids(bids, suffix="T1w"))
+    assert other["image"][0] == "sub-01/anat/sub-01_T1w.nii.gz"
 
 
 def test_sessions_runs_and_other_entities(tmp_path):
@@ -68,15 +68,13 @@ def test_sessions_runs_and_other_entities(tmp_path):
         for run in ("1", "2"):
             stem = f"sub-01_ses-{ses}_run-{run}"
             put(folder / f"sub-01/ses-{ses}/anat/{stem}_T2w.nii.gz", seed := seed + 1)
-            label = f"{stem}_space-orig_desc-A_dseg.nii"
+            label = f"{stem}_space-orig_res-2_den-1_label-MF_desc-A_dseg.nii"
             put(folder / f"derivatives/x/sub-01/ses-{ses}/anat/{label}", seed + 90, True)
-    (folder / "derivatives/x/dseg.json").write_text(json.dumps({"1": "MF", "2": "ES"}))
     cohort = manifest.read(manifest.from_bids(folder))
     assert cohort.table["session"].tolist() == ["1", "1", "2", "2"]
     for row in cohort.table.itertuples():
         image, label = cohort.image_path(row).name, cohort.label_path(row, "A").name
         assert label.startswith(image.removesuffix("_T2w.nii.gz"))
-    assert cohort.classes.names == ("background", "MF", "ES")
 
 
 def test_derivative_names_rater_without_desc(bids):
@@ -97,10 +95,30 @@ def test_same_rater_name_in_two_derivatives(bids):
     assert set(cohort.raters) == {"manual-anna", "ben", "second-anna"}
 
 
-def test_class_names_where_no_table_is(bids):
+@pytest.mark.parametrize(
+    ("file", "text", "names"),
+    [
+        ("dseg.tsv", "index\tname\n2\tMF_R\n1\tMF_L\n", ("MF_L", "MF_R")),
+        ("dseg.json", '{"2": "r psoas", "1": "L psoas"}', ("L psoas", "r psoas")),
+        ("dseg.json", '{"Left-ES": 1, "right-es": 2}', ("Left-ES", "right-es")),
+        ("dseg.json", '{"LabelMap": {"1": "ES (L)", "2": "ES (R)"}}', ("ES (L)", "ES (R)")),
+        ("dseg.json", '{"classes": {"1": "left", "2": "leftover"}}', ("left", "leftover")),
+        ("dseg.json", '{"Note": "names none"}', ("class 1", "class 2")),
+    ],
+)
+def test_class_tables_and_their_left_right_pairs(bids, file, text, names):
     (bids / "derivatives/manual/dseg.tsv").unlink()
-    cohort = manifest.read(manifest.from_bids(bids))
-    assert cohort.classes.names == ("background", "class 1", "class 2")
+    (bids / "derivatives/manual" / file).write_text(text)
+    classes = manifest.read(manifest.from_bids(bids)).classes
+    assert classes.names == ("background", *names)
+    assert classes.pairs == (() if names[1] in ("leftover", "class 2") else (names,))
+
+
+@pytest.mark.parametrize("word", ["center", "Centre"])
+def test_names_of_the_centre_column(bids, word):
+    people = bids / "participants.tsv"
+    people.write_text(people.read_text().replace("site", word))
+    assert manifest.read(manifest.from_bids(bids)).table["center"][0] == "Montreal"
 
 
 def test_output_elsewhere(bids, tmp_path):
@@ -110,6 +128,9 @@ def test_output_elsewhere(bids, tmp_path):
     assert manifest.from_bids(bids, tmp_path) == tmp_path / "data_manifest.csv"
     with pytest.raises(SettingsError, match=r"may not leave its folder.*write to .*study"):
         manifest.from_bids(bids, tmp_path / "other" / "cohort.csv")
+    (bids / "derivatives/manual").rename(tmp_path / "manual")
+    with pytest.raises(SettingsError, match=r"may not leave its folder.*manual lies outside"):
+        manifest.from_bids(bids, derivatives=tmp_path / "manual")
     with pytest.raises(SettingsError, match=r"ends in \.csv"):
         manifest.from_bids(bids, bids / "cohort.tsv")
 
@@ -124,11 +145,6 @@ def test_annexed_files_are_links(bids, tmp_path):
     path = manifest.from_bids(bids)
     [problem] = manifest.problems(path)
     assert (problem.row, problem.problem) == (2, "no such file")
-
-
-def test_other_suffix(bids):
-    path = manifest.from_bids(bids, suffix="T1w")
-    assert pd.read_csv(path)["image"][0].endswith("_T1w.nii.gz")
 
 
 def test_nothing_found(bids, tmp_path):

@@ -14,13 +14,14 @@ from paraspine.arrays import ManifestError, SettingsError
 from paraspine.cli import app
 
 
-def put(path, seed, highest=None):
-    """A small volume; label maps hold 0 to `highest`, all of them somewhere."""
+def put(path, seed, highest=None, own=0):
+    """A small volume; label maps hold 0 to `highest`, one voxel being a rater's own."""
     rng = np.random.default_rng(seed)
     array = rng.integers(0, 900, (2, 6, 7)).astype(np.int16)
     if highest is not None:
         array = rng.integers(0, highest + 1, (2, 6, 7)).astype(np.uint8)
         array[0, 0, : highest + 1] = np.arange(highest + 1)
+        array.flat[-own] = (array.flat[-own] + 1) % (highest + 1)
     return volumes.write(path, volumes.from_array(array, (5, 0.5, 0.5)))
 
 
@@ -45,18 +46,18 @@ def run_page(root, name, folder, monkeypatch):
     return result.output, manifest.read(folder / made)
 
 
-# --- spinal cord grey matter -------------------------------------------------------------------
+RATERS = (1, 2, 3, 10)  # ten comes after three, and site 10 after site 2, in numbers only
 
 
 @pytest.fixture
 def scgm(tmp_path):
-    """Two subjects of two sites by four raters, with the text files of the download."""
+    """Three subjects of three sites by four raters, with the text files of the download."""
     folder = tmp_path / "training-data-gm-sc-challenge"
-    for i, subject in enumerate(("site1-sc01", "site1-sc02", "site3-sc10")):
+    for i, subject in enumerate(("site1-sc01", "site2-sc02", "site10-sc03")):
         put(folder / f"{subject}-image.nii.gz", i)
         (folder / f"{subject}-levels.txt").write_text("0, 3\n1, 4\n")
-        for rater in range(1, 5):
-            put(folder / f"{subject}-mask-r{rater}.nii.gz", 10 * i + rater + 50, 2)
+        for rater in RATERS:
+            put(folder / f"{subject}-mask-r{rater}.nii.gz", i + 50, 2, rater)
     return folder
 
 
@@ -64,11 +65,11 @@ def test_scgm(scgm):
     path = manifest.from_scgm(scgm)
     cohort = manifest.read(path)  # opens every file and checks values and grids
     assert path == scgm / "data_manifest.csv"
-    assert cohort.raters == ("1", "2", "3", "4")
-    assert cohort.subjects == ("site1-sc01", "site1-sc02", "site3-sc10")
-    assert cohort.table["center"].tolist() == ["site1", "site1", "site3"]
+    assert cohort.raters == ("1", "2", "3", "10")
+    assert cohort.subjects == ("site1-sc01", "site2-sc02", "site10-sc03")
+    assert cohort.table["center"].tolist() == ["site1", "site2", "site10"]
     assert cohort.classes.names == ("background", "grey matter", "white matter")
-    assert cohort.label_path(2, "4").name == "site3-sc10-mask-r4.nii.gz"
+    assert cohort.label_path(2, "10").name == "site10-sc03-mask-r10.nii.gz"
     assert cohort.table["sha256_image"].notna().all()
     assert cohort.metadata["grid"] == {"size": [128, 128], "spacing": [0.25, 0.25]}
     assert not cohort.synthetic
@@ -77,7 +78,7 @@ def test_scgm(scgm):
 
 
 def test_scgm_of_a_rater_who_is_missing_and_a_test_set_beside_it(scgm):
-    (scgm / "site1-sc02-mask-r3.nii.gz").unlink()
+    (scgm / "site2-sc02-mask-r3.nii.gz").unlink()
     for i in range(11, 13):
         put(scgm.parent / "test-data" / f"site2-sc{i}-image.nii.gz", i)
     cohort = manifest.read(manifest.from_scgm(scgm.parent))
@@ -105,20 +106,21 @@ def test_scgm_masks_as_text_are_the_same_labels(scgm, separator, turn):
     stored = nibabel.Nifti1Image(np.asarray(image.dataobj), image.affine @ np.diag([*turn, 1]))
     nibabel.save(stored, scgm / "site1-sc01-image.nii.gz")
     expected = {}
-    for rater in range(1, 5):
+    texts = RATERS if separator == "\t" else RATERS[:2]  # no NIfTI of this subject to compare with
+    for rater in RATERS:
         mask = scgm / f"site1-sc01-mask-r{rater}.nii.gz"
         nibabel.save(
             nibabel.Nifti1Image(np.asarray(nibabel.load(mask).dataobj), stored.affine), mask
         )
         expected[rater] = volumes.read_labels(mask)
-        if rater < 3:
+        if rater in texts:
             as_text(mask, scgm / f"site1-sc01-mask-r{rater}.txt", separator)
     path = manifest.from_scgm(scgm)
     cohort = manifest.read(path)
-    assert cohort.raters == ("1", "2", "3", "4")
+    assert cohort.raters == ("1", "2", "3", "10")
     for rater, volume in expected.items():
         file = cohort.label_path(0, str(rater))
-        assert file.parent.name == ("masks-from-text" if rater < 3 else scgm.name)
+        assert file.parent.name == ("masks-from-text" if rater in texts else scgm.name)
         found = volumes.read_labels(file)
         assert np.array_equal(found.array, volume.array)
         assert volumes.geometry_difference(found, volume) is None
@@ -190,6 +192,23 @@ def test_scgm_text_in_another_order_is_told_by_another_rater(tmp_path, stored, t
     assert np.array_equal(first, second)
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_scgm_text_that_no_order_suits_better_is_taken(tmp_path, number):
+    """An empty map, a symmetric one, and one whose structure the other rater called another."""
+    other, own = np.zeros((2, 8, 8, 1), dtype=np.uint8)
+    other[1:3, 2:7] = 1
+    own[5:7, 2:7] = number  # mirrored: 2 lies on the other rater's 1 when read backwards
+    if number == 1:
+        own[1:3, 2:7] = 1
+    for name, array in (("image", other), ("mask-r1", other), ("mask-r2", own)):
+        file = tmp_path / f"site1-sc01-{name}.nii.gz"
+        nibabel.save(nibabel.Nifti1Image(array, np.diag([0.5, 0.7, 5, 1])), file)
+    expected = volumes.read_labels(file).array
+    as_text(file, file.with_name("site1-sc01-mask-r2.txt"))
+    cohort = manifest.read(manifest.from_scgm(tmp_path))
+    assert np.array_equal(volumes.read_labels(cohort.label_path(0, "2")).array, expected)
+
+
 def test_scgm_names_that_do_not_fit(scgm):
     put(scgm / "site4-sc01-mask-r1.nii.gz", 1, 2)
     put(scgm / "again" / "site1-sc01-image.nii.gz", 2)
@@ -203,21 +222,14 @@ def test_scgm_names_that_do_not_fit(scgm):
     assert "there is another site1-sc01-mask-r1" in text
 
 
-def test_scgm_nothing_found(scgm, tmp_path):
-    with pytest.raises(SettingsError, match="no such folder"):
-        manifest.from_scgm(tmp_path / "none")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ManifestError, match="no image site<N>-sc<NN>-image"):
-        manifest.from_scgm(tmp_path / "empty")
+def test_images_without_label_maps_and_manifests_elsewhere(scgm, tmp_path):
+    with pytest.raises(SettingsError, match="may not leave its folder"):
+        manifest.from_scgm(scgm, tmp_path / "other" / "cohort.csv")
     for mask in scgm.glob("*mask*"):
         mask.unlink()
     with pytest.raises(ManifestError, match="found 3 images but no label map"):
         manifest.from_scgm(scgm)
-    with pytest.raises(SettingsError, match="may not leave its folder"):
-        manifest.from_scgm(scgm, tmp_path / "other" / "cohort.csv")
 
-
-# --- multiple sclerosis lesions ----------------------------------------------------------------
 
 IMAGES = ("FLAIR", "T1", "GADO", "T2", "DP")
 
@@ -234,7 +246,7 @@ def msseg(tmp_path):
             put(home / "Preprocessed_Data" / f"{name}_preprocessed.nii.gz", seed := seed + 1)
         put(home / "Masks" / "Brain_Mask.nii.gz", seed := seed + 1, 1)
         put(home / "Masks" / "Consensus.nii.gz", seed := seed + 1, 1)
-        for rater in range(1, 8):
+        for rater in (*range(1, 7), 10):
             put(home / "Masks" / f"ManualSegmentation_{rater}.nii.gz", seed := seed + 1, 1)
     return folder
 
@@ -248,7 +260,7 @@ def older(tmp_path):
         home = folder / "Unprocessed" / patient
         for name in ("3DFLAIR", "3DT1", "3DT1GADO", "T2", "DP"):
             put(home / f"{name}.nii.gz", seed := seed + 1)
-        for rater in range(1, 8):
+        for rater in (*range(1, 7), 10):
             put(home / f"ManualSegmentation_{rater}.nii.gz", seed := seed + 1, 1)
         put(home / "Consensus.nii.gz", seed := seed + 1, 1)
         for name in IMAGES:
@@ -260,14 +272,14 @@ def older(tmp_path):
 def test_msseg(msseg):
     path = manifest.from_msseg(msseg)
     cohort = manifest.read(path)
-    assert cohort.raters == tuple("1234567")
+    assert cohort.raters == (*"123456", "10")
     assert cohort.subjects == ("Center_01-Patient_01", "Patient_02", "Center_07-Patient_01")
     assert cohort.table["center"].astype(str).tolist() == ["01", "01", "07"]
     assert cohort.classes.names == ("background", "lesion")
     assert cohort.table["image"][0] == (
         "Training/Center_01/Patient_01/Preprocessed_Data/FLAIR_preprocessed.nii.gz"
     )
-    assert cohort.label_path(0, "7").name == "ManualSegmentation_7.nii.gz"
+    assert cohort.label_path(0, "10").name == "ManualSegmentation_10.nii.gz"
     assert cohort.name == "MSSEG-2016, preprocessed FLAIR"
     assert json.loads(path.with_suffix(".json").read_text())["grid"] == {"spacing": [1.0, 1.0]}
 
@@ -344,37 +356,34 @@ def test_msseg_a_lesion_map_with_other_values_is_found_by_check(msseg):
     assert problem.column == "rater_3"
 
 
-def test_msseg_nothing_found_and_unknown_options(msseg, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "make", "words"),
+    [
+        ("from-scgm", manifest.from_scgm, "no image site<N>-sc<NN>-image"),
+        ("from-msseg", manifest.from_msseg, "no label map ManualSegmentation_<number>"),
+    ],
+)
+def test_nothing_found(tmp_path, command, make, words):
     with pytest.raises(SettingsError, match="no such folder"):
-        manifest.from_msseg(tmp_path / "none")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ManifestError, match="no label map ManualSegmentation_<number>"):
-        manifest.from_msseg(tmp_path / "empty")
+        make(tmp_path / "none")
+    with pytest.raises(ManifestError, match=words):
+        make(tmp_path)
+    result = CliRunner().invoke(app, [command, str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {tmp_path}: found no")
+
+
+def test_msseg_unknown_options(tmp_path):
     with pytest.raises(SettingsError, match="FLAIR, T1, T2, GADO, DP"):
-        manifest.from_msseg(msseg, contrast="T1w")
+        manifest.from_msseg(tmp_path, contrast="T1w")
     with pytest.raises(SettingsError, match="'preprocessed' or 'raw'"):
-        manifest.from_msseg(msseg, images="both")
+        manifest.from_msseg(tmp_path, images="both")
 
 
-# --- as the book has it ------------------------------------------------------------------------
-
-
-def test_the_books_commands_for_scgm(root, scgm, monkeypatch):
-    scgm.rename(scgm.parent / "scgm")
-    shown, cohort = run_page(root, "scgm-commands", scgm.parent, monkeypatch)
+@pytest.mark.parametrize(("name", "images", "raters"), [("scgm", 3, 4), ("msseg", 3, 7)])
+def test_the_books_commands(root, request, monkeypatch, name, images, raters):
+    folder = request.getfixturevalue(name)
+    folder.rename(folder.parent / name)
+    shown, cohort = run_page(root, f"{name}-commands", folder.parent, monkeypatch)
     assert "No problems." in shown
-    assert len(cohort) == 3
-
-
-def test_the_books_commands_for_msseg(root, msseg, monkeypatch):
-    msseg.rename(msseg.parent / "msseg")
-    shown, cohort = run_page(root, "msseg-commands", msseg.parent, monkeypatch)
-    assert "No problems." in shown
-    assert len(cohort.raters) == 7
-
-
-def test_commands_end_in_words(tmp_path):
-    for command in ("from-scgm", "from-msseg"):
-        result = CliRunner().invoke(app, [command, str(tmp_path)])
-        assert result.exit_code == 1
-        assert result.output.startswith(f"Error: {tmp_path}: found no")
+    assert (len(cohort), len(cohort.raters)) == (images, raters)

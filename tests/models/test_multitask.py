@@ -1,5 +1,7 @@
 """Networks with two tasks: what is shared, what each has for itself, files, inference."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -36,19 +38,23 @@ def test_both_outputs_in_one_pass(name, images):
 def test_variances_are_never_negative_and_start_small(name, images):
     model = models.build(name, 1, 2, **SMALL[name])
     assert (model.outputs(1000 * images - 500)["variance"] >= 0).all()
-    assert model.eval().outputs(images)["variance"].max() < 0.1
+    start = model.eval().outputs(images)["variance"]
+    assert start.max() < 0.1
+    assert start.mean() < 0.3 * math.log(2) / 70  # of a head that gives 0
     with torch.autocast("cpu", torch.bfloat16):
         assert model.outputs(images)["variance"].dtype == torch.float32
 
 
 @each
-def test_the_scale_divides_the_heads_output(name, images):
-    one, other = (
-        models.build(name, 1, 3, variance_scale=s, **SMALL[name]).eval() for s in (1.0, 70.0)
-    )
-    torch.testing.assert_close(
-        one.outputs(images)["variance"] / 70, other.outputs(images)["variance"]
-    )
+def test_variances_by_hand(name, images):
+    model = models.build(name, 1, 3, variance_scale=7.0, **SMALL[name])
+    head = model.variance_decoder.head
+    nn.init.zeros_(head.weight)
+    head.bias.data = torch.tensor([0.0, -2.0])
+    expected = torch.log1p(torch.tensor([1.0, math.exp(-2)])) / 7  # softplus over the scale
+    found = model.outputs(images)["variance"]
+    torch.testing.assert_close(found, expected.view(1, 2, 1, 1).expand_as(found))
+    assert models.options(name)["variance_scale"] == 70
 
 
 @each
@@ -122,7 +128,7 @@ def test_files_and_the_fast_copy_give_the_same(name, images, tmp_path):
 def test_dropout_samples_are_those_of_the_drawing_part(name, images):
     model = models.build(name, 1, 3, seed=1, **SMALL[name]).eval()
     alone = models.build(name.removeprefix("multitask_"), 1, 3, seed=1, **SMALL[name]).eval()
-    found = [sampling.dropout(m, images, 2, precision="float32") for m in (model, alone)]
+    found = [sampling.predict_dropout(m, images, 2, precision="float32") for m in (model, alone)]
     assert (found[0].mean == found[1].mean).all()
 
 

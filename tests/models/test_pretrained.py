@@ -34,10 +34,11 @@ def test_everything_of_a_saved_network(network, tmp_path):
     assert torch.equal(network.eval()(images), source.eval()(images))
 
 
-def test_names_of_torchvision_and_of_wrapped_networks(network, tmp_path):
+@pytest.mark.parametrize("key", ["state_dict", "model"])
+def test_names_of_torchvision_and_of_wrapped_networks(network, tmp_path, key):
     source = other().encoder.state_dict()
     tensors = {f"module.{k}": v for k, v in source.items()} | {"module.fc.weight": torch.zeros(3)}
-    torch.save({"state_dict": tensors, "epoch": 3}, tmp_path / "a.pth")
+    torch.save({key: tensors, "epoch": 3}, tmp_path / "a.pth")
     report = models.load_pretrained(network, tmp_path / "a.pth")
     assert set(report.loaded) == {f"encoder.{k}" for k in source}
     assert report.unexpected == ("module.fc.weight",)
@@ -176,19 +177,28 @@ def test_the_published_vision_transformer(tmp_path):
     assert all(n.startswith("decoder.") for n in report.missing)
     assert sorted(report.unexpected) == ["cls", "head/bias", "head/kernel"]
 
-    conv = network.encoder.block2[1].conv2.weight
-    assert conv[3, 4, 0, 2] == arrays["block2/unit2/conv2/kernel"][0, 2, 4, 3]
-    assert (
-        network.encoder.block1[0].projection_norm.bias[5]
-        == (arrays["block1/unit1/gn_proj/bias"][0, 0, 0, 5])
-    )
+    own, layer = network.state_dict(), "Transformer/encoderblock_1"
+    for ours, theirs in {
+        "encoder.block2.1.conv2.weight": "block2/unit2/conv2/kernel",
+        "encoder.block2.1.norm3.weight": "block2/unit2/gn3/scale",
+        "encoder.block1.0.projection.weight": "block1/unit1/conv_proj/kernel",
+        "encoder.block1.0.projection_norm.bias": "block1/unit1/gn_proj/bias",
+        "transformer.norm.bias": "Transformer/encoder_norm/bias",
+        "transformer.layers.1.norm1.weight": f"{layer}/LayerNorm_0/scale",
+        "transformer.layers.1.norm2.bias": f"{layer}/LayerNorm_2/bias",
+        "transformer.layers.1.mlp.0.weight": f"{layer}/MlpBlock_3/Dense_0/kernel",
+        "transformer.layers.1.mlp.3.weight": f"{layer}/MlpBlock_3/Dense_1/kernel",
+        "transformer.layers.1.mlp.3.bias": f"{layer}/MlpBlock_3/Dense_1/bias",
+    }.items():
+        array = arrays[theirs]
+        array = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
+        assert np.array_equal(own[ours].squeeze(), array.squeeze()), ours
     positions = arrays["Transformer/posembed_input/pos_embedding"]
-    assert network.transformer.positions[0, 7, 1, 2] == positions[0, 1 + 4 * 1 + 2, 7]
+    assert own["transformer.positions"][0, 7, 1, 2] == positions[0, 1 + 4 * 1 + 2, 7]
 
     # Attention as the published code writes it: one axis each for heads and channels.
-    layer = network.transformer.layers[1]
     tokens = np.random.default_rng(1).normal(size=(2, 5, 24)).astype(np.float32)
-    at = "Transformer/encoderblock_1/MultiHeadDotProductAttention_1"
+    at = f"{layer}/MultiHeadDotProductAttention_1"
     q, k, v = (
         np.einsum("bnd,dhc->bhnc", tokens, arrays[f"{at}/{part}/kernel"])
         + arrays[f"{at}/{part}/bias"][None, :, None]
@@ -199,12 +209,8 @@ def test_the_published_vision_transformer(tmp_path):
     expected = np.einsum("bhnc,hcd->bnd", mixed, arrays[f"{at}/out/kernel"])
     expected += arrays[f"{at}/out/bias"]
     with torch.no_grad():
-        found = layer.attend(torch.as_tensor(tokens)).numpy()
-        inner = layer.mlp[0](torch.as_tensor(tokens)).numpy()
+        found = network.transformer.layers[1].attend(torch.as_tensor(tokens)).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-    dense = "Transformer/encoderblock_1/MlpBlock_3/Dense_0"
-    expected = tokens @ arrays[f"{dense}/kernel"] + arrays[f"{dense}/bias"]
-    np.testing.assert_allclose(inner, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_published_one_does_not_fit_the_other_encoder(network, tmp_path):

@@ -144,12 +144,13 @@ def test_layer_is_the_librarys_but_for_its_gradient():
 
 
 def test_images_of_monai_and_what_only_the_library_takes():
-    monai = pytest.importorskip("monai.data")
+    from monai.data import MetaTensor
+
     layer = TwofoldTransposed(3, 2)
     values = torch.ones(1, 3, 4, 4)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(layer(monai.MetaTensor(values)).detach(), layer(values).detach())
-        layer(monai.MetaTensor(values)).float().sum().backward()
+        assert torch.equal(layer(MetaTensor(values)).detach(), layer(values).detach())
+        layer(MetaTensor(values)).float().sum().backward()
         single = layer(values[0])
         assert torch.equal(layer(values, output_size=[8, 8])[0], single)
         single.float().sum().backward()

@@ -1,7 +1,7 @@
-"""Settings, order of the steps, and a cache that is hit, survives damage and is never wrong."""
+"""Settings, order of the steps, and when a cleaned image is taken from the cache."""
 
 import dataclasses
-import threading
+import json
 
 import numpy as np
 import pytest
@@ -43,11 +43,16 @@ def cleanings(monkeypatch):
     return calls
 
 
-def test_order_is_noise_then_bias_then_scaling():
-    given = volume()
-    out = apply(given, FULL)
-    step = correct_bias(denoise(given.array), given.spacing, iterations=(4,))
-    np.testing.assert_array_equal(out.array, scale(step, "minmax"))
+def test_order_is_noise_then_bias_then_scaling_each_as_asked():
+    given = volume(slices=5)
+    noise = {"sigma": 7.0, "strength": 0.6, "patch": 3, "search": 2, "rician": False}
+    noise["across_slices"] = True
+    bias = {"shrink": 1, "iterations": (4,)}
+    last = {"intensity": "percentile", "percentiles": (5, 95)}
+    asked = {"denoise": True, "bias_correction": True} | noise | last
+    out = apply(given, Preprocessing(n4_shrink=1, n4_iterations=(4,), **asked))
+    step = correct_bias(denoise(given.array, **noise), given.spacing, **bias)
+    np.testing.assert_array_equal(out.array, scale(step, **last))
     assert volumes.geometry_difference(out, given) is None
 
 
@@ -63,21 +68,15 @@ def test_defaults_only_scale():
 
 def test_a_second_run_hits(image, tmp_path, cleanings):
     first = cached(image, FULL, tmp_path / "cache")
-    second = cached(str(image), FULL, str(tmp_path / "cache"))
+    other = tmp_path / "elsewhere.nii.gz"  # the same content under another name
+    other.write_bytes(image.read_bytes())
+    second = cached(str(other), FULL, str(tmp_path / "cache"))
     assert len(cleanings) == 1
     np.testing.assert_array_equal(first.array, second.array)
     np.testing.assert_array_equal(first.array, apply(volumes.read(image), FULL).array)
     assert first.spacing == second.spacing
     np.testing.assert_array_equal(first.affine, second.affine)
     assert len(list((tmp_path / "cache").rglob("*.npz"))) == 1
-
-
-def test_the_same_content_under_another_name_hits(image, tmp_path, cleanings):
-    cached(image, FULL, tmp_path / "cache")
-    other = tmp_path / "elsewhere.nii.gz"
-    other.write_bytes(image.read_bytes())
-    cached(other, FULL, tmp_path / "cache")
-    assert len(cleanings) == 1
 
 
 def test_scaling_does_not_clean_again(image, tmp_path, cleanings):
@@ -88,37 +87,38 @@ def test_scaling_does_not_clean_again(image, tmp_path, cleanings):
     np.testing.assert_array_equal(out.array, apply(volumes.read(image), changed).array)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"strength": 0.5},
-        {"sigma": 4.0},
-        {"rician": False},
-        {"n4_shrink": 1},
-        {"n4_iterations": (3,)},
-        {"bias_correction": False},
-    ],
-)
-def test_other_settings_miss(image, tmp_path, cleanings, change):
-    cached(image, FULL, tmp_path / "cache")
-    cached(image, dataclasses.replace(FULL, **change), tmp_path / "cache")
-    assert len(cleanings) == 2
+CLEANING = {
+    "denoise": False, "sigma": 4.0, "strength": 0.5, "patch": 7, "search": 3, "rician": False,
+    "across_slices": True, "bias_correction": False, "n4_shrink": 1, "n4_iterations": (3,),
+}  # fmt: skip
+SCALING = {"intensity": "percentile", "window": (0, 100), "percentiles": (5, 95)}
+
+
+def test_each_setting_of_cleaning_alone_misses_and_none_of_scaling(image):
+    assert dataclasses.asdict(Preprocessing(**CLEANING, **SCALING)) == CLEANING | SCALING
+    own = cache.recipe(image, FULL)
+    others = [cache.recipe(image, dataclasses.replace(FULL, **{k: v})) for k, v in CLEANING.items()]
+    assert len({json.dumps(recipe) for recipe in (own, *others)}) == len(CLEANING) + 1
+    assert cache.recipe(image, dataclasses.replace(FULL, **SCALING)) == own
 
 
 def test_settings_of_a_step_that_is_off_do_not_matter(image):
-    only = Preprocessing(denoise=True)
-    assert cache.key(image, only) == cache.key(image, dataclasses.replace(only, n4_shrink=4))
-    bias = Preprocessing(bias_correction=True)
-    assert cache.key(image, bias) == cache.key(image, dataclasses.replace(bias, strength=2.0))
+    bias = {name: CLEANING[name] for name in ("n4_shrink", "n4_iterations")}
+    noise = {k: v for k, v in CLEANING.items() if k not in ("denoise", "bias_correction", *bias)}
+    for step, off in (("denoise", bias), ("bias_correction", noise)):
+        only = Preprocessing(**{step: True})
+        other = dataclasses.replace(only, **off)
+        assert other != only
+        assert cache.recipe(image, other) == cache.recipe(image, only)
 
 
-def test_changed_content_algorithm_or_library_miss(image, tmp_path, cleanings, monkeypatch):
+def test_changed_content_version_or_library_miss(image, tmp_path, cleanings, monkeypatch):
     folder = tmp_path / "cache"
     cached(image, FULL, folder)
     volumes.write(image, volume(seed=1))
     cached(image, FULL, folder)
     assert len(cleanings) == 2
-    monkeypatch.setattr(cache, "ALGORITHM", cache.ALGORITHM + 1)
+    monkeypatch.setattr(cache, "CACHE_VERSION", cache.CACHE_VERSION + 1)
     cached(image, FULL, folder)
     assert len(cleanings) == 3
     monkeypatch.setattr(cache, "_libraries", lambda: {"SimpleITK": "0"})
@@ -126,30 +126,22 @@ def test_changed_content_algorithm_or_library_miss(image, tmp_path, cleanings, m
     assert len(cleanings) == 4
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "nonsense", "pickle", "nan"])
-def test_a_damaged_entry_is_computed_again(image, tmp_path, cleanings, damage):
-    folder = tmp_path / "cache"
-    expected = cached(image, FULL, folder)
-    (entry,) = folder.rglob("*.npz")
-    whole = entry.read_bytes()
-    if damage == "nan":
-        with np.load(entry) as old:
-            np.savez(entry, **{**old, "array": np.full_like(old["array"], np.nan)})
-    elif damage == "pickle":
-        with np.load(entry) as old:
-            np.savez(entry, **{**old, "array": np.array([{}], dtype=object)})
-    else:
-        middle = len(whole) // 2
-        flipped = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
-        entry.write_bytes(
-            {"empty": b"", "cut": whole[:middle], "flipped": flipped, "nonsense": b"no"}[damage]
-        )
-    again = cached(image, FULL, folder)
+@pytest.mark.parametrize("damage", ["nan", "float64", "missing", "spacing"])
+def test_an_entry_that_makes_no_sense_is_computed_again(image, tmp_path, cleanings, damage):
+    expected = cached(image, FULL, tmp_path / "cache")
+    (entry,) = (tmp_path / "cache").rglob("*.npz")
+    with np.load(entry) as old:
+        arrays = dict(old)
+    whole = arrays.pop("array")
+    values = {"nan": np.full_like(whole, np.nan), "float64": whole.astype(float), "spacing": whole}
+    if damage in values:
+        arrays["array"] = values[damage]
+    if damage == "spacing":
+        arrays["spacing"] = arrays["spacing"] * 2
+    np.savez(entry, **arrays)
+    again = cached(image, FULL, tmp_path / "cache")
     assert len(cleanings) == 2
     np.testing.assert_array_equal(again.array, expected.array)
-    assert entry.read_bytes() == whole  # repaired
-    cached(image, FULL, folder)
-    assert len(cleanings) == 2
 
 
 def test_nothing_is_kept_where_only_intensities_are_scaled(image, tmp_path):
@@ -159,57 +151,36 @@ def test_nothing_is_kept_where_only_intensities_are_scaled(image, tmp_path):
     np.testing.assert_array_equal(cached(image, FULL).array, apply(volumes.read(image), FULL).array)
 
 
-def test_no_half_written_files_are_left(image, tmp_path, monkeypatch):
-    def fails(*arguments, **options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("paraspine.volumes.writing._into_place", fails)
-    with pytest.raises(KeyboardInterrupt):
-        cached(image, FULL, tmp_path / "cache")
-    assert [p for p in (tmp_path / "cache").rglob("*") if p.is_file()] == []
-
-
-def test_threads_share_a_folder(image, tmp_path):
-    results = []
-
-    def work():
-        results.append(cached(image, FULL, tmp_path / "cache").array)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == 4
-    assert all(np.array_equal(r, results[0]) for r in results)
-    assert len(list((tmp_path / "cache").rglob("*"))) == 2  # one entry in one folder
-
-
-def test_an_image_with_detached_voxels_is_known_by_its_voxels(tmp_path, cleanings):
+def test_an_image_with_detached_voxels_is_known_by_its_voxels_and_its_place(tmp_path):
     header = tmp_path / "image.mhd"
 
-    def write(seed):
+    def recipe(seed, *spacing):
         picture = sitk.GetImageFromArray(volume(seed).array)
-        picture.SetSpacing((0.7, 0.7, 4.0))
+        picture.SetSpacing(spacing)
         sitk.WriteImage(picture, str(header))
+        return cache.recipe(header, FULL)["content"], header.read_bytes()
 
-    write(0)
-    text = header.read_bytes()
-    cached(header, FULL, tmp_path / "cache")
-    cached(header, FULL, tmp_path / "cache")
-    assert len(cleanings) == 1
-    write(1)  # the same header, other voxels
-    assert header.read_bytes() == text
-    cached(header, FULL, tmp_path / "cache")
-    assert len(cleanings) == 2
+    first, text = recipe(0, 0.7, 0.8, 4.0)
+    assert recipe(0, 0.7, 0.8, 4.0) == (first, text)
+    other, same = recipe(1, 0.7, 0.8, 4.0)
+    assert same == text  # the same header, other voxels
+    assert len({first, other, recipe(0, 0.8, 0.7, 4.0)[0]}) == 3
+
+
+def test_a_folder_is_known_by_names_and_contents(tmp_path):
+    contents = [("a", b"1"), ("a", b"2"), ("b", b"1")]
+    found = set()
+    for number, (name, content) in enumerate(contents):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / name).write_bytes(content)
+        found.add(cache.recipe(folder, FULL)["content"])
+    assert len(found) == 3
 
 
 def test_a_missing_image_is_named(tmp_path):
     with pytest.raises(ImageError, match=r"nowhere\.nii"):
         cached(tmp_path / "nowhere.nii", FULL, tmp_path / "cache")
-
-
-# --- settings --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -230,6 +201,7 @@ def test_a_missing_image_is_named(tmp_path):
         ("window", (0, float("nan"))),
         ("window", "01"),
         ("percentiles", (-1, 50)),
+        ("percentiles", (50, 101)),
     ],
 )
 def test_settings_out_of_range_name_themselves(name, value):
@@ -266,31 +238,3 @@ def test_wishes_for_any_cohort_are_fitted_to_its_kind():
     assert unsaid == Preprocessing(denoise=True, bias_correction=True, rician=False)
     with pytest.raises(SettingsError, match="window"):
         Preprocessing.for_cohort({"intensity": {"kind": "CT", "window": [5, 1]}})
-
-
-# --- real images -----------------------------------------------------------------------------
-
-
-@pytest.mark.shared
-def test_a_real_volume(shared_data, tmp_path, cleanings):
-    whole = volumes.read(shared_data / "myosegmentum-tum01" / "water.nii.gz")
-    some = volumes.Volume(whole.array[12:15, 80:320, 60:340], whole.spacing, whole.affine)
-    path = volumes.write(tmp_path / "water.nii.gz", some)
-    asked = Preprocessing(denoise=True, bias_correction=True, n4_iterations=(10, 10))
-    out = cached(path, asked, tmp_path / "cache")
-    again = cached(path, asked, tmp_path / "cache")
-    assert len(cleanings) == 1
-    np.testing.assert_array_equal(out.array, again.array)
-    assert (out.array.min(), out.array.max()) == (0, 1)
-    assert volumes.geometry_difference(out, some) is None
-    # Structure survives: the corrected image still looks like the one it came from.
-    assert np.corrcoef(out.array.ravel(), some.array.ravel())[0, 1] > 0.9
-
-
-@pytest.mark.shared
-def test_a_real_ct_crop_is_windowed(shared_data):
-    path = shared_data / "lidc-0181" / "sub-0181_crop-02_ct.nii.gz"
-    suited = Preprocessing().suited("CT", (-1000, 400))
-    out = cached(path, suited)
-    raw = volumes.read(path).array
-    np.testing.assert_allclose(out.array, np.clip((raw + 1000) / 1400, 0, 1), atol=1e-6)

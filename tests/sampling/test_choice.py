@@ -9,6 +9,8 @@ from paraspine import sampling
 from paraspine.arrays import SettingsError
 from paraspine.augmentation import Augmentation
 
+METHODS = ("single", "dropout", "tta", "ensemble")
+
 
 class Tiny(nn.Module):
     """Two classes, one convolution, one dropout layer."""
@@ -40,22 +42,41 @@ def equal(first, second):
     np.testing.assert_array_equal(first.seen, second.seen)
 
 
-def test_each_name_is_its_method(images):
+@pytest.mark.parametrize("method", METHODS)
+def test_each_name_is_its_method_with_all_options(images, method):
     model, other = Tiny(0), Tiny(1)
-    settings = Augmentation(rotation=0.1, translation=0.1, intensity_shift=0.1, noise=0.05)
-    equal(sampling.sample("single", [model], images), sampling.single(model, images))
+    plain = {"batch_size": 2, "precision": "float32"}
+    settings = Augmentation(rotation=0.3, mirror=0.5)
+    geometry = {"augmentation": settings, "mirror_classes": (0, 1), "spacing": (2.0, 0.5)}
+    expected = {
+        "single": lambda: sampling.predict(model, images, **plain),
+        "dropout": lambda: sampling.predict_dropout(model, images, 4, seed=3, **plain),
+        "tta": lambda: sampling.predict_tta(model, images, 4, seed=3, **geometry, **plain),
+        "ensemble": lambda: sampling.predict_ensemble([model, other], images, **plain),
+    }[method]()
+    networks = [lambda: model, other] if method == "ensemble" else [lambda: model]
     equal(
-        sampling.sample("dropout", [lambda: model], images, samples=4, seed=3),
-        sampling.dropout(model, images, 4, seed=3),
+        sampling.sample(method, networks, images, samples=4, seed=3, **geometry, **plain), expected
     )
-    equal(
-        sampling.sample("tta", [model], images, samples=4, seed=3, augmentation=settings),
-        sampling.augmented(model, images, 4, augmentation=settings, seed=3),
-    )
-    equal(
-        sampling.sample("ensemble", [model, lambda: other], images),
-        sampling.ensemble([model, other], images),
-    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_segmentations_are_the_largest_class_of_each_sample(images, method):
+    found = {}
+
+    def keep(items, sample, probabilities, seen):
+        for place, each, inside in zip(range(3)[items], probabilities, seen, strict=True):
+            found[place, sample] = np.where(inside, each[1] > each[0], 0)  # of two classes
+
+    networks = [Tiny(seed) for seed in range(2 if method == "ensemble" else 1)]
+    options = {"samples": 4, "augmentation": Augmentation(), "batch_size": 2}
+    sampling.sample(method, networks, images, on_sample=keep, **options)
+    labels = sampling.segmentations(method, networks, images, **options)
+    assert labels.dtype == np.uint8
+    assert labels.shape == (3, {"single": 1, "ensemble": 2}.get(method, 4), 8, 8)
+    assert 0 < labels.mean() < 1
+    for (place, sample), expected in found.items():
+        np.testing.assert_array_equal(labels[place, sample], expected)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Dropout samples: the fast path equals full passes, and statistics equal a plain loop's."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch import nn
 
 from paraspine import maps, models, sampling
 from paraspine.arrays import ImageError, ModelError, SettingsError, ShapeError
+from paraspine.augmentation import Augmentation
 from paraspine.sampling.masks import Masks, dropping, sampled_layers
 
 CPU = torch.device("cpu")
@@ -47,26 +50,6 @@ class Third(nn.Module):
         return self.layers(images)
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance", "group"])
-@pytest.mark.parametrize("prepared", [False, True])
-def test_replay_equals_full_passes_with_the_same_masks(norm, prepared):
-    # In float64, so that only a wrong rearrangement could make a difference.
-    model = trained(norm, dropout=0.3).double()
-    images = torch.rand(2, 1, 32, 48, dtype=torch.float64)
-    fast = model.for_inference(dtype=torch.float64, replay=True) if prepared else model
-    different = []
-    with torch.no_grad():
-        again = fast.replay(fast.encode(images))
-        for sample in range(3):
-            with dropping(model.sampled_dropout(), Masks(5, [3, 4], sample, CPU)):
-                full = model(images)
-            torch.testing.assert_close(
-                again(Masks(5, [3, 4], sample, CPU).clear), full, rtol=1e-9, atol=1e-9
-            )
-            different.append(full)
-    assert (different[0] - different[1]).abs().max() > 0.1
-
-
 def test_moments_equal_full_passes_with_the_same_masks(model, images):
     samples = []
     with torch.no_grad():
@@ -74,7 +57,7 @@ def test_moments_equal_full_passes_with_the_same_masks(model, images):
             with dropping(model.sampled_dropout(), Masks(2, range(5), sample, CPU)):
                 samples.append(torch.softmax(model(torch.as_tensor(images)), 1).numpy())
     samples = np.stack(samples)
-    found = sampling.dropout(model, images, 4, seed=2, **PLAIN)
+    found = sampling.predict_dropout(model, images, 4, seed=2, **PLAIN)
     np.testing.assert_allclose(found.mean, samples.mean(0), atol=1e-5)
     expected = np.stack([maps.expected_entropy(samples[:, i]) for i in range(5)])
     np.testing.assert_allclose(found.expected_entropy, expected, atol=1e-5)
@@ -94,7 +77,7 @@ def test_mean_and_variance_agree_with_torchs_own_dropout(model, images):
             plain.append(torch.softmax(model(batch), 1).numpy())
         model.eval()
     ours = []
-    found = sampling.dropout(
+    found = sampling.predict_dropout(
         model, batch, 400, on_sample=lambda i, t, p, seen: ours.append(p), **PLAIN
     )
     plain, ours = np.stack(plain), np.stack(ours)
@@ -136,6 +119,13 @@ def test_masks_in_every_precision_and_memory_format(dtype):
     assert torch.equal(first == 0, first != values)
 
 
+def test_layers_of_a_sample_drop_independently():
+    masks, values = Masks(0, [0, 1], 0, CPU), torch.ones(2, 8, 50, 50)
+    first, second = (masks.clear(0.5, values) == 0 for _ in range(2))
+    # 40,000 draws: five standard errors.
+    assert abs((first & second).float().mean().item() - 0.25) < 5 * np.sqrt(0.25 * 0.75 / 4e4)
+
+
 def test_everything_dropped():
     assert (Masks(1, [0], 0, CPU)(1.0, torch.ones(1, 3, 4)) == 0).all()
 
@@ -148,7 +138,7 @@ def test_samples_are_a_function_of_seed_image_and_number(model, images):
             for place, p in zip(range(items.start, items.stop), probabilities, strict=True):
                 found[place, sample] = p
 
-        sampling.dropout(model, images, samples, on_sample=watch, **PLAIN | options)
+        sampling.predict_dropout(model, images, samples, on_sample=watch, **PLAIN | options)
         return found
 
     whole = collect(images, 4, batch_size=5)
@@ -160,12 +150,12 @@ def test_samples_are_a_function_of_seed_image_and_number(model, images):
 
 
 def test_same_image_gets_other_masks_at_another_place(model, images):
-    found = sampling.dropout(model, np.repeat(images[:1], 2, axis=0), 1, **PLAIN)
+    found = sampling.predict_dropout(model, np.repeat(images[:1], 2, axis=0), 1, **PLAIN)
     assert np.abs(found.mean[0] - found.mean[1]).max() > 0.01
 
 
 def test_expected_entropy_is_at_most_the_entropy_of_the_mean(model, images):
-    found = sampling.dropout(model, images, 5, **PLAIN)
+    found = sampling.predict_dropout(model, images, 5, **PLAIN)
     predictive = maps.entropy(found.mean, axis=1)
     assert (found.expected_entropy <= predictive + 1e-6).all()
     assert (predictive - found.expected_entropy).max() > 1e-3
@@ -177,7 +167,7 @@ def test_encoder_runs_once_for_each_batch(model, images):
     calls = []
     handle = model.encoder[0].register_forward_hook(lambda *_: calls.append(1))
     try:
-        sampling.dropout(model, images, 6, batch_size=2, **PLAIN)
+        sampling.predict_dropout(model, images, 6, batch_size=2, **PLAIN)
     finally:
         handle.remove()
     assert len(calls) == 3
@@ -188,10 +178,14 @@ def test_encoder_replaced_on_the_instance_is_called(model, images, precision, mo
     calls = []
     encode = model.encode
     monkeypatch.setattr(model, "encode", lambda x: (calls.append(1), encode(x))[1])
-    watched = sampling.dropout(model, images, 3, batch_size=5, device="cpu", precision=precision)
+    watched = sampling.predict_dropout(
+        model, images, 3, batch_size=5, device="cpu", precision=precision
+    )
     monkeypatch.undo()
     assert len(calls) == 1
-    usual = sampling.dropout(model, images, 3, batch_size=5, device="cpu", precision=precision)
+    usual = sampling.predict_dropout(
+        model, images, 3, batch_size=5, device="cpu", precision=precision
+    )
     difference = np.abs(watched.mean - usual.mean)
     assert difference.max() < (1e-5 if precision == "float32" else 0.2)
     assert difference.mean() < 0.01
@@ -204,7 +198,7 @@ def test_modes_weights_and_random_state_are_left(images):
     weights = {k: v.clone() for k, v in model.state_dict().items()}
     torch.manual_seed(11)
     before = torch.get_rng_state()
-    sampling.dropout(model, images, 2, **PLAIN)
+    sampling.predict_dropout(model, images, 2, **PLAIN)
     assert modes == [m.training for m in model.modules()]
     assert all(torch.equal(v, weights[k]) for k, v in model.state_dict().items())
     assert all(p.requires_grad for p in model.parameters())
@@ -218,12 +212,12 @@ def test_other_networks_are_left_as_they_were(images):
     statistics = model.layers[1].running_mean.clone()
     torch.manual_seed(11)
     before = torch.get_rng_state()
-    found = sampling.dropout(model, images, 3, **PLAIN)
+    found = sampling.predict_dropout(model, images, 3, **PLAIN)
     assert modes == [m.training for m in model.modules()]
     assert torch.equal(statistics, model.layers[1].running_mean)
     assert torch.equal(before, torch.get_rng_state())
     assert not any(m._forward_hooks for m in model.modules())
-    again = sampling.dropout(model, images, 3, batch_size=2, **PLAIN)
+    again = sampling.predict_dropout(model, images, 3, batch_size=2, **PLAIN)
     np.testing.assert_allclose(found.mean, again.mean, atol=1e-6)
 
 
@@ -235,7 +229,7 @@ def test_modes_are_put_back_after_an_error(images):
         raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
-        sampling.dropout(model, images, 3, on_sample=broken, **PLAIN)
+        sampling.predict_dropout(model, images, 3, on_sample=broken, **PLAIN)
     assert model.training
     assert not any(m._forward_hooks for m in model.modules())
 
@@ -259,24 +253,27 @@ def test_dropout_in_the_encoder_runs_the_whole_network(images):
             return self.decode(self.encode(images))
 
     model = Early()
-    found = sampling.dropout(model, images, 4, **PLAIN)
+    found = sampling.predict_dropout(model, images, 4, **PLAIN)
     assert model.calls == 5
-    seen = sampling.single(model, images, **PLAIN)
+    seen = sampling.predict(model, images, **PLAIN)
     assert np.abs(found.mean - seen.mean).max() > 0.01
 
 
-def test_a_seed_can_come_from_a_generator(model, images):
+@pytest.mark.parametrize(
+    "method", [sampling.predict_dropout, partial(sampling.predict_tta, augmentation=Augmentation())]
+)
+def test_a_seed_can_come_from_a_generator(model, images, method):
     def run(state):
         generator = torch.Generator().manual_seed(state)
-        return sampling.dropout(model, images, 2, generator=generator, **PLAIN).mean
+        return method(model, images, 2, generator=generator, **PLAIN).mean
 
-    assert np.array_equal(run(1), run(1))
-    assert not np.array_equal(run(1), run(2))
+    np.testing.assert_array_equal(run(1), run(1))
+    assert not np.array_equal(run(1), run(2), equal_nan=True)
 
 
 def test_bf16_is_close_to_float32(model, images):
-    half = sampling.dropout(model, images, 4, device="cpu", precision="bf16")
-    full = sampling.dropout(model, images, 4, **PLAIN)
+    half = sampling.predict_dropout(model, images, 4, device="cpu", precision="bf16")
+    full = sampling.predict_dropout(model, images, 4, **PLAIN)
     # Random weights and logits of up to 10 exaggerate the rounding.
     assert 0 < np.abs(half.mean - full.mean).max() < 0.15
     assert np.abs(half.mean - full.mean).mean() < 0.01
@@ -292,16 +289,16 @@ def test_bf16_is_close_to_float32(model, images):
 )
 def test_a_model_without_dropout_is_refused(model, images):
     with pytest.raises(ModelError, match="no dropout layer"):
-        sampling.dropout(model, images)
+        sampling.predict_dropout(model, images)
 
 
 def test_other_dropout_is_refused(images):
     with pytest.raises(ModelError, match="AlphaDropout cannot be sampled"):
-        sampling.dropout(Third(nn.AlphaDropout).eval(), images)
+        sampling.predict_dropout(Third(nn.AlphaDropout).eval(), images)
     assert len(sampled_layers(Third())) == 1
 
 
-@pytest.mark.parametrize("method", ["single", "dropout"])
+@pytest.mark.parametrize("method", ["predict", "predict_dropout"])
 def test_normalisation_in_training_mode_is_refused(images, method):
     model = trained()
     model.decoder.levels[1].first.norm.train()
@@ -312,7 +309,7 @@ def test_normalisation_in_training_mode_is_refused(images, method):
 def test_normalisation_without_statistics_is_refused(images):
     model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2, track_running_stats=False)).eval()
     with pytest.raises(ModelError, match="keeps no statistics"):
-        sampling.single(model, images)
+        sampling.predict(model, images)
 
 
 @pytest.mark.parametrize(
@@ -330,17 +327,17 @@ def test_normalisation_without_statistics_is_refused(images):
 )
 def test_bad_arguments_are_refused(model, images, options, words):
     with pytest.raises(SettingsError, match=words):
-        sampling.dropout(model, images, **options)
+        sampling.predict_dropout(model, images, **options)
 
 
 def test_bad_images_are_refused(model, images):
     with pytest.raises(ShapeError, match="at least one image"):
-        sampling.dropout(model, images[:0])
+        sampling.predict_dropout(model, images[:0])
     with pytest.raises(ShapeError, match=r"expected \(images, channels, H, W\)"):
-        sampling.dropout(model, images[0])
+        sampling.predict_dropout(model, images[0])
     with pytest.raises(ModelError, match="multiples of 16"):
-        sampling.dropout(model, images[..., :40])
+        sampling.predict_dropout(model, images[..., :40])
     bad = images.copy()
     bad[3, 0, 4, 4] = np.nan
     with pytest.raises(ImageError, match="images 2 to 3"):
-        sampling.dropout(model, bad, 1, batch_size=2)
+        sampling.predict_dropout(model, bad, 1, batch_size=2)

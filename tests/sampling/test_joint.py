@@ -21,8 +21,8 @@ def images():
 
 
 def test_one_pass_gives_what_each_task_gives_alone(network, images):
-    found = sampling.joint(network, images, precision="float32", batch_size=2)
-    alone = sampling.single(network, images, precision="float32", batch_size=2)
+    found = sampling.predict_multitask(network, images, precision="float32", batch_size=2)
+    alone = sampling.predict(network, images, precision="float32", batch_size=2)
     np.testing.assert_allclose(found.moments.mean, alone.mean, atol=1e-6)
     assert (found.moments.seen == 1).all()
     with torch.no_grad():
@@ -33,7 +33,7 @@ def test_one_pass_gives_what_each_task_gives_alone(network, images):
 
 
 def test_batches_and_bf16_change_little(network, images):
-    one, other = (sampling.joint(network, images, batch_size=b, precision=p)
+    one, other = (sampling.predict_multitask(network, images, batch_size=b, precision=p)
                   for b, p in ((5, "float32"), (1, "bf16")))  # fmt: skip
     np.testing.assert_allclose(other.variance, one.variance, rtol=0.1, atol=1e-4)
 
@@ -48,14 +48,14 @@ def test_the_encoder_runs_once_for_both_tasks(network, images):
 
 def test_refusals(network, images):
     with pytest.raises(ModelError, match="expected a network with the tasks segmentation and var"):
-        sampling.joint(models.build("unet", 1, 3, widths=[3, 4]).eval(), images)
+        sampling.predict_multitask(models.build("unet", 1, 3, widths=[3, 4]).eval(), images)
     with pytest.raises(ShapeError):
-        sampling.joint(network, images[:, 0])
+        sampling.predict_multitask(network, images[:, 0])
     with pytest.raises(SettingsError, match="batch_size"):
-        sampling.joint(network, images, batch_size=0)
+        sampling.predict_multitask(network, images, batch_size=0)
     network.train()
     with pytest.raises(ModelError, match="training mode"):
-        sampling.joint(network, images)
+        sampling.predict_multitask(network, images)
     network.eval()
 
 

@@ -43,7 +43,7 @@ def softmax(model, images):
 
 
 def test_single_is_the_softmax_and_its_entropy(members, images):
-    found = sampling.single(members[0], images, **PLAIN)
+    found = sampling.predict(members[0], images, **PLAIN)
     expected = softmax(members[0], images)
     np.testing.assert_allclose(found.mean, expected, atol=1e-6)
     np.testing.assert_allclose(found.expected_entropy, maps.entropy(expected, 1), atol=1e-5)
@@ -53,22 +53,22 @@ def test_single_is_the_softmax_and_its_entropy(members, images):
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 100])
 def test_single_does_not_depend_on_the_batches(members, images, batch_size):
-    whole = sampling.single(members[0], images, **PLAIN)
-    found = sampling.single(members[0], images, batch_size=batch_size, **PLAIN)
+    whole = sampling.predict(members[0], images, **PLAIN)
+    found = sampling.predict(members[0], images, batch_size=batch_size, **PLAIN)
     np.testing.assert_allclose(found.mean, whole.mean, atol=2e-6)
 
 
 def test_single_takes_tensors_and_whole_numbers(members, images):
-    first = sampling.single(members[0], torch.as_tensor(images), **PLAIN)
-    assert np.array_equal(first.mean, sampling.single(members[0], images, **PLAIN).mean)
+    first = sampling.predict(members[0], torch.as_tensor(images), **PLAIN)
+    assert np.array_equal(first.mean, sampling.predict(members[0], images, **PLAIN).mean)
     counts = (images * 255).astype(np.uint8)
-    third = sampling.single(members[0], counts, **PLAIN)
-    fourth = sampling.single(members[0], counts.astype(np.float64), **PLAIN)
+    third = sampling.predict(members[0], counts, **PLAIN)
+    fourth = sampling.predict(members[0], counts.astype(np.float64), **PLAIN)
     assert np.array_equal(third.mean, fourth.mean)
 
 
 def test_automatic_choices_give_probabilities(members, images):
-    found = sampling.single(members[0], images)
+    found = sampling.predict(members[0], images)
     np.testing.assert_allclose(found.mean.sum(1), 1, atol=1e-6)
     assert np.abs(found.mean - softmax(members[0], images)).max() < 0.05
 
@@ -76,30 +76,33 @@ def test_automatic_choices_give_probabilities(members, images):
 def test_another_activation(images):
     model = Ramp()
     model.activation = lambda logits: torch.relu(logits) + 1
-    found = sampling.single(model, images, **PLAIN)
+    found = sampling.predict(model, images, **PLAIN)
     np.testing.assert_allclose(found.mean[:, 0], 1 / (2 + images[:, 0]), atol=1e-6)
+    half = sampling.predict(model, images, device="cpu", precision="bf16")
+    np.testing.assert_allclose(half.mean.sum(1), 1, atol=1e-6)
+    np.testing.assert_allclose(half.mean, found.mean, atol=2e-3)
     model.activation = "sigmoid"
     with pytest.raises(ModelError, match='activation "softmax"'):
-        sampling.single(model, images, **PLAIN)
+        sampling.predict(model, images, **PLAIN)
 
 
 def test_the_normalised_relu_by_name(images):
     model = Ramp()
     model.activation = "normalised_relu"
-    found = sampling.single(model, images, **PLAIN)
+    found = sampling.predict(model, images, **PLAIN)
     scores = torch.relu(model(torch.as_tensor(images)).detach().float())[:, 1]
     share = (scores / scores.amax((1, 2), keepdim=True).clamp_min(1e-6)).numpy()
     np.testing.assert_allclose(found.mean[:, 1], share, atol=1e-6)
 
 
 def test_progress_is_shown(members, images, capsys):
-    sampling.single(members[0], images, progress=True, **PLAIN)
+    sampling.predict(members[0], images, progress=True, **PLAIN)
     assert "model 1" in capsys.readouterr().err
 
 
 def test_ensemble_is_the_mean_over_members(members, images):
     samples = np.stack([softmax(m, images) for m in members])
-    found = sampling.ensemble(members, images, batch_size=2, **PLAIN)
+    found = sampling.predict_ensemble(members, images, batch_size=2, **PLAIN)
     np.testing.assert_allclose(found.mean, samples.mean(0), atol=1e-6)
     expected = np.mean([maps.entropy(s, 1) for s in samples], axis=0)
     np.testing.assert_allclose(found.expected_entropy, expected, atol=1e-5)
@@ -116,55 +119,57 @@ def test_ensemble_loads_one_network_at_a_time(members, images, tmp_path):
         alive.append(weakref.ref(model))
         return model
 
-    found = sampling.ensemble((functools.partial(load, p) for p in paths), images, **PLAIN)
-    expected = sampling.ensemble(members, images, **PLAIN)
+    found = sampling.predict_ensemble((functools.partial(load, p) for p in paths), images, **PLAIN)
+    expected = sampling.predict_ensemble(members, images, **PLAIN)
     assert len(alive) == 3
     assert np.array_equal(found.mean, expected.mean)
 
 
 def test_ensembles_that_make_no_sense_are_refused(members, images):
     with pytest.raises(SettingsError, match="at least one network"):
-        sampling.ensemble([], images)
+        sampling.predict_ensemble([], images)
     with pytest.raises(SettingsError, match=r"use sampling\.single"):
-        sampling.ensemble(members[0], images)
+        sampling.predict_ensemble(members[0], images)
     other = models.build("unet", 1, 4, **SMALL).eval()
     with pytest.raises(ModelError, match="same classes from all, got 3 and 4"):
-        sampling.ensemble([members[0], other], images)
+        sampling.predict_ensemble([members[0], other], images)
     with pytest.raises(ModelError, match=r"expected a network \(torch.nn.Module\), got str"):
-        sampling.ensemble(["model.safetensors"], images)
+        sampling.predict_ensemble(["model.safetensors"], images)
 
 
 def test_logits_of_another_kind_are_refused(images):
     with pytest.raises(ModelError, match="background as a class"):
-        sampling.single(nn.Conv2d(1, 1, 1), images, **PLAIN)
+        sampling.predict(nn.Conv2d(1, 1, 1), images, **PLAIN)
     with pytest.raises(ModelError, match="background as a class"):
-        sampling.single(nn.Flatten(), images, **PLAIN)
+        sampling.predict(nn.Flatten(), images, **PLAIN)
 
 
 def test_augmentation_that_does_nothing_equals_a_single_pass(members, images):
     nothing = Augmentation(rotation=0, translation=0, intensity_shift=0, noise=0)
-    found = sampling.augmented(members[0], images, 3, augmentation=nothing, **PLAIN)
-    expected = sampling.single(members[0], images, **PLAIN)
+    found = sampling.predict_tta(members[0], images, 3, augmentation=nothing, **PLAIN)
+    expected = sampling.predict(members[0], images, **PLAIN)
     np.testing.assert_allclose(found.mean, expected.mean, atol=1e-6)
     assert (found.seen == 3).all()
 
 
 def test_augmented_equals_a_plain_loop(members, images):
-    settings = Augmentation(rotation=0.2, translation=0.2, intensity_shift=0.1, noise=0.05)
-    drawn = augmentation.draw(settings, 15, generator=torch.Generator().manual_seed(4))
+    settings = Augmentation(rotation=0.5, translation=0.2, intensity_shift=0.1, noise=0.05)
+    geometry = {"spacing": (2.0, 0.5)}
+    drawn = augmentation.draw(settings, 15, generator=torch.Generator().manual_seed(4), **geometry)
     total, entropy, count = 0, 0, 0
     for sample in range(3):
         parameters = drawn[[3 * image + sample for image in range(5)]]
-        moved = augmentation.apply(parameters, torch.as_tensor(images), fill=0.0)
+        moved = augmentation.apply(parameters, torch.as_tensor(images), fill=0.7)
         back, seen = augmentation.invert(parameters, torch.as_tensor(softmax(members[0], moved)))
         total = total + back.numpy()
         entropy = entropy + np.nan_to_num(
             maps.entropy(np.where(seen[:, None], back, np.nan), 1), nan=0.0
         )
         count = count + seen.numpy()
-    found = sampling.augmented(
-        members[0], images, 3, augmentation=settings, seed=4, batch_size=2, **PLAIN
-    )
+    found = sampling.predict_tta(
+        members[0], images, 3, augmentation=settings, seed=4, batch_size=2, fill=0.7,
+        **geometry, **PLAIN,
+    )  # fmt: skip
     assert np.array_equal(found.seen, count)
     assert 0 < (count < 3).mean() < 1
     seen = np.broadcast_to(count[:, None] > 0, total.shape)
@@ -180,7 +185,7 @@ def test_a_known_prediction_comes_back_where_it_was_seen():
     rows, columns = np.mgrid[:20, :30]
     images = ((rows + 2 * columns) / 80).astype(np.float32)[None, None]
     shift = Augmentation(rotation=0, translation=0.5, intensity_shift=0, noise=0)
-    found = sampling.augmented(Ramp(), images, 6, augmentation=shift, fill="border", **PLAIN)
+    found = sampling.predict_tta(Ramp(), images, 6, augmentation=shift, fill="border", **PLAIN)
     expected = 1 / (1 + np.exp(-images[:, 0]))
     seen = found.seen > 0
     assert (found.seen[seen] < 6).any()
@@ -193,7 +198,7 @@ def test_a_pixel_that_no_sample_saw_is_nan():
     images = np.ones((4, 1, 16, 16), dtype=np.float32)
     far = Augmentation(rotation=0, translation=0.9, intensity_shift=0, noise=0)
     watched = []
-    found = sampling.augmented(
+    found = sampling.predict_tta(
         Ramp(),
         images,
         1,
@@ -213,15 +218,17 @@ def test_a_pixel_that_no_sample_saw_is_nan():
 
 
 def test_transformations_do_not_depend_on_the_batches(members, images):
-    first = sampling.augmented(
+    first = sampling.predict_tta(
         members[0], images, 2, augmentation=Augmentation(), seed=1, batch_size=5, **PLAIN
     )
-    second = sampling.augmented(
+    second = sampling.predict_tta(
         members[0], images[:3], 2, augmentation=Augmentation(), seed=1, batch_size=2, **PLAIN
     )
     assert np.array_equal(first.seen[:3], second.seen)
     np.testing.assert_allclose(first.mean[:3], second.mean, atol=2e-6)
-    other = sampling.augmented(members[0], images, 2, augmentation=Augmentation(), seed=2, **PLAIN)
+    other = sampling.predict_tta(
+        members[0], images, 2, augmentation=Augmentation(), seed=2, **PLAIN
+    )
     assert not np.array_equal(first.seen, other.seen)
 
 
@@ -234,26 +241,26 @@ def test_mirrored_samples_swap_the_classes(images):
             return torch.cat([torch.zeros_like(images), images * ramp, -images * ramp], dim=1)
 
     settings = Augmentation(rotation=0, translation=0, intensity_shift=0, noise=0, mirror=1.0)
-    found = sampling.augmented(
+    found = sampling.predict_tta(
         Sides(), images, 1, augmentation=settings, mirror_classes=(0, 2, 1), **PLAIN
     )
     np.testing.assert_allclose(
-        found.mean, sampling.single(Sides(), images, **PLAIN).mean, atol=1e-5
+        found.mean, sampling.predict(Sides(), images, **PLAIN).mean, atol=1e-5
     )
 
 
 def test_transformations_that_cannot_be_taken_back_are_refused(members, images):
     with pytest.raises(SettingsError, match="no inverse"):
-        sampling.augmented(members[0], images, augmentation=Augmentation(elastic=0.02))
+        sampling.predict_tta(members[0], images, augmentation=Augmentation(elastic=0.02))
     with pytest.raises(SettingsError, match="mirror_classes"):
-        sampling.augmented(members[0], images, augmentation=Augmentation(mirror=0.5))
+        sampling.predict_tta(members[0], images, augmentation=Augmentation(mirror=0.5))
     with pytest.raises(SettingsError, match="expected an Augmentation, got dict"):
-        sampling.augmented(members[0], images, augmentation={"noise": 0.1})
+        sampling.predict_tta(members[0], images, augmentation={"noise": 0.1})
 
 
 def test_global_state_is_left(members, images):
     before = torch.get_rng_state()
-    sampling.augmented(members[0], images, 2, augmentation=Augmentation(), **PLAIN)
-    sampling.ensemble(members, images, **PLAIN)
+    sampling.predict_tta(members[0], images, 2, augmentation=Augmentation(), **PLAIN)
+    sampling.predict_ensemble(members, images, **PLAIN)
     assert torch.equal(before, torch.get_rng_state())
     assert torch.is_grad_enabled()

@@ -1,5 +1,6 @@
 """Cohorts read from files: hand-made ones, and the real images beside the checkout."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -7,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+from skimage.transform import resize
 
-from paraspine import manifest, preprocess, volumes
+from paraspine import manifest, volumes
 from paraspine.arrays import (
     GeometryError,
     LabelError,
@@ -18,7 +20,8 @@ from paraspine.arrays import (
     SpacingError,
 )
 from paraspine.preprocess import Preprocessing
-from paraspine.slices import common_grid, load, rater_counts, soft, targets, tie_rates, vote
+from paraspine.slices import common_grid, load, soft, targets, vote
+from paraspine.slices.grid import check_one_grid
 
 CLASSES = {"classes": {"0": "background", "1": "right", "2": "left"}}
 
@@ -78,20 +81,18 @@ def plain(tmp_path):
 
 @pytest.fixture
 def mixed(tmp_path):
-    """A volume of five slices, marked in two, and a single slice that is all background."""
-    labels = np.zeros((5, 16, 20), np.uint8)
-    labels[1:3] = blocks((16, 20))
+    """A volume of five slices, marked in two by a and in one by b, and an empty single slice."""
+    first, second = np.zeros((2, 5, 16, 20), np.uint8)
+    first[1:3], second[3] = blocks((16, 20)), blocks((16, 20), 1)
+    empty = np.zeros((16, 20), np.uint8)
     return write_cohort(
         tmp_path / "mixed",
         [
-            (picture((5, 16, 20), 1), (4.0, 0.7, 0.7), {"a": labels}),
-            (picture((16, 20), 2), (5.0, 0.7, 0.7), {"a": np.zeros((16, 20), np.uint8)}),
+            (picture((5, 16, 20), 1), (4.0, 0.7, 0.8), {"a": first, "b": second}),
+            (picture((16, 20), 2), (5.0, 0.7, 0.8), {"a": empty, "b": empty}),
         ],
         slice=["all", "one"],
     )
-
-
-# --- what is loaded --------------------------------------------------------------------------
 
 
 def test_single_slices(plain):
@@ -123,14 +124,12 @@ def test_single_slices(plain):
 
 def test_not_rated_is_not_rated_and_empty(plain):
     data = load(manifest.read(plain))
-    assert rater_counts(data).tolist() == [2, 1, 0]
     empty = soft(data)[1]
     assert (empty[0] == 1).all()
     assert np.isnan(soft(data)[2]).all()
     with pytest.raises(LabelError, match=r"slice 0 of s2\.nii\.gz"):
         targets(data, "majority")
-    rated = data.select(rater_counts(data) > 0)
-    assert not vote(rated)[1].any()
+    assert not vote(data.select([0, 1]))[1].any()
 
 
 def test_volumes_become_axial_slices(mixed):
@@ -141,7 +140,7 @@ def test_volumes_become_axial_slices(mixed):
     assert data.table["thickness"].tolist() == pytest.approx([4.0] * 5 + [5.0])
     assert data.table["manifest_slice"].tolist() == ["all"] * 5 + ["one"]
     assert data.rated.all()
-    assert data.labels.any(axis=(1, 2, 3)).tolist() == [False, True, True, False, False, False]
+    assert data.labels.any(axis=(1, 2, 3)).tolist() == [False, True, True, True, False, False]
     # A volume is scaled as one image, not slice by slice.
     whole = volumes.read(mixed.parent / "s0.nii.gz").array
     np.testing.assert_allclose(data.images[:5, 0], (whole - whole.min()) / np.ptp(whole), atol=1e-6)
@@ -149,14 +148,12 @@ def test_volumes_become_axial_slices(mixed):
 
 def test_label_only_leaves_out_empty_slices_of_volumes(mixed):
     data = load(manifest.read(mixed), label_only=True)
-    assert data.table["slice"].tolist() == [1, 2, 0]
-    assert data.table["subject"].tolist() == ["s0", "s0", "s1"]
+    assert data.table["slice"].tolist() == [1, 2, 3, 0]
+    assert data.table["subject"].tolist() == ["s0", "s0", "s0", "s1"]
     cohort = manifest.read(mixed)
-    (mixed.parent / "s0_a.nii.gz").unlink()
-    volumes.write(
-        mixed.parent / "s0_a.nii.gz",
-        volumes.from_array(np.zeros((5, 16, 20), np.uint8), (4.0, 0.7, 0.7)),
-    )
+    empty = volumes.from_array(np.zeros((5, 16, 20), np.uint8), (4.0, 0.7, 0.8))
+    for rater in "ab":
+        volumes.write(mixed.parent / f"s0_{rater}.nii.gz", empty)
     with pytest.raises(ManifestError, match="no slice remains"):
         load(cohort.select([0]), label_only=True)
 
@@ -195,17 +192,15 @@ def test_some_rows_of_a_cohort(plain):
     np.testing.assert_array_equal(data.keys, whole.keys[[2, 0]])
 
 
-# --- grids -----------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def sizes(tmp_path):
+    """Fields of view of 16 x 16, 16 x 16 and 16 x 19.2 mm in other pixels."""
     return write_cohort(
         tmp_path / "sizes",
         [
-            (picture((16, 20), 1), (1.0, 1.0), {"a": blocks((16, 20))}),
-            (picture((32, 40), 2), (0.5, 0.5), {"a": blocks((32, 40))}),
-            (picture((16, 16), 3), (1.0, 1.0), {"a": blocks((16, 16))}),
+            (picture((16, 20), 1), (1.0, 0.8), {"a": blocks((16, 20))}),
+            (picture((32, 40), 2), (0.5, 0.4), {"a": blocks((32, 40))}),
+            (picture((8, 12), 3), (2.0, 1.6), {"a": blocks((8, 12))}),
         ],
     )
 
@@ -216,21 +211,27 @@ def test_different_sizes_need_a_common_grid(sizes):
         load(cohort)
     for words in ("16 x 20", "32 x 40", "s1.nii.gz", "size=(H, W)", "common_grid"):
         assert words in str(caught.value)
-    with pytest.raises(ShapeError, match=r"one pixel spacing.*0\.5 x 0\.5 mm.*spacing="):
+    with pytest.raises(ShapeError, match=r"one pixel spacing.*0\.5 x 0\.4 mm.*spacing="):
         load(cohort, size=(16, 16))
+    for step, refused in ((0.8004, False), (0.81, True)):  # rounding, or other pixels
+        with pytest.raises(ShapeError) if refused else contextlib.nullcontext():
+            check_one_grid([(4, 4)] * 2, [(1.0, 0.8), (1.0, step)], ["s0", "s1"])
 
 
 def test_a_common_grid(sizes):
-    data = load(manifest.read(sizes), size=(16, 20), spacing=(1.0, 1.0))
+    data = load(manifest.read(sizes), size=(16, 20), spacing=(1.0, 0.8))
     assert data.images.shape == (3, 1, 16, 20)
-    assert data.spacing == (1.0, 1.0)
+    assert data.spacing == (1.0, 0.8)
     # The first image lies on that grid already.
     np.testing.assert_array_equal(data.labels[0, 0], blocks((16, 20)))
     # The second is the same scene in finer pixels: its blocks cover the same places.
     assert (data.labels[1, 0] != data.labels[0, 0]).mean() < 0.03
-    # The third is narrower: two columns on either side are background.
-    np.testing.assert_array_equal(data.labels[2, 0, :, 2:18], blocks((16, 16)))
-    assert not data.labels[2, 0][:, [0, 1, 18, 19]].any()
+    # The third is twice as coarse and wider: two columns on either side are cut off.
+    doubled = np.kron(blocks((8, 12)), np.ones((2, 2)))
+    np.testing.assert_array_equal(data.labels[2, 0], doubled[:, 2:22])
+    # On a grid that is wider still, what lies beyond the image is background.
+    wide = load(manifest.read(sizes), size=(16, 28), spacing=(1.0, 0.8)).labels[2, 0]
+    np.testing.assert_array_equal(wide, np.pad(doubled, ((0, 0), (2, 2))))
     assert data.images.min() >= 0
     assert data.images.max() <= 1
 
@@ -255,28 +256,27 @@ def test_a_grid_off_the_images_centre(tmp_path):
     assert np.unravel_index(data.images[0, 0].argmax(), (7, 9)) == (3, 4)
 
 
-def test_an_image_made_coarser_keeps_its_mean_and_loses_its_noise(tmp_path):
-    rng = np.random.default_rng(0)
-    noise = rng.normal(100, 10, (128, 128)).astype(np.float32)
-    path = write_cohort(tmp_path, [(noise, (0.5, 0.5), {"a": blocks((128, 128))})])
+@pytest.mark.parametrize(("rows", "columns"), [(2.0, 0.8), (0.5, 2.4), (1.5, 1.6)])
+def test_an_image_made_coarser_is_smoothed_as_scikit_image_does(tmp_path, rows, columns):
+    noise = np.random.default_rng(0).normal(100, 10, (48, 72)).astype(np.float32)
+    path = write_cohort(tmp_path, [(noise, (0.5, 0.8), {"a": blocks((48, 72))})])
     settings = Preprocessing(window=(0, 200))
-    fine = load(manifest.read(path), preprocessing=settings).images
-    coarse = load(manifest.read(path), spacing=(2.0, 2.0), preprocessing=settings).images
-    assert coarse.shape == (1, 1, 32, 32)
-    assert coarse.mean() == pytest.approx(fine.mean(), abs=0.005)
-    assert coarse.std() < 0.4 * fine.std()
+    found = load(manifest.read(path), spacing=(rows, columns), preprocessing=settings).images[0, 0]
+    shape = (round(48 * 0.5 / rows), round(72 * 0.8 / columns))
+    expected = resize(noise / 200, shape, order=1, mode="edge", anti_aliasing=True)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_common_grid_by_hand(sizes, plain):
-    # Median spacing 1 mm; the largest field of view is 16 x 20 mm; sides become multiples.
+    # Median spacing 1 x 0.8 mm; the largest field of view is 16 x 19.2 mm; sides become multiples.
     cohort = manifest.read(sizes)
     assert common_grid(cohort, 64, multiple=4) == {
-        "size": (16, 20), "spacing": (1.0, 1.0), "center": None,
+        "size": (16, 24), "spacing": pytest.approx((1.0, 0.8)), "center": None,
     }  # fmt: skip
     assert common_grid(cohort, 64)["size"] == (16, 32)
-    # 20 columns into 16: 1.25 times coarser, 12.8 rows become 16.
+    # 24 columns into 16: 1.5 times coarser, 10.7 rows become 16.
     assert common_grid(cohort, 20)["size"] == (16, 16)
-    assert common_grid(cohort, 20)["spacing"] == pytest.approx((1.25, 1.25))
+    assert common_grid(cohort, 20)["spacing"] == pytest.approx((1.5, 1.2))
     data = load(cohort, **common_grid(cohort, 20))
     assert data.size == (16, 16)
     # Images of one grid that fits stay as they are, voxel for voxel.
@@ -305,26 +305,14 @@ def test_the_manifests_grid_is_taken(tmp_path):
         common_grid(cohort, "256")
 
 
-# --- preprocessing ---------------------------------------------------------------------------
-
-
-def test_a_second_load_hits_the_cache(plain, tmp_path, monkeypatch):
-    calls = []
-
-    def counted(*arguments):
-        calls.append(arguments)
-        return preprocess.clean(*arguments)
-
-    monkeypatch.setattr(preprocess.cache, "clean", counted)
-    settings = Preprocessing(denoise=True, strength=0.5)
-    cohort = manifest.read(plain)
-    first = load(cohort, preprocessing=settings, cache=tmp_path / "cache", workers=2)
-    second = load(cohort, preprocessing=settings, cache=tmp_path / "cache")
-    assert len(calls) == 3
-    np.testing.assert_array_equal(first.images, second.images)
-    # Another grid or scaling needs no new cleaning either.
-    load(cohort, size=(8, 8), preprocessing=settings, cache=tmp_path / "cache")
-    assert len(calls) == 3
+def test_a_second_load_takes_cleaned_images_from_the_cache(plain, tmp_path):
+    asked = {"preprocessing": Preprocessing(denoise=True, strength=0.5), "cache": tmp_path / "kept"}
+    first = load(manifest.read(plain), **asked, workers=2)
+    entries = sorted(asked["cache"].rglob("*.npz"))
+    np.testing.assert_array_equal(load(manifest.read(plain), **asked).images, first.images)
+    load(manifest.read(plain), size=(8, 8), **asked)  # another grid needs no new cleaning
+    assert len(entries) == 3
+    assert sorted(asked["cache"].rglob("*.npz")) == entries
 
 
 def test_the_manifest_says_what_the_intensities_are(tmp_path):
@@ -340,9 +328,6 @@ def test_the_manifest_says_what_the_intensities_are(tmp_path):
     with pytest.raises(SettingsError, match="CT"):
         load(cohort, preprocessing=Preprocessing(bias_correction=True))
     assert load(cohort, preprocessing=Preprocessing(denoise=True)).images.shape == (1, 1, 16, 16)
-
-
-# --- refused ---------------------------------------------------------------------------------
 
 
 def test_arguments_are_checked(plain):
@@ -370,9 +355,6 @@ def test_files_that_changed_after_the_check_are_named(plain):
     volumes.write(label, volumes.from_array(blocks((16, 18)), (0.7, 0.8)))
     with pytest.raises(GeometryError, match=r"s0_a\.nii\.gz.*s0\.nii\.gz"):
         load(cohort, workers=2)
-
-
-# --- real images -----------------------------------------------------------------------------
 
 
 def lidc_manifest(folder, shared_data):
@@ -404,69 +386,15 @@ def test_four_radiologists(shared_data, tmp_path):
     crops = pd.read_csv(shared_data / "lidc-0181" / "crops.csv")
     assert data.images.shape == (41, 1, 96, 96)
     assert data.raters == ("1", "2", "3", "4")
-    np.testing.assert_array_equal(rater_counts(data), crops["raters_that_outlined"])
-    assert (rater_counts(data) == 4).sum() == 21
+    counts = data.rated.sum(axis=1)
+    np.testing.assert_array_equal(counts, crops["raters_that_outlined"])
+    assert (counts == 4).sum() == 21
     assert not data.synthetic
     # Against SimpleITK: the file's rows run to posterior, its columns to the left or the right.
     raw = sitk.ReadImage(str(shared_data / "lidc-0181" / "sub-0181_crop-02_ct.nii.gz"))
     raw = sitk.GetArrayFromImage(sitk.DICOMOrient(raw, "LPS"))[0]
     np.testing.assert_allclose(data.images[2, 0], np.clip((raw + 1000) / 1400, 0, 1), atol=1e-6)
-    entropy_free = soft(data)
-    np.testing.assert_allclose(entropy_free.sum(axis=1), 1, atol=1e-6)
-    for name in ("majority", "staple", "random", "average"):
-        assert len(targets(data, name)(0)) == 41
-    # Those who outlined the nodule do not agree everywhere, but ties are rare.
-    several = tie_rates(data)[rater_counts(data) > 1]
-    assert 0 < np.nanmean(several) < 0.05
     sides = manifest.split(cohort, (0.5, 0.25, 0.25))
     parts = data.split(sides)
     seen = [set(part.table["subject"]) for part in parts.values()]
     assert sum(len(s) for s in seen) == len(set.union(*seen)) == 8
-    # A crop that three radiologists left blank, as "looked and found nothing" instead.
-    single = int(np.flatnonzero(rater_counts(data) == 1)[0])
-    both = dataclasses.replace(data, rated=np.ones_like(data.rated))
-    assert vote(data)[single].any()
-    assert not vote(both)[single].any()
-
-
-@pytest.mark.shared
-def test_one_rater_of_a_volume(shared_data, tmp_path):
-    source = shared_data / "myosegmentum-tum01"
-    path = tmp_path / "data_manifest.csv"
-    path.write_text("subject,image,rater_model\ntum01,water.nii.gz,labels.nii.gz\n")
-    # The water image lost its place in the world; its voxels are those of the labels.
-    water, original = (
-        volumes.read(source / "water.nii.gz"),
-        volumes.read_labels(source / "labels.nii.gz"),
-    )
-    assert "apart" in volumes.geometry_difference(water, original)
-    placed = volumes.from_array(water.array, original.spacing, original.affine)
-    volumes.write(tmp_path / "water.nii.gz", placed)
-    (tmp_path / "labels.nii.gz").write_bytes((source / "labels.nii.gz").read_bytes())
-    block = {
-        "classes": ["background", "right ES", "right MF", "left MF", "left ES"],
-        "mirror_pairs": [["right ES", "left ES"], ["right MF", "left MF"]],
-        "intensity": {"kind": "MR"},
-    }
-    path.with_suffix(".json").write_text(json.dumps(block))
-    cohort = manifest.read(path)
-    grid = common_grid(cohort, 128)
-    assert grid["size"] == (128, 128)
-    assert grid["spacing"] == pytest.approx((1.0185 * 400 / 128,) * 2, rel=1e-4)
-    data = load(cohort, **grid, label_only=True)
-    whole = load(cohort, **grid)
-    assert len(whole) == 29
-    assert 5 < len(data) <= 29
-    assert data.labels.any(axis=(1, 2, 3)).all()
-    assert data.table["thickness"].tolist() == pytest.approx([4.0] * len(data), rel=1e-3)
-    assert np.isnan(tie_rates(data)).all()
-    np.testing.assert_array_equal(targets(data, "random")(3), data.labels[:, 0])
-    # Resampled labels keep each muscle's volume, and the patient's right is on the picture's left.
-    for number, name in enumerate(cohort.classes.names[1:], start=1):
-        before = (original.array == number).sum() * np.prod(original.spacing)
-        after = (whole.labels == number).sum() * np.prod(whole.spacing) * original.spacing[0]
-        assert after == pytest.approx(before, rel=0.03)
-        columns = np.nonzero(whole.labels == number)[3]
-        assert (columns.mean() < 64) == name.startswith("right")
-    rows = np.nonzero(whole.labels)[2]
-    assert rows.mean() > 64  # the muscles lie behind the middle of the body

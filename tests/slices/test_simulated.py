@@ -86,7 +86,7 @@ def test_a_crowd_rates_the_same_slices_and_knows_none_of_the_cohorts_raters(load
 def test_a_crowd_of_few_or_in_volumes_is_refused(loaded):
     data, settings = loaded
     for raters in (26, 2.5, True):
-        with pytest.raises(SettingsError, match="raters: expected more than 26"):
+        with pytest.raises(SettingsError, match="raters: expected a whole number of at least 27"):
             slices.crowd(data, settings, raters)
     with pytest.raises(SettingsError, match="volumes"):
         slices.crowd(data, settings | {"kind": "volumes"})

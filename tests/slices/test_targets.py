@@ -1,7 +1,8 @@
-"""Slices, selections and targets on hand-made label maps."""
+"""Slices, selections, targets and variance maps of hand-made label maps."""
 
-import dataclasses
 import hashlib
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,16 +12,7 @@ from scipy import stats
 from paraspine import fusion
 from paraspine.anatomy import ClassTable
 from paraspine.arrays import LabelError, ManifestError, SettingsError, ShapeError, SpacingError
-from paraspine.slices import (
-    FUSIONS,
-    Slices,
-    label_sets,
-    rater_counts,
-    soft,
-    targets,
-    tie_rates,
-    vote,
-)
+from paraspine.slices import FUSIONS, Slices, label_sets, soft, targets, variances, vote
 
 CLASSES = ClassTable(("background", "right", "left"), (("right", "left"),))
 
@@ -49,9 +41,6 @@ def made(n=6, raters=3, size=(8, 10), seed=0, rated=None):
         source="made up",
         synthetic=True,
     )
-
-
-# --- selections ------------------------------------------------------------------------------
 
 
 def test_a_mask_places_and_a_slice_select():
@@ -109,41 +98,11 @@ def test_a_split_of_something_else_is_refused():
 def test_shapes_are_checked():
     data = made()
     with pytest.raises(ShapeError, match="labels"):
-        dataclasses.replace(data, raters=("a", "b"))
+        replace(data, raters=("a", "b"))
     with pytest.raises(ShapeError, match="images"):
-        dataclasses.replace(data, images=data.images[:, 0])
+        replace(data, images=data.images[:, 0])
     with pytest.raises(SpacingError):
-        dataclasses.replace(data, spacing=(1.0, 1.0, 1.0))
-
-
-# --- fusions ---------------------------------------------------------------------------------
-
-
-def tiny():
-    """One row of four pixels, three raters: agreed, two to one, one each, tie of two."""
-    data = made(n=2, raters=3, size=(1, 4), rated=[[1, 1, 1], [1, 0, 1]])
-    data.labels[0, :, 0] = [[1, 1, 0, 2], [1, 1, 1, 2], [1, 2, 2, 2]]
-    data.labels[1, :, 0] = [[1, 1, 0, 2], [0, 0, 0, 0], [1, 2, 0, 2]]
-    return data
-
-
-def test_soft_labels_by_hand():
-    found = soft(tiny())
-    third = 1 / 3
-    expected = [[0, 0, third, 0], [1, 2 * third, third, 0], [0, third, third, 1]]
-    np.testing.assert_allclose(found[0, :, 0], expected, atol=1e-6)
-    # The second image's raters are the first and the third only.
-    np.testing.assert_allclose(found[1, :, 0], [[0, 0, 1, 0], [1, 0.5, 0, 0], [0, 0.5, 0, 1]])
-    np.testing.assert_array_equal(targets(tiny(), "average")(3), found)
-
-
-def test_majority_by_hand():
-    found = vote(tiny())
-    assert found.dtype == np.uint8
-    assert found[0, 0, [0, 1, 3]].tolist() == [1, 1, 2]
-    assert found[1, 0, [0, 2, 3]].tolist() == [1, 0, 2]
-    assert found[1, 0, 1] in (1, 2)
-    np.testing.assert_allclose(tie_rates(tiny()), [0.25, 0.25])
+        replace(data, spacing=(1.0, 1.0, 1.0))
 
 
 def test_fusions_leave_out_who_did_not_rate():
@@ -154,7 +113,7 @@ def test_fusions_leave_out_who_did_not_rate():
     majority, staple = targets(data, "majority")(0), targets(data, "staple")(0)
     average = targets(data, "average")(0)
     for place, labels, who in label_sets(data):
-        assert len(who) == rated[place].sum() == rater_counts(data)[place]
+        assert len(who) == rated[place].sum()
         np.testing.assert_array_equal(majority[place], fusion.majority_vote(labels, 3))
         np.testing.assert_array_equal(staple[place], fusion.staple(labels, 3).labels)
         np.testing.assert_allclose(average[place], fusion.soft_labels(labels, 3), atol=1e-6)
@@ -169,7 +128,6 @@ def test_one_rater_is_that_raters_labels():
     alone = made(raters=1)
     for name in ("majority", "random", "staple"):
         np.testing.assert_array_equal(targets(alone, name)(2), alone.labels[:, 0])
-    assert np.isnan(tie_rates(alone)).all()
 
 
 def test_fixed_targets_are_the_same_array_in_every_epoch():
@@ -187,9 +145,6 @@ def test_no_slices_give_no_targets():
     assert vote(none).shape == (0, 8, 10)
 
 
-# --- the random rater ------------------------------------------------------------------------
-
-
 def test_a_random_target_is_one_of_the_raters_labels():
     data = made()
     given = targets(data, "random", seed=1)
@@ -198,15 +153,6 @@ def test_a_random_target_is_one_of_the_raters_labels():
         chosen = given.raters(epoch)
         np.testing.assert_array_equal(drawn, data.labels[np.arange(6), chosen])
     assert drawn.dtype == np.uint8
-
-
-def test_draws_are_a_function_of_seed_epoch_and_slice():
-    data = made(n=40)
-    first, second = targets(data, "random", seed=5), targets(data, "random", seed=5)
-    backwards = [second.raters(e).tolist() for e in reversed(range(5))][::-1]
-    assert [first.raters(e).tolist() for e in range(5)] == backwards
-    assert first.raters(0).tolist() != first.raters(1).tolist()
-    assert first.raters(0).tolist() != targets(data, "random", seed=6).raters(0).tolist()
 
 
 def test_selecting_does_not_change_a_slices_draws():
@@ -248,9 +194,6 @@ def test_raters_are_drawn_evenly_and_only_who_rated():
     assert stats.chi2_contingency(neighbours).pvalue > 1e-3
 
 
-# --- refused ---------------------------------------------------------------------------------
-
-
 def test_a_slice_that_nobody_rated_is_no_target():
     data = made(rated=[[1, 1, 1], [0, 0, 0], *[[1, 1, 1]] * 4])
     for name in FUSIONS:
@@ -261,9 +204,7 @@ def test_a_slice_that_nobody_rated_is_no_target():
     assert np.isnan(soft(data)[1]).all()
     assert not np.isnan(soft(data)[0]).any()
     assert [place for place, _, _ in label_sets(data)] == [0, 2, 3, 4, 5]
-    assert rater_counts(data).tolist() == [3, 0, 3, 3, 3, 3]
-    kept = data.select(rater_counts(data) > 0)
-    assert len(targets(kept, "majority")(0)) == 5
+    assert len(targets(data.select([0, 2, 3, 4, 5]), "majority")(0)) == 5
 
 
 def test_a_rater_who_did_not_rate_everything_is_no_target_alone():
@@ -285,3 +226,67 @@ def test_unknown_fusions_and_arguments_are_named():
         targets(data, "random")(1.5)
     with pytest.raises(SettingsError, match="not drawn"):
         targets(data, "majority").raters(0)
+
+
+@pytest.fixture
+def some():
+    """Slices of three raters, two, one and none."""
+    return made(4, size=(9, 7), rated=[[1, 1, 1], [1, 0, 1], [0, 1, 0], [0, 0, 0]])
+
+
+def test_variances_of_those_who_rated_and_unknown_with_fewer_than_two(some):
+    found = variances(some)
+    assert found.shape == (4, 2, 9, 7)
+    assert found.dtype == np.float32
+    assert (found[0] == fusion.variance_map(some.labels[0], 3)).all()
+    assert (found[1] == fusion.variance_map(some.labels[1, [0, 2]], 3)).all()
+    assert np.isnan(found[2:]).all()
+    assert variances(some.select([])).shape == (0, 2, 9, 7)
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """The maps that were really computed."""
+    maps, whole = [], fusion.variance_map
+
+    def count(labels, classes):
+        maps.append(whole(labels, classes))
+        return maps[-1]
+
+    monkeypatch.setattr(fusion, "variance_map", count)
+    return maps
+
+
+def test_all_that_a_map_depends_on_alone_makes_another_entry(some, tmp_path, computed, monkeypatch):
+    one, module = some.select([0]), sys.modules["paraspine.slices.variances"]
+    others = []
+    for rater in range(3):
+        labels = one.labels.copy()
+        labels[0, rater, 4, 4] = (labels[0, rater, 4, 4] + 1) % 3
+        others.append(replace(one, labels=labels))
+    turned = {"images": one.images.reshape(1, 1, 7, 9), "labels": one.labels.reshape(1, 3, 7, 9)}
+    more = ClassTable((*CLASSES.names, "middle"))
+    for made in (one, *others, replace(one, **turned), replace(one, classes=more)):
+        count = len(computed)
+        found = variances(made, cache=tmp_path)
+        assert len(computed) == count + 1
+        np.testing.assert_array_equal(found, variances(made, cache=tmp_path))
+        assert len(computed) == count + 1
+        np.testing.assert_array_equal(found[0], computed[-1])
+    for name, value in (("CACHE_VERSION", 99), ("version", lambda library: "0")):
+        monkeypatch.setattr(module, name, value)
+        count = len(computed)
+        variances(one, cache=tmp_path)
+        assert len(computed) == count + 1
+
+
+@pytest.mark.parametrize("damage", ["nan", "negative", "other shape", "float64"])
+def test_an_entry_that_makes_no_sense_is_computed_again(some, tmp_path, computed, damage):
+    expected = variances(some.select([0]), cache=tmp_path)
+    (entry,) = tmp_path.rglob("*.npz")
+    with np.load(entry) as old:
+        whole = old["variance"]
+    values = {"nan": np.nan * whole, "negative": whole - 1, "other shape": whole[:, 1:]}
+    np.savez(entry, variance=values.get(damage, whole.astype(float)))
+    np.testing.assert_array_equal(variances(some.select([0]), cache=tmp_path), expected)
+    assert len(computed) == 2

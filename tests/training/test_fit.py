@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -6,7 +7,7 @@ import safetensors.torch
 import torch
 import torch.nn.functional as F
 
-from paraspine import losses, training
+from paraspine import augmentation, losses, training
 from paraspine.arrays import (
     ImageError,
     LabelError,
@@ -16,6 +17,8 @@ from paraspine.arrays import (
     ShapeError,
 )
 from paraspine.augmentation import Augmentation
+from paraspine.training.loop import Loop
+from paraspine.training.validation import mean_dice, overlaps
 
 
 def plain(tiny, **options):
@@ -44,51 +47,91 @@ def test_overfits_a_tiny_problem(tiny, new_run, precision):
     assert (predicted == labels[:, 0]).mean() > 0.98
 
 
-@pytest.mark.parametrize("kind", ["adamw", "sgd"])
-@pytest.mark.parametrize("clip", [None, 0.5])
-def test_equals_a_plain_loop(tiny, new_run, kind, clip):
-    """An independent loop: torch's schedulers and loss, unfused optimizers, contiguous memory."""
-    data, epochs = tiny.data(), 6
-    schedule = {"adamw": "onecycle", "sgd": "polynomial"}[kind]
-    settings = plain(
-        tiny, epochs=epochs, optimizer=kind, schedule=schedule, loss="cross_entropy", clip=clip
-    )
-    model = tiny.network(dropout=0.0)
-    history = training.fit(model, data, settings, new_run())
+KINDS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+
+
+def torchs(parameters, kind, schedule, steps, decay):
+    """An unfused optimizer of torch's and one of its schedulers."""
+    moving = {"momentum": 0.9} if kind == "sgd" else {}
+    optimizer = KINDS[kind](parameters, lr=0.02, weight_decay=decay, foreach=False, **moving)
+    of = torch.optim.lr_scheduler
+    if schedule == "onecycle":
+        return optimizer, of.OneCycleLR(optimizer, 0.02, total_steps=steps)
+    if schedule == "polynomial":
+        return optimizer, of.PolynomialLR(optimizer, steps, power=0.9)
+    return optimizer, of.CosineAnnealingLR(optimizer, steps)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "schedule", "clip", "decay"),
+    [
+        ("adamw", "onecycle", None, 0.5),
+        ("adam", "cosine", None, 0.1),
+        ("sgd", "polynomial", 0.5, 0.1),
+        ("sgd", "onecycle", None, 0.1),
+    ],
+)
+def test_equals_a_plain_loop(tiny, new_run, kind, schedule, clip, decay, interrupted):
+    """An independent loop over the same batches of 3, 2 and 2 images, in contiguous memory.
+
+    The fourth epoch's weights are the best of six.
+    """
+    data, epochs, fed = tiny.data(good=4), 6, []
+    settings = tiny.settings(
+        epochs=epochs, optimizer=kind, schedule=schedule, weight_decay=decay, clip=clip,
+        loss="cross_entropy", augmentation=None, checkpoint_every=int(interrupted),
+    )  # fmt: skip
+
+    def watched():
+        network = tiny.network(dropout=0.0).eval()  # in whichever mode it comes
+        network.register_forward_pre_hook(lambda m, given: fed.extend(given[: m.training]))
+        return network
+
+    model, run = watched(), new_run()
+    if interrupted:
+        while True:
+            with tiny.interrupted(KINDS[kind], after=4) as killed:
+                model = watched()
+                history = training.fit(model, data, settings, run)
+            if not killed:
+                break
+            fed.pop()  # the batch that it died of comes again
+    else:
+        history = training.fit(model, data, settings, run)
 
     reference = tiny.network(dropout=0.0).train()
-    if kind == "adamw":
-        optimizer = torch.optim.AdamW(
-            reference.parameters(), lr=0.02, weight_decay=1e-4, foreach=False
-        )
-        scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.02, total_steps=epochs)
-    else:
-        optimizer = torch.optim.SGD(
-            reference.parameters(), lr=0.02, momentum=0.9, weight_decay=1e-4, foreach=False
-        )
-        scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, epochs, power=0.9)
-    images, seen = torch.as_tensor(data.train_images), []
+    optimizer, scheduler = torchs(reference.parameters(), kind, schedule, 3 * epochs, decay)
+    images, validation = (torch.as_tensor(i) for i in (data.train_images, data.validation_images))
+    rows, states = [], []
     for epoch in range(epochs):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(reference(images), torch.as_tensor(data.train_targets(epoch)).long())
-        loss.backward()
-        if clip is not None:
-            norm = torch.sqrt(sum((p.grad**2).sum() for p in reference.parameters()))
-            for p in reference.parameters():
-                p.grad *= min(1.0, clip / float(norm))
-        optimizer.step()
-        scheduler.step()
-        seen.append(loss.item())
-    np.testing.assert_allclose(history.frame.train_loss, seen, rtol=1e-4)
-    reference.eval()
+        targets, total = torch.as_tensor(data.train_targets(epoch)).long(), 0.0
+        for batch in fed[3 * epoch : 3 * epoch + 3]:
+            optimizer.zero_grad()
+            chosen = [int((images == image).flatten(1).all(1).nonzero()) for image in batch]
+            loss = F.cross_entropy(reference(images[chosen]), targets[chosen])
+            loss.backward()
+            total += len(chosen) * loss.item()
+            if clip is not None:
+                norm = torch.sqrt(sum((p.grad**2).sum() for p in reference.parameters()))
+                for p in reference.parameters():
+                    p.grad *= min(1.0, clip / float(norm))
+            rate = scheduler.get_last_lr()[0]
+            optimizer.step()
+            scheduler.step()
+        reference.eval()
+        with torch.no_grad():
+            expected = torch.as_tensor(data.validation_targets(epoch)).long()
+            loss = F.cross_entropy(reference(validation), expected).item()
+            states.append(reference(validation))
+        reference.train()
+        rows.append((total / 7, loss, rate))
+    assert len(fed) == 3 * epochs
+    found = history.frame[["train_loss", "validation_loss", "learning_rate"]]
+    np.testing.assert_allclose(found, rows, rtol=1e-4)
+    assert history.best_epoch == 4 == 1 + np.argmin([loss for _, loss, _ in rows])
     with torch.no_grad():
-        images = torch.as_tensor(data.validation_images)
-        expected = F.cross_entropy(
-            reference(images), torch.as_tensor(data.validation_targets).long()
-        )
-        torch.testing.assert_close(model(images), reference(images), rtol=1e-3, atol=1e-4)
-    assert history.best_epoch == epochs
-    assert history.frame.validation_loss.iloc[-1] == pytest.approx(float(expected), rel=1e-3)
+        torch.testing.assert_close(model(validation), states[3], rtol=1e-4, atol=1e-4)
 
 
 def test_channels_last_and_contiguous_agree(tiny, new_run):
@@ -198,22 +241,57 @@ def test_soft_targets_and_their_mirror_images(tiny, new_run, batches):
     assert np.isfinite(history.frame.validation_dice).all()
 
 
-def test_augmentation_changes_what_is_learnt_and_no_augmentation_draws_nothing(tiny, new_run):
-    frames = {
-        name: training.fit(
-            tiny.network(), tiny.data(), tiny.settings(augmentation=a), new_run(name)
+def test_batches_are_moved_as_is_drawn_for_each_image(tiny, new_run, monkeypatch, batches):
+    image, label = (torch.as_tensor(a[3]) for a in tiny.problem())
+    data = training.Data(image.expand(7, 1, 16, 16), label[0].expand(7, 16, 16), None, None, 3,
+                         (0, 2, 1), spacing=(2.0, 0.5))  # fmt: skip
+    some = Augmentation(rotation=0.5, mirror=0.5, noise=0.1)
+    draw, drawn, fed = augmentation.draw, [], []
+
+    def noted(*given, **options):
+        drawn.append(draw(*given, **options))
+        return drawn[-1]
+
+    monkeypatch.setattr(augmentation, "draw", noted)
+    network = tiny.network()
+    network.register_forward_pre_hook(lambda _, given: fed.append(*given))
+    training.fit(network, data, tiny.settings(augmentation=some, fill=0.7, epochs=2), new_run())
+    assert len(fed) == len(drawn) == 6
+    for moves, images, labels in zip(drawn, fed, batches, strict=True):
+        assert moves.spacing == (2.0, 0.5)
+        expected = augmentation.apply(moves, image.expand(len(moves), 1, 16, 16), fill=0.7)
+        torch.testing.assert_close(images, expected)
+        wanted = label[0].expand(len(moves), 16, 16)
+        assert torch.equal(
+            labels, augmentation.apply_labels(moves, wanted, mirror_classes=(0, 2, 1))
         )
-        for name, a in {
-            "none": None,
-            "nothing": Augmentation(
-                rotation=0, translation=0, intensity_shift=0, noise=0, mirror=0
-            ),
-            "some": Augmentation(),
-        }.items()
-    }
-    rows = {k: v.frame.drop(columns="seconds") for k, v in frames.items()}
-    assert rows["none"].equals(rows["nothing"])
-    assert not rows["none"].equals(rows["some"])
+    assert len(torch.cat([moves.rotation for moves in drawn]).unique()) == 14
+
+
+def test_augmentation_by_nothing_is_none(tiny, new_run):
+    nothing = Augmentation(rotation=0, translation=0, intensity_shift=0, noise=0)
+    first, second = (
+        training.fit(
+            tiny.network(), tiny.data(), tiny.settings(augmentation=a), new_run(f"{a is None}")
+        ).frame.drop(columns="seconds")
+        for a in (None, nothing)
+    )
+    assert first.equals(second)
+
+
+def test_shuffling_augmentation_and_dropout_have_streams_of_their_own(tiny, new_run, monkeypatch):
+    seeds, run_all = [], Loop.run_all
+
+    def noted(self, progress):
+        seeds.append(torch.initial_seed())
+        seeds.extend(g.initial_seed() for g in (self.shuffling, self.augmenting))
+        return run_all(self, progress)
+
+    monkeypatch.setattr(Loop, "run_all", noted)
+    for seed in (0, 1):
+        settings = tiny.settings(seed=seed, epochs=1)
+        training.fit(tiny.network(), tiny.data(), settings, new_run(f"{seed}"))
+    assert len(set(seeds)) == len(seeds) == 6
 
 
 def test_any_array_will_do(tiny, new_run):
@@ -247,12 +325,6 @@ def test_volumes_train_without_augmentation(tiny, new_run):
     assert history.frame.train_loss.is_monotonic_decreasing
     with pytest.raises(ShapeError, match="augmentation=None"):
         training.fit(model, data, tiny.settings(), new_run("other"))
-
-
-def test_a_single_image(tiny, new_run):
-    images, labels = tiny.problem(images=1)
-    data = training.Data(images, labels[:, 0], None, None, num_classes=3)
-    training.fit(tiny.network(), data, tiny.settings(batch_size=1, augmentation=None), new_run())
 
 
 class Pooled(torch.nn.Module):
@@ -292,7 +364,7 @@ def scripted(monkeypatch, values, dice=None):
 
 
 def test_stops_when_patience_is_over_and_keeps_the_best_weights(tiny, new_run, monkeypatch):
-    scripted(monkeypatch, [1.0, 0.8, 0.9, 0.79, 0.85, 0.8, 0.7])
+    scripted(monkeypatch, [1.0, 0.8, 0.9, 0.79, 0.85, 0.79, 0.7])
     settings = tiny.settings(epochs=7, patience=2, checkpoint_every=0)
     run = new_run()
     model = tiny.network()
@@ -337,6 +409,25 @@ def test_without_validation_the_last_weights_are_kept(tiny, new_run):
     assert history.frame.validation_loss.isna().all()
     with pytest.raises(SettingsError, match="patience: early stopping needs validation"):
         training.fit(tiny.network(), data, tiny.settings(patience=1), new_run("other"))
+
+
+def test_validation_takes_the_networks_activation_and_the_trainings_batches(tiny, new_run):
+    data, model = tiny.data(), torch.nn.Conv2d(1, 3, 1)
+    model.activation = "normalised_relu"
+    model.weight.data[:, 0, 0, 0] = torch.tensor([8.0, 1.0, 2.0])  # background scores highest,
+    model.bias.data = torch.tensor([1.0, 4.0, 0.0])  # but not of each class's maximum
+    options = {"loss": "dice", "loss_options": {"activation": model.activation}}
+    settings = tiny.settings(epochs=1, batch_size=2, **options)
+    found = training.fit(model, data, settings, new_run()).frame.iloc[-1]
+    with torch.no_grad():
+        scores = model(torch.as_tensor(data.validation_images))
+    loss = losses.build("dice", activation=model.activation)
+    target = torch.as_tensor(data.validation_targets).long()
+    both, last = loss(scores[:2], target[:2]), loss(scores[2:], target[2:])
+    assert found.validation_loss == pytest.approx(float(2 * both + last) / 3, rel=1e-4)
+    dice = [mean_dice(overlaps(p, target)) for p in (losses.normalised_relu(scores), scores)]
+    assert found.validation_dice == pytest.approx(dice[0])
+    assert dice[0] != pytest.approx(dice[1], abs=0.01)
 
 
 @pytest.mark.parametrize("where", ["training", "validation"])
@@ -479,6 +570,25 @@ def test_gpu_repeats_its_bytes_and_agrees_with_the_cpu(tiny, new_run, precision)
 def test_bad_settings(options, message):
     with pytest.raises(SettingsError, match=message):
         training.Settings(**options)
+
+
+def test_a_result_depends_on_every_setting_but_circumstances():
+    base = training.Settings(loss_options={"smooth": 0.1}, augmentation=Augmentation())
+    others = {
+        "epochs": 9, "batch_size": 3, "optimizer": "adam", "learning_rate": 0.1, "momentum": 0.5,
+        "weight_decay": 0.1, "schedule": "cosine", "power": 2.0, "loss": "dice", "clip": 1.0,
+        "loss_options": {"smooth": 0.2}, "augmentation": Augmentation(noise=0.2), "fill": "border",
+        "monitor": "dice", "patience": 3, "min_delta": 0.1, "seed": 1, "channels_last": False,
+        "deterministic": False, "device": "cpu", "precision": "bf16", "threads": 2,
+        "checkpoint_every": 5, "checkpoint_seconds": 5.0,
+    }  # fmt: skip
+    assert set(others) == {field.name for field in dataclasses.fields(base)}
+    same = [
+        name
+        for name, value in others.items()
+        if dataclasses.replace(base, **{name: value}).result() == base.result()
+    ]
+    assert same == ["device", "precision", "threads", "checkpoint_every", "checkpoint_seconds"]
 
 
 def test_bad_data(tiny, new_run):

@@ -119,13 +119,14 @@ def test_a_network_without_the_task_is_refused(tiny, new_run):
             training.fit(network, tiny.data(variance=True), settings, new_run())
 
 
-def test_other_variance_maps_are_another_training(tiny, new_run):
+@pytest.mark.parametrize("side", ["train", "validation"])
+def test_other_variance_maps_are_another_training(tiny, new_run, side):
     run = new_run()
-    fit(tiny, run, tiny.data(variance=True))
+    fit(tiny, run, tiny.data(variance=True), epochs=1)
     data = tiny.data(variance=True)
-    data.train_variance[0] *= 1.5
-    with pytest.raises(RunError, match="train variance was"):
-        fit(tiny, run, data)
+    getattr(data, f"{side}_variance")[0] *= 1.5
+    with pytest.raises(RunError, match=f"training: {side} variance was"):
+        fit(tiny, run, data, epochs=1)
 
 
 def test_the_projects_networks_train(tiny, new_run):

@@ -1,13 +1,16 @@
 """A network, a problem and settings small enough to train in a second; also a script to kill.
 
 ``python tiny.py FOLDER PRECISION [EVENT:COUNT ...]`` trains into FOLDER, first once per EVENT in a
-process that dies by SIGKILL when EVENT happens for the COUNT-th time, and then to the end.
+process that dies by SIGKILL when EVENT happens for the COUNT-th time, or for the event "outside" is
+killed once there is a checkpoint, and then to the end.
 """
 
+import contextlib
 import os
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +84,12 @@ def random_rater(labels, seed=0):
     return targets
 
 
-def data(mirror=(0, 2, 1), variance=False, **options):
+def worsening(labels, good):
+    """Targets that are wrong after so many epochs, so that the last weights are not the best."""
+    return lambda epoch: labels if epoch < good else (labels + 1) % 3
+
+
+def data(mirror=(0, 2, 1), variance=False, good=None, **options):
     images, labels = problem(**options)
     cut = len(images) * 7 // 10
     maps = np.stack([fusion.variance_map(raters, 3) for raters in labels]) if variance else None
@@ -89,7 +97,7 @@ def data(mirror=(0, 2, 1), variance=False, **options):
         train_images=images[:cut],
         train_targets=random_rater(labels[:cut]),
         validation_images=images[cut:],
-        validation_targets=labels[cut:, 0],
+        validation_targets=labels[cut:, 0] if good is None else worsening(labels[cut:, 0], good),
         num_classes=3,
         mirror=mirror,
         train_variance=maps[:cut] if variance else None,
@@ -112,6 +120,30 @@ def settings(**options):
         "augmentation": Augmentation(mirror=0.5, translation=0.1),
     }
     return training.Settings(**(defaults | options))
+
+
+class Killed(BaseException):
+    """A training dies."""
+
+
+@contextlib.contextmanager
+def interrupted(optimizer, after):
+    """Let a training die before its next step, once it has made so many; give where it says so."""
+    step, seen, killed = optimizer.step, [], []
+
+    def stepped(self, *args):
+        if len(seen) == after:
+            raise Killed
+        seen.append(1)
+        return step(self, *args)
+
+    optimizer.step = stepped
+    try:
+        yield killed
+    except Killed:
+        killed.append(1)
+    finally:
+        optimizer.step = step
 
 
 #: Files that must be the same, byte for byte.
@@ -168,6 +200,14 @@ def _arm(event, count):
         torch.optim.AdamW.step = stepped
 
 
+def _kill(child, checkpoint):
+    """Kill a process once there is a checkpoint, if it has not come to its end by then."""
+    ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while not checkpoint.exists() and not os.waitid(os.P_PID, child, ended):
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+
+
 def _train(place, precision):
     run = runs.start(place, {"precision": precision})
     training.fit(network(), data(), settings(precision=precision), run)
@@ -181,9 +221,11 @@ if __name__ == "__main__":
     for kill in kills:
         child = os.fork()
         if child == 0:
-            event, count = kill.split(":")
-            _arm(event, int(count))
+            event, _, count = kill.partition(":")
+            _arm(event, int(count or 0))
             _train(place, precision)
             os._exit(0)
+        if kill == "outside":
+            _kill(child, Path(place) / "checkpoint.pt")
         print(kill, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
     _train(place, precision)

@@ -9,7 +9,6 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nibabel.orientations import axcodes2ornt, inv_ornt_aff, ornt_transform
 from scipy.spatial.transform import Rotation
 
 from paraspine import volumes
@@ -53,20 +52,6 @@ def test_reads_lps_by_hand(tmp_path):
     assert volume.array[3, 2, 1] == array[0, 0, 3]
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_orientation_matches_nibabel_closest_canonical(tmp_path, seed):
-    rng = np.random.default_rng(seed)
-    array = numbered((3, 4, 5))
-    path = save(tmp_path / "a.nii.gz", array, oblique(rng))
-    canonical = nibabel.as_closest_canonical(nibabel.load(path))  # RAS+
-    data = np.asarray(canonical.dataobj)[::-1, ::-1]  # LPS
-    volume = volumes.read(path)
-    np.testing.assert_array_equal(volume.array, data.transpose(2, 1, 0))
-    flip = inv_ornt_aff(ornt_transform(axcodes2ornt("RAS"), axcodes2ornt("LPS")), data.shape)
-    expected = (canonical.affine @ flip)[:, [2, 1, 0, 3]]
-    np.testing.assert_allclose(volume.affine, expected, atol=1e-5)
-
-
 @pytest.mark.parametrize("seed", range(6))
 def test_orientation_matches_simpleitk_dicomorient(tmp_path, seed):
     rng = np.random.default_rng(seed)
@@ -104,18 +89,12 @@ def test_every_voxel_stays_where_it_was(tmp_path_factory, seed, suffix):
         np.testing.assert_allclose(new, old, atol=1e-3)
 
 
-def test_nifti_scaling_and_sform_first(tmp_path):
-    image = nibabel.Nifti1Image(numbered((2, 2, 2)).astype(np.int16), np.diag([1, 2, 3, 1]))
-    image.header.set_slope_inter(0.5, -10)
+def test_sform_comes_before_qform(tmp_path):
+    image = nibabel.Nifti1Image(numbered((2, 2, 2)), np.diag([1, 2, 3, 1]))
     image.set_qform(np.diag([9, 9, 9, 1]), code=1)
     image.set_sform(np.diag([1, 2, 3, 1]), code=1)
     nibabel.save(image, tmp_path / "a.nii.gz")
-    stored = nibabel.load(tmp_path / "a.nii.gz")
-    volume = volumes.read(tmp_path / "a.nii.gz")
-    assert volume.spacing == pytest.approx((3, 2, 1))
-    np.testing.assert_allclose(
-        sorted(volume.array.ravel()), sorted(np.asarray(stored.dataobj).ravel()), rtol=1e-6
-    )
+    assert volumes.read(tmp_path / "a.nii.gz").spacing == pytest.approx((3, 2, 1))
 
 
 def test_raw_slope_is_applied(tmp_path):
@@ -164,7 +143,7 @@ def test_labels_come_as_small_integers(tmp_path):
     assert volumes.read_labels(save(tmp_path / "b.nii", labels, np.eye(4))).array.min() == -1
     labels[0, 0, 0] = 300
     assert volumes.read_labels(save(tmp_path / "c.nii", labels, np.eye(4))).array.max() == 300
-    for bad in (0.5, np.nan):
+    for bad in (0.5, 2.99, np.nan):
         labels[0, 0, 0] = bad
         with pytest.raises(LabelError, match=r"whole numbers.*nearest-neighbour"):
             volumes.read_labels(save(tmp_path / "d.nii", labels, np.eye(4)))
@@ -185,8 +164,10 @@ def test_missing_empty_and_foreign_files(tmp_path):
     rejects(tmp_path / "none.nii.gz", "no such file", "check the path")
     (tmp_path / "empty.nii.gz").write_bytes(b"")
     rejects(tmp_path / "empty.nii.gz", "empty", "again")
-    (tmp_path / "text.nii").write_text("this is no image\n" * 100)
-    rejects(tmp_path / "text.nii", "cannot be read", "damaged")
+    text, zeros = b"this is no image\n" * 100, gzip.compress(b"\0" * 400)
+    for name, data in (("a.nii", text), ("a.nii.gz", text), ("b.nii.gz", zeros)):
+        (tmp_path / name).write_bytes(data)
+        rejects(tmp_path / name, "cannot be read", "damaged")
     (tmp_path / "text.mha").write_text("ElementSpacing = 1 1\nnothing else")
     message = rejects(tmp_path / "text.mha", "cannot be read")
     assert "\n" not in message
@@ -210,14 +191,6 @@ def test_cut_short(tmp_path, suffix, share):
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     rejects(path, "cannot be read|no voxel spacing|no usable")
-
-
-def test_damaged_gzip(tmp_path):
-    path = tmp_path / "a.nii.gz"
-    path.write_bytes(b"not gzip at all, but long enough to look like something" * 10)
-    rejects(path, "cannot be read")
-    path.write_bytes(gzip.compress(b"\0" * 400))
-    rejects(path, "cannot be read")
 
 
 def test_several_numbers_per_voxel(tmp_path):
@@ -263,15 +236,8 @@ def test_real_images(shared_data):
     )
     assert water.array.shape == labels.array.shape == (29, 400, 400)
     assert water.spacing == pytest.approx((4, 1.0185, 1.0185), abs=1e-4)
-    # The water image lost its place: its first voxel stands at 0, that of fat and labels doesn't.
-    assert "318 mm apart" in volumes.geometry_difference(water, labels)
-    fat = volumes.read(folder / "fat.nii.gz")
-    assert volumes.geometry_difference(fat, labels) is None
-    placed = volumes.from_array(water.array, labels.spacing, labels.affine)
-    assert volumes.geometry_difference(placed, labels) is None
-    # 1 and 2 lie on the patient's right: low columns; the muscles lie behind: high rows.
-    middle = [np.argwhere(labels.array == c).mean(axis=0) for c in (1, 2, 3, 4)]
-    columns = [m[2] for m in middle]
+    # 1 and 2 lie on the patient's right: low columns.
+    columns = [np.nonzero(labels.array == c)[2].mean() for c in (1, 2, 3, 4)]
     assert columns == sorted(columns)
 
 
@@ -290,9 +256,11 @@ def test_geometry_difference_says_what():
     turn[:3, :3] = Rotation.from_euler("z", 5, degrees=True).as_matrix()
     e = volumes.from_array(a.array, a.spacing, turn @ a.affine)
     assert "turned by 5.00 degrees" in volumes.geometry_difference(a, e)
-    near = a.affine.copy()
-    near[0, 3] += 1e-4
-    assert volumes.geometry_difference(a, volumes.from_array(a.array, a.spacing, near)) is None
+    for shift, same in ((0.004, True), (0.006, False)):  # a hundredth of the smallest side, 0.5 mm
+        near = a.affine.copy()
+        near[0, 3] += shift
+        found = volumes.geometry_difference(a, volumes.from_array(a.array, a.spacing, near))
+        assert (found is None) == same
     assert volumes.geometry_difference(a, volumes.Grid((2, 10, 12), a.affine)) is None
 
 
@@ -322,3 +290,5 @@ def test_checksum_sees_the_picture_alone(tmp_path):
     assert volumes.checksum(other) not in sums
     flat = volumes.from_array(volume.array.reshape(1, 10, 6), volume.spacing)
     assert volumes.checksum(flat) not in sums
+    zeros = [volumes.from_array(np.full((2, 2), sign * 0.0), (1, 1)) for sign in (1, -1)]
+    assert volumes.checksum(zeros[0]) == volumes.checksum(zeros[1])

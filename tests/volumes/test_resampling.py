@@ -35,6 +35,8 @@ def test_size_alone_crops_and_pads_about_the_middle():
     assert pad.array[0, 0].tolist() == [1] * 4  # the minimum outside
     np.testing.assert_array_equal(pad.array[:, 1:5], image.array)
     assert volumes.resample(image, size=(6, 4), fill=-5).array[0, 5].tolist() == [-5] * 4
+    holed = volume(np.where(image.array == 7, np.nan, image.array))
+    assert volumes.resample(holed, size=(6, 4)).array[0, 0].tolist() == [1] * 4
     off = volumes.resample(image, size=(1, 1), center=(3, 0))
     assert off.array.tolist() == [[[13]]]
 
@@ -111,14 +113,6 @@ def test_linear_matches_scipy(seed):
     np.testing.assert_allclose(out.array[0], expected, atol=1e-5)
 
 
-def test_labels_go_through_probabilities():
-    # 0 0 3 3 shrunk by 2 gives 0 3; interpolating numbers at the border would have made 1 or 2.
-    labels = volumes.from_array(np.array([[[0, 0, 3, 3, 3, 0]]], np.uint8), (1, 1, 1))
-    out = volumes.resample_labels(labels, (1, 11), (1, 0.5), num_classes=4)
-    assert set(np.unique(out.array)) <= {0, 3}
-    assert out.array.dtype == np.uint8
-
-
 def test_ties_go_to_the_lower_class():
     labels = volumes.from_array(np.array([[[2, 1]]], np.uint8), (1, 1, 1))
     assert volumes.resample_labels(labels, (1, 1), (1, 2), 3).array.tolist() == [[[1]]]
@@ -168,15 +162,6 @@ def test_there_and_back():
     crop = volumes.resample_labels(original, (10, 10), None, 2)
     wide = volumes.probabilities_onto(np.ones((2, 1, 10, 10)) / 2, crop, original)
     assert wide[:, 0, 0, 0].tolist() == [1, 0]
-
-
-def test_area_is_kept():
-    rows, columns = np.mgrid[:100, :100]
-    disc = ((rows - 50) ** 2 + (columns - 50) ** 2 < 30**2).astype(np.uint8)
-    labels = volumes.from_array(disc, (0.5, 0.5))
-    out = volumes.resample_labels(labels, None, (0.83, 0.83), 2)
-    old = disc.sum() * 0.25
-    assert out.array.sum() * np.prod(out.spacing[1:]) == pytest.approx(old, rel=0.02)
 
 
 def test_what_is_refused():

@@ -68,9 +68,10 @@ def test_odd_dtypes(tmp_path):
         volume = volumes.from_array(np.ones((1, 2, 2), dtype), (1, 1, 1))
         path = volumes.write(tmp_path / "a.nii", volume)
         assert nibabel.load(path).get_data_dtype() == expected
-    big = volumes.from_array(np.full((1, 2, 2), 2**40), (1, 1, 1))
-    with pytest.raises(ImageError, match=r"below 2\^31"):
-        volumes.write(tmp_path / "b.nii", big)
+    for number in (2**31, -(2**31) - 1):
+        big = volumes.from_array(np.full((1, 2, 2), number), (1, 1, 1))
+        with pytest.raises(ImageError, match=r"below 2\^31"):
+            volumes.write(tmp_path / "b.nii", big)
     with pytest.raises(ImageError, match="numbers"):
         volumes.write(tmp_path / "b.nii", volumes.from_array(np.full((1, 1, 1), "x"), (1, 1, 1)))
     assert not (tmp_path / "b.nii").exists()

@@ -27,22 +27,22 @@ def calibration_table(
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``mean`` (pooled ECE, lemay2022), ``over`` and ``under`` (the parts of it from bins
-        in which confidence is above and below accuracy), ``by_image`` and ``by_subject`` (mean over
-        images of each image's ECE, over subjects of each subject's), the interval of each (``low``,
-        ``high``, ``over_low`` and so on; resampling subjects, NaN with one), ``accuracy``,
-        ``confidence``.
+        ``condition``, ``mean`` (pooled ECE, lemay2022), ``over`` and ``under`` (the parts of it
+        from bins in which confidence is above and below accuracy), ``by_image`` and ``by_subject``
+        (mean over images of each image's ECE, over subjects of each subject's), the interval of
+        each (``low``, ``high``, ``over_low`` and so on; resampling subjects, NaN with one),
+        ``accuracy``, ``confidence``.
     """
     if region not in ("all", "near"):
         raise SettingsError(f"region: expected 'all' or 'near', got {region!r}.")
     chosen = frame[frame["region"] == region]
     columns = [
-        "who", "mean", "low", "high", "over", "over_low", "over_high", "under", "under_low",
+        "condition", "mean", "low", "high", "over", "over_low", "over_high", "under", "under_low",
         "under_high", "by_image", "by_image_low", "by_image_high", "by_subject", "by_subject_low",
         "by_subject_high", "accuracy", "confidence",
     ]  # fmt: skip
     lines = []
-    for who, part in chosen.groupby("who", sort=False):
+    for who, part in chosen.groupby("condition", sort=False):
         bins = part["bin"].to_numpy()
         subjects, owner = np.unique(part["subject"].to_numpy(), return_inverse=True)
         sums = np.zeros((3, len(subjects), bins.max() + 1))
@@ -64,7 +64,7 @@ def calibration_table(
         )
         by_subject = statistics.mean_interval(_ece(*sums)[0], subjects, resamples)
         total = sums.sum(axis=(1, 2))
-        line = {"who": who}
+        line = {"condition": who}
         for prefix, value, (low, high) in zip(
             ("", "over_", "under_", "by_image_", "by_subject_"),
             (*pooled, by_image.value, by_subject.value),
@@ -98,7 +98,7 @@ def reliability_curves(frame: pd.DataFrame, *, region: str = "all") -> dict:
         See `metrics.average_reliability`.
     """
     curves = {}
-    for who, part in frame[frame["region"] == region].groupby("who", sort=False):
+    for who, part in frame[frame["region"] == region].groupby("condition", sort=False):
         bins = int(part["bin"].max()) + 1
         sums = part[["count", "confidence", "correct"]].to_numpy(dtype=float).reshape(-1, bins, 3)
         count = sums[..., 0]

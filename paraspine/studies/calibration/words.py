@@ -20,10 +20,10 @@ def calibration_sentence(table: pd.DataFrame) -> str:
         return "No voxel counts here, because no rater marked a structure: there is no ECE."
     best = known.loc[known["mean"].idxmin()]
     # In italics: a name has commas of its own.
-    over = [f"*{r['who']}*" for _, r in table.iterrows() if r["over"] > r["under"]]
-    under = [f"*{r['who']}*" for _, r in table.iterrows() if r["over"] < r["under"]]
+    over = [f"*{r['condition']}*" for _, r in table.iterrows() if r["over"] > r["under"]]
+    under = [f"*{r['condition']}*" for _, r in table.iterrows() if r["over"] < r["under"]]
     first = "Lowest ECE" if len(known) > 1 else "ECE"
-    words = [f"{first}: *{best['who']}*, {text.interval(estimate(best), 4)}"]
+    words = [f"{first}: *{best['condition']}*, {text.interval(estimate(best), 4)}"]
     if over:
         words.append(f"more over- than underconfident: {text.listing(over)}")
     if under:
@@ -37,5 +37,5 @@ def headline_calibration(table: pd.DataFrame) -> str:
     if known.empty:
         return "undefined (nobody rated the test images)"
     ends = [known.loc[known["mean"].idxmin()], known.loc[known["mean"].idxmax()]]
-    words = [f"{text.number(row['mean'], 4)} ({row['who']})" for row in ends[: len(known)]]
+    words = [f"{text.number(row['mean'], 4)} ({row['condition']})" for row in ends[: len(known)]]
     return " to ".join(words)

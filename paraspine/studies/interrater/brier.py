@@ -6,7 +6,7 @@ import pandas as pd
 
 from paraspine import statistics, text
 from paraspine.evidence.comparisons import paired_both_ways
-from paraspine.evidence.conditions import ways
+from paraspine.evidence.conditions import method_labels
 from paraspine.evidence.show import estimate
 from paraspine.evidence.words import NOBODY
 from paraspine.frames import rows
@@ -46,7 +46,7 @@ def brier_comparison(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFr
     structures = set(rows(frame, "dice")["class"])
     chosen = rows(frame, "brier")
     chosen = chosen[chosen["class"].isin(structures)]
-    chosen = chosen.assign(how=ways(chosen))
+    chosen = chosen.assign(how=method_labels(chosen))
     keys = [c for c in ("subject", "image", "slice") if c in chosen]
     names = ["model", "fusion", "how"]
     chosen = chosen.groupby([*keys, *names], sort=False, as_index=False)["value"].mean()

@@ -21,7 +21,7 @@ _MEASURES = ("mean", "auroc", "prevalence", "by_subject", "change")
 
 
 COLUMNS = [
-    "who",
+    "condition",
     "score",
     *(f"{name}{end}" for name in _MEASURES for end in ("", "_low", "_high")),
     "change_p",
@@ -42,7 +42,7 @@ def detectors(sampled: Iterable) -> dict[tuple[str, str], dict]:
         Subject to `metrics.ErrorDetection`.
     """
     sampled = list(sampled)
-    names = join_parameters(sampled)["who"]
+    names = join_parameters(sampled)["condition"]
     return {
         (who, score): subjects
         for who, run in zip(names, sampled, strict=True)
@@ -63,7 +63,7 @@ def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``score``, ``mean`` (average precision over the pooled voxels), ``auroc``,
+        ``condition``, ``score``, ``mean`` (average precision over the pooled voxels), ``auroc``,
         ``prevalence`` (share of misclassified voxels, what a random score reaches), ``by_subject``
         (mean over subjects of each one's average precision; without error it is undefined and left
         out), ``change`` (average precision minus that of the same condition's predictive entropy),
@@ -83,7 +83,7 @@ def detection_table(found: dict, *, resamples: int = 2000) -> pd.DataFrame:
         same = found.get((who, WHOLE), {})
         paired = score != WHOLE and list(same) == list(subjects)
         line = {
-            "who": who,
+            "condition": who,
             "score": score,
             "mean": total.average_precision(),
             "auroc": total.auroc(),

@@ -7,9 +7,10 @@ import pandas as pd
 
 from paraspine import statistics, text
 from paraspine.evidence.conditions import conditions, wide
-from paraspine.evidence.contrast import _correlation, _moments, _share, estimate_of
+from paraspine.evidence.contrast import estimate_of
 from paraspine.evidence.show import estimate
 from paraspine.evidence.words import SCORE_NAMES
+from paraspine.statistics import sums
 from paraspine.studies.interrater.tables import sources_of_uncertainty
 
 __all__ = ["detection_changes", "correlation_changes", "partition_changes", "changes_sentence"]
@@ -17,7 +18,7 @@ __all__ = ["detection_changes", "correlation_changes", "partition_changes", "cha
 PARTS = ("expected_entropy", "mutual_information")
 
 
-COLUMNS = ["who", "score", "mean", "low", "high", "p"]
+COLUMNS = ["condition", "score", "mean", "low", "high", "p"]
 
 
 def detection_changes(table: pd.DataFrame) -> pd.DataFrame:
@@ -31,13 +32,13 @@ def detection_changes(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``score`` (the part), ``mean`` (its average precision minus that of predictive
-        entropy), ``low``, ``high`` (resampling subjects), ``p`` (bootstrap, of no change) and
-        ``p_holm``, adjusted over the table.
+        ``condition``, ``score`` (the part), ``mean`` (its average precision minus that of
+        predictive entropy), ``low``, ``high`` (resampling subjects), ``p`` (bootstrap, of no
+        change) and ``p_holm``, adjusted over the table.
     """
     chosen = table[table["score"].isin(PARTS)]
     names = {"change": "mean", "change_low": "low", "change_high": "high", "change_p": "p"}
-    chosen = chosen[["who", "score", *names]].rename(columns=names).reset_index(drop=True)
+    chosen = chosen[["condition", "score", *names]].rename(columns=names).reset_index(drop=True)
     return _adjusted(chosen)
 
 
@@ -60,11 +61,11 @@ def correlation_changes(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.Dat
     images = _rated(frame)
     found = []
     for who in conditions(frame):
-        own = images[images["who"] == who]
+        own = images[images["condition"] == who]
         for part in PARTS:
             if (known := _known(own, [part])) is not None:
-                count, _, spread = _resampled(known, resamples)
-                change = _correlation(spread, 0, 2, count) - _correlation(spread, 0, 1, count)
+                drawn = _resampled(known, resamples)
+                change = sums.correlation(drawn, 0, 2) - sums.correlation(drawn, 0, 1)
                 found.append(_line(who, part, change, known))
     return _adjusted(pd.DataFrame(found, columns=COLUMNS))
 
@@ -90,15 +91,14 @@ def partition_changes(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
     keys = [c for c in ("subject", "image", "slice") if c in images]
     found = []
     for _, pair in sources_of_uncertainty(frame).iterrows():
-        aleatoric = images[images["who"] == pair["aleatoric"]].set_index(keys)["entropy"]
-        own = images[images["who"] == pair["epistemic"]].join(aleatoric.rename("other"), on=keys)
+        aleatoric = images[images["condition"] == pair["aleatoric"]].set_index(keys)["entropy"]
+        own = images[images["condition"] == pair["epistemic"]].join(
+            aleatoric.rename("other"), on=keys
+        )
         for part in PARTS:
             if (known := _known(own, [part, "other"])) is not None:
-                count, _, spread = _resampled(known, resamples)
-                before, after = (
-                    _share(spread[:, chosen][:, :, chosen], count, "joint")
-                    for chosen in ([0, 1, 3], [0, 2, 3])
-                )
+                drawn = _resampled(known, resamples)
+                before, after = (sums.r_squared(drawn, 0, part, 3) for part in (1, 2))
                 found.append(_line(pair["epistemic"], part, 100 * (after - before), known))
     return _adjusted(pd.DataFrame(found, columns=COLUMNS))
 
@@ -125,7 +125,7 @@ def changes_sentence(table: pd.DataFrame, what: str) -> str:
             text.verdict(estimate(row), above="higher", below="lower", unclear="open")
             for _, row in part.iterrows()
         ]
-        told = {side: part["who"][[s == side for s in sides]] for side in ("higher", "lower")}
+        told = {side: part["condition"][[s == side for s in sides]] for side in ("higher", "lower")}
         words = [f"{side} for {_who(names, len(part))}" for side, names in told.items()
                  if len(names)]  # fmt: skip
         start = f"With {SCORE_NAMES[score]} in place of predictive entropy, "
@@ -164,7 +164,8 @@ def _known(own: pd.DataFrame, more: list[str]) -> pd.DataFrame | None:
 
 
 def _resampled(known: pd.DataFrame, resamples: int):
-    return _moments(known.to_numpy(float), known.index.to_numpy(), resamples)
+    draws = statistics.cluster_weights(known.index.to_numpy(), resamples)
+    return sums.moments(draws, known.to_numpy(float))
 
 
 def _line(who: str, score: str, change: np.ndarray, known: pd.DataFrame) -> tuple:

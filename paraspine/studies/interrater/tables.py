@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 
 from paraspine import statistics, text
-from paraspine.evidence.conditions import RATERS, by_subject, conditions, summarise, ways, wide
+from paraspine.evidence.conditions import (
+    RATERS,
+    by_subject,
+    conditions,
+    method_labels,
+    summarise,
+    target_label,
+    wide,
+)
 from paraspine.evidence.show import estimate
 from paraspine.frames import rater_frame, rows
 
@@ -36,14 +44,14 @@ def overlap_table(frame: pd.DataFrame, data, *, resamples: int = 2000) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        ``who`` (a condition, or ``"raters, in pairs"``), ``class``, and the columns of
+        ``condition`` (a condition, or ``"raters, in pairs"``), ``class``, and the columns of
         `statistics.mean_table`. No row for the raters where fewer than two rated.
     """
-    networks = summarise(frame, "dice", ["who", "class"], resamples=resamples)
+    networks = summarise(frame, "dice", ["condition", "class"], resamples=resamples)
     if (data.rated.sum(axis=1) < 2).all():
         return networks
-    raters = rows(rater_frame(data), "pairwise_dice").assign(who=RATERS)
-    agreed = statistics.mean_table(raters, by=["who", "class"], resamples=resamples)
+    raters = rows(rater_frame(data), "pairwise_dice").assign(condition=RATERS)
+    agreed = statistics.mean_table(raters, by=["condition", "class"], resamples=resamples)
     return pd.concat([networks, agreed], ignore_index=True)
 
 
@@ -53,7 +61,7 @@ def brier_table(frame: pd.DataFrame, *, resamples: int = 2000, scale: float = 1e
     chosen = rows(frame, "brier")
     chosen = chosen[chosen["class"].isin(structures)]
     chosen = chosen.assign(value=scale * chosen["value"])
-    return statistics.mean_table(chosen, by=["who", "class"], resamples=resamples)
+    return statistics.mean_table(chosen, by=["condition", "class"], resamples=resamples)
 
 
 def correlation_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFrame:
@@ -62,8 +70,8 @@ def correlation_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``score``, ``kind`` (``"pearson"`` over images as published, ``"spearman"``, and
-        ``"by subject"``: Pearson over the subjects' means) and the columns of
+        ``condition``, ``score``, ``kind`` (``"pearson"`` over images as published, ``"spearman"``,
+        and ``"by subject"``: Pearson over the subjects' means) and the columns of
         `statistics.correlation_table`, p-values adjusted by Holm over all rows of a ``kind``;
         empty where GT entropy is undefined on every image.
     """
@@ -77,19 +85,23 @@ def correlation_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
         known = images[images[score].notna()]
         for kind in ("pearson", "spearman"):
             table = statistics.correlation_table(
-                known, "gt_entropy", score, by=["who"], resamples=resamples, method=kind
+                known, "gt_entropy", score, by=["condition"], resamples=resamples, method=kind
             )
             parts.append(table.assign(score=score, kind=kind))
         means = statistics.correlation_table(
-            subjects[subjects[score].notna()], "gt_entropy", score, by=["who"], resamples=resamples
+            subjects[subjects[score].notna()],
+            "gt_entropy",
+            score,
+            by=["condition"],
+            resamples=resamples,
         )
         parts.append(means.assign(score=score, kind="by subject"))
-    columns = ["who", "score", "kind", "n", "clusters", "r", "low", "high", "p", "p_holm"]
+    columns = ["condition", "score", "kind", "n", "clusters", "r", "low", "high", "p", "p_holm"]
     if not parts:
         return pd.DataFrame(columns=columns)
     table = pd.concat(parts, ignore_index=True)
     place = {who: k for k, who in enumerate(conditions(frame))}
-    table = table.sort_values("who", key=lambda who: who.map(place), kind="stable")
+    table = table.sort_values("condition", key=lambda who: who.map(place), kind="stable")
     table = table.reset_index(drop=True)
     for _, part in table.groupby("kind"):
         table.loc[part.index, "p_holm"] = statistics.holm(part["p"].to_numpy())
@@ -136,7 +148,9 @@ def comparison_table(
         Empty with one architecture.
     """
     chosen = rows(frame, measure)
-    chosen = chosen.assign(trained=chosen["fusion"] + ", " + ways(chosen))
+    chosen = chosen.assign(
+        trained=chosen["fusion"].map(target_label) + ", " + method_labels(chosen)
+    )
     if chosen["model"].nunique() < 2:
         return pd.DataFrame(columns=["trained", "class", "a", "b", "n", "difference", "p_holm"])
     keys = [c for c in ("subject", "image", "slice") if c in chosen]
@@ -187,13 +201,13 @@ def sources_of_uncertainty(frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``model``, ``fusion``, ``seed``, ``epistemic`` and ``aleatoric`` (their ``who``). An
+        ``model``, ``fusion``, ``seed``, ``epistemic`` and ``aleatoric`` (their ``condition``). An
         ensemble goes with the test-time augmentation of the network of the same training target.
     """
-    runs = frame.drop_duplicates("who")
+    runs = frame.drop_duplicates("condition")
     found = []
     for (model, fusion, seed), part in runs.groupby(["model", "fusion", "seed"], sort=False):
-        names = dict(zip(part["method"], part["who"], strict=True))
+        names = dict(zip(part["method"], part["condition"], strict=True))
         for source in EPISTEMIC:
             for partner in ALEATORIC:
                 if source in names and partner in names:
@@ -222,8 +236,8 @@ def partition_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFra
     keys = [c for c in ("subject", "image", "slice") if c in images]
     lines = []
     for _, pair in sources_of_uncertainty(frame).iterrows():
-        first = images[images["who"] == pair["epistemic"]].set_index(keys)
-        second = images[images["who"] == pair["aleatoric"]].set_index(keys)["entropy"]
+        first = images[images["condition"] == pair["epistemic"]].set_index(keys)
+        second = images[images["condition"] == pair["aleatoric"]].set_index(keys)["entropy"]
         second = second.reindex(first.index)
         subjects = first.index.get_level_values("subject").to_numpy()
         for score in SCORES:

@@ -27,8 +27,8 @@ __all__ = [
 
 def overlap_sentence(table: pd.DataFrame) -> str:
     """Say whether the networks are as close to the vote as the raters are to each other."""
-    networks = table[table["who"] != RATERS]
-    raters = table[table["who"] == RATERS].set_index("class")
+    networks = table[table["condition"] != RATERS]
+    raters = table[table["condition"] == RATERS].set_index("class")
     if networks.empty:
         return NOBODY
     sentence = f"Mean Dice over structures: {_means_words(networks)}."
@@ -55,9 +55,9 @@ def overlap_sentence(table: pd.DataFrame) -> str:
 
 def _means_words(networks: pd.DataFrame) -> str:
     """Each network's mean over structures; of many only the lowest and the highest."""
-    means = networks.groupby("who", sort=False)["mean"].mean()
+    means = networks.groupby("condition", sort=False)["mean"].mean()
     # A mean over fewer structures, where one is undefined, doesn't compare with the others.
-    whole = networks.groupby("who", sort=False)["mean"].agg(lambda own: own.notna().all())
+    whole = networks.groupby("condition", sort=False)["mean"].agg(lambda own: own.notna().all())
     known = means[whole]
     if len(means) <= LISTED or known.nunique() < 2:
         return "; ".join(f"{who}: {text.number(mean, 3)}" for who, mean in means.items())
@@ -70,8 +70,8 @@ def _means_words(networks: pd.DataFrame) -> str:
 def _undefined_words(table: pd.DataFrame) -> str:
     """How many values of a table of means are undefined, whose, and why."""
     words = []
-    networks = table[table["who"] != RATERS]
-    for who, part in networks[networks["undefined"] > 0].groupby("who", sort=False):
+    networks = table[table["condition"] != RATERS]
+    for who, part in networks[networks["undefined"] > 0].groupby("condition", sort=False):
         each = [f"{row['undefined']:.0f} of {row['class']}" for _, row in part.iterrows()]
         words.append(f"{who} {text.listing(each)}")
     sentence = ""
@@ -80,7 +80,7 @@ def _undefined_words(table: pd.DataFrame) -> str:
             " Undefined and left out, because neither the network nor the vote has the structure "
             f"on the image: {'; '.join(words)}."
         )
-    alone = sorted({int(n) for n in table.loc[table["who"] == RATERS, "undefined"]})
+    alone = sorted({int(n) for n in table.loc[table["condition"] == RATERS, "undefined"]})
     if alone and alone[-1]:
         number = text.count(alone[-1], "image")
         if alone[0] != alone[-1]:
@@ -98,7 +98,7 @@ def detection_sentence(table: pd.DataFrame) -> str:
         return "No voxel is misclassified, so there is no error to find."
     best = known.loc[known["mean"].idxmax()]
     return (
-        f"Highest for the {SCORE_NAMES[best['score']]} of {best['who']}: "
+        f"Highest for the {SCORE_NAMES[best['score']]} of {best['condition']}: "
         f"{text.interval(estimate(best), 3)}, where a random score would reach "
         f"{text.number(best['prevalence'], 4)}."
     )
@@ -129,7 +129,7 @@ def correlation_sentence(table: pd.DataFrame, data) -> str:
         elif row.get("clusters", FEWEST) < FEWEST:
             subjects = text.count(int(row["clusters"]), "subject")
             phrase = f"has a correlation with disagreement that {subjects} can't tell from chance"
-        lines.append((row["who"], phrase, found))
+        lines.append((row["condition"], phrase, found))
     sentence = _told(
         lines,
         alone="for {who} predictive entropy {phrase}, r = {value}",
@@ -182,7 +182,7 @@ def scatter_sentence(frame: pd.DataFrame, *, resamples: int = 2000) -> str:
         return ONE_RATER
     lines = []
     for who in conditions(frame):
-        part = images[images["who"] == who]
+        part = images[images["condition"] == who]
         gap = statistics.difference_interval(
             part["entropy"].to_numpy(), part["gt_entropy"].to_numpy(),
             part["subject"].to_numpy(), resamples,
@@ -214,8 +214,8 @@ def headline(table: pd.DataFrame) -> str:
         return "undefined (too few images, or no difference among them)"
     words = [
         f"r = {text.interval(statistics.Estimate(row['r'], row['low'], row['high']))} "
-        f"({row['who']})"
-        for _, row in chosen[_of_one_way(chosen["who"], "dropout")].iterrows()
+        f"({row['condition']})"
+        for _, row in chosen[_of_one_way(chosen["condition"], "dropout")].iterrows()
     ]
     return "; ".join(words)
 
@@ -231,16 +231,16 @@ def figure_2_title(method: str) -> str:
 
 def headline_dice(table: pd.DataFrame) -> str:
     """Mean Dice over structures for each network, from one pass where it ran."""
-    networks = table[table["who"] != RATERS]
-    networks = networks[_of_one_way(networks["who"], "single")]
-    means = networks.groupby("who", sort=False)["mean"].mean()
+    networks = table[table["condition"] != RATERS]
+    networks = networks[_of_one_way(networks["condition"], "single")]
+    means = networks.groupby("condition", sort=False)["mean"].mean()
     words = [f"{text.number(value, 3)} ({who})" for who, value in means.items()]
     return "; ".join(words) or "undefined (nobody rated the test images)"
 
 
 def headline_raters(table: pd.DataFrame) -> str:
     """Mean pairwise Dice of the raters over structures."""
-    raters = table[table["who"] == RATERS]
+    raters = table[table["condition"] == RATERS]
     return text.number(raters["mean"].mean(), 3) if len(raters) else "undefined (one rater)"
 
 

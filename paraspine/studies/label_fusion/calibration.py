@@ -53,20 +53,20 @@ def fusion_calibration(
     Returns
     -------
     pandas.DataFrame
-        ``who``; ``mean`` (ECE) with ``low``, ``high``; ``over`` and ``under``, its parts from bins
-        in which confidence is above and below accuracy; ``gap`` (confidence minus accuracy, above
-        0 over-confident) with ``gap_low``, ``gap_high``; ``sd`` of the ECE over splits;
-        ``splits``, ``subjects``. Intervals are NaN with a single subject.
+        ``condition``; ``mean`` (ECE) with ``low``, ``high``; ``over`` and ``under``, its parts
+        from bins in which confidence is above and below accuracy; ``gap`` (confidence minus
+        accuracy, above 0 over-confident) with ``gap_low``, ``gap_high``; ``sd`` of the ECE over
+        splits; ``splits``, ``subjects``. Intervals are NaN with a single subject.
     """
     chosen = counts[(counts["reference"] == reference) & (counts["region"] == region)]
     subjects, owner = np.unique(chosen["subject"].to_numpy(), return_inverse=True)
     drawn = statistics.cluster_weights(subjects, resamples).weights
     splits, part = np.unique(chosen["split"].to_numpy(), return_inverse=True)
-    whos = list(dict.fromkeys(chosen["who"]))
+    whos = list(dict.fromkeys(chosen["condition"]))
     bins = int(chosen["bin"].max()) + 1 if len(chosen) else 1
     lines = []
     for who in whos:
-        mask = (chosen["who"] == who).to_numpy()
+        mask = (chosen["condition"] == who).to_numpy()
         sums = np.zeros((3, len(splits), len(subjects), bins))
         at = (part[mask], owner[mask], chosen.loc[mask, "bin"].to_numpy())
         for row, name in zip(sums, _KEYS, strict=True):
@@ -84,7 +84,7 @@ def fusion_calibration(
         gaps = statistics.percentile_interval(again[3]) if several else (np.nan, np.nan)
         lines.append(
             {
-                "who": who,
+                "condition": who,
                 "mean": value,
                 "low": low,
                 "high": high,
@@ -113,7 +113,7 @@ def fusion_diagrams(
     """Reliability of each candidate, all test voxels of all splits taken together."""
     chosen = counts[(counts["reference"] == reference) & (counts["region"] == region)]
     found = {}
-    for who, part in chosen.groupby("who", sort=False):
+    for who, part in chosen.groupby("condition", sort=False):
         sums = part.groupby("bin")[list(_KEYS)].sum()
         count = sums["count"].to_numpy(dtype=np.int64)
         with np.errstate(invalid="ignore"):
@@ -129,15 +129,15 @@ def fusion_calibration_sentence(table: pd.DataFrame, of: str = "of all voxels") 
         return "No test voxel has a reference, so calibration is undefined."
     low, high = known.loc[known["mean"].idxmin()], known.loc[known["mean"].idxmax()]
     words = (
-        f"Expected calibration error {of}: lowest for {low['who']}, "
-        f"{text.interval(estimate(low), 4)}, highest for {high['who']}, "
+        f"Expected calibration error {of}: lowest for {low['condition']}, "
+        f"{text.interval(estimate(low), 4)}, highest for {high['condition']}, "
         f"{text.interval(estimate(high), 4)}."
     )
     groups = {
-        "Over-confident": known.loc[known["gap_low"] > 0, "who"],
-        "Under-confident": known.loc[known["gap_high"] < 0, "who"],
+        "Over-confident": known.loc[known["gap_low"] > 0, "condition"],
+        "Under-confident": known.loc[known["gap_high"] < 0, "condition"],
         "Neither by interval": known.loc[
-            ~((known["gap_low"] > 0) | (known["gap_high"] < 0)), "who"
+            ~((known["gap_low"] > 0) | (known["gap_high"] < 0)), "condition"
         ],
     }
     told = [f"{how}: {text.listing(them)}" for how, them in groups.items() if len(them)]
@@ -220,11 +220,11 @@ def scaling_table(
     Returns
     -------
     pandas.DataFrame
-        ``fused``, ``who``, ``temperature`` (mean over splits; NaN where none was fitted), ``mean``
-        (ECE), ``low``, ``high``; ``brier`` (mean over structures), and for the scaled candidate
-        ``against``, ``against_low``, ``against_high``: its Brier score minus SoftSeg's.
+        ``fused``, ``condition``, ``temperature`` (mean over splits; NaN where none was fitted),
+        ``mean`` (ECE), ``low``, ``high``; ``brier`` (mean over structures), and for the scaled
+        candidate ``against``, ``against_low``, ``against_high``: its Brier score minus SoftSeg's.
     """
-    table = pd.concat([calibration, scaled], ignore_index=True).set_index("who")
+    table = pd.concat([calibration, scaled], ignore_index=True).set_index("condition")
     brier = structure_means(frame, "brier")
     lines = []
     for plain, soft in zip(CONVENTIONAL, SOFTSEG, strict=True):
@@ -243,7 +243,7 @@ def scaling_table(
             lines.append(
                 {
                     "fused": plain.removeprefix("conventional "),
-                    "who": who,
+                    "condition": who,
                     "temperature": float(np.mean(own)) if who == other else np.nan,
                     "mean": row["mean"],
                     "low": row["low"],
@@ -268,7 +268,7 @@ def pretty_scaling(table: pd.DataFrame, source: str) -> pd.DataFrame:
         lines.append(
             {
                 "fused by": row["fused"],
-                "candidate": row["who"],
+                "candidate": row["condition"],
                 "temperature": "none" if np.isnan(temperature) else text.number(temperature, 2),
                 "ECE (95 % interval)": text.cell(estimate(row), 4),
                 "Brier score, × 10⁻³": text.number(1e3 * row["brier"], 2),
@@ -287,15 +287,17 @@ def structure_means(frame: pd.DataFrame, measure: str, reference: str = "") -> p
     structures = set(frame.loc[frame["measure"] == "dice", "class"])
     chosen = chosen[chosen["class"].isin(structures)]
     keys = ["subject", "image", "slice", "split"]
-    order = list(dict.fromkeys(chosen["who"]))
-    return chosen.groupby([*keys, "who"], sort=False)["value"].mean().unstack("who")[order]
+    order = list(dict.fromkeys(chosen["condition"]))
+    return (
+        chosen.groupby([*keys, "condition"], sort=False)["value"].mean().unstack("condition")[order]
+    )
 
 
 def scaling_sentence(table: pd.DataFrame) -> str:
     """Whether temperature scaling is enough: ECE and Brier score beside SoftSeg's."""
     words = []
     for fused, part in table.groupby("fused", sort=False):
-        own = part.set_index("who")
+        own = part.set_index("condition")
         plain, other, soft = (own.loc[who] for who in own.index)
         gained = plain["mean"] - other["mean"]
         found = statistics.Estimate(

@@ -17,8 +17,9 @@ from paraspine.studies.label_fusion.composite import things
 __all__ = ["candidate_table", "candidate_display", "candidate_sentence"]
 
 _COLUMNS = [
-    "measure", "class", "who", "baseline", "n", "dropped", "infinite", "value", "value_baseline",
-    "mean", "low", "high", "median_difference", "p", "p_holm", "effect", "effect_low",
+    "measure", "class", "condition", "baseline", "n", "dropped", "infinite", "value",
+    "value_baseline", "mean", "low", "high", "median_difference", "p", "p_holm", "effect",
+    "effect_low",
     "effect_high", "subjects", "p_subject", "p_holm_subject", "effect_subject",
 ]  # fmt: skip
 
@@ -28,7 +29,7 @@ def candidate_table(
     measure: str | Sequence[str],
     baseline: str,
     *,
-    condition: str = "who",
+    condition: str = "condition",
     pair: Sequence[str] | None = None,
     resamples: int = 2000,
 ) -> pd.DataFrame:
@@ -53,13 +54,13 @@ def candidate_table(
     Returns
     -------
     pandas.DataFrame
-        One row per measure, class and candidate: ``measure``, ``class``, ``who``, ``baseline``;
-        ``n`` (images tested), ``dropped`` (left out as undefined in either), ``infinite`` (left
-        out as infinite in either); ``value`` and ``value_baseline`` (means over those images);
-        ``mean`` (difference to the baseline) with ``low`` and ``high`` by resampling subjects;
-        ``median_difference``; by image, as published, ``p``, ``p_holm``, ``effect`` (matched-pairs
-        rank-biserial correlation, -1 to 1) with ``effect_low`` and ``effect_high``; and by
-        subject, whose images are averaged first as they are not independent, ``subjects``,
+        One row per measure, class and candidate: ``measure``, ``class``, ``condition``,
+        ``baseline``; ``n`` (images tested), ``dropped`` (left out as undefined in either),
+        ``infinite`` (left out as infinite in either); ``value`` and ``value_baseline`` (means over
+        those images); ``mean`` (difference to the baseline) with ``low`` and ``high`` by
+        resampling subjects; ``median_difference``; by image, as published, ``p``, ``p_holm``,
+        ``effect`` (matched-pairs rank-biserial correlation, -1 to 1) with ``effect_low`` and
+        ``effect_high``; and by subject, whose images are averaged first, ``subjects``,
         ``p_subject``, ``p_holm_subject``, ``effect_subject``. Holm's adjustment is over the rows
         of a measure. Empty where there is no candidate beside the baseline.
 
@@ -99,7 +100,7 @@ def _tests(chosen, condition, keys, baseline, resamples) -> pd.DataFrame:
         for _, row in table.iterrows()
     ]
     table["dropped"] -= table["infinite"]
-    names = {"a": "who", "b": "baseline", "difference": "mean"}
+    names = {"a": "condition", "b": "baseline", "difference": "mean"}
     return table.rename(columns=names | {"mean_a": "value", "mean_b": "value_baseline"})
 
 
@@ -120,7 +121,7 @@ def candidate_display(
         Factor on the values, such as 100 for percent.
     """
     shown = pd.DataFrame(index=table.index)
-    for name in ("measure", "class", "who"):
+    for name in ("measure", "class", "condition"):
         shown[name] = table[name]
     shown["measure"] = shown["measure"].astype(str).str.replace("_", " ")
     for name, head in (("value_baseline", "baseline"), ("value", "candidate")):
@@ -133,7 +134,7 @@ def candidate_display(
         shown[f"p (Holm), {words}"] = [text.p_value(p) for p in table[f"p_holm{suffix}"]]
         names = [f"effect{suffix}{end}" for end in ("", "_low", "_high")]
         shown[f"effect, {words}"] = cells(table, [n for n in names if n in table], 2)
-    return shown.set_index(["measure", "class", "who"]).rename_axis(columns=source)
+    return shown.set_index(["measure", "class", "condition"]).rename_axis(columns=source)
 
 
 def candidate_sentence(table: pd.DataFrame, what: str | None = None) -> str:
@@ -180,11 +181,11 @@ def _told(how: str, part: pd.DataFrame, chosen: pd.Series) -> str:
     """
     classes = list(dict.fromkeys(part["class"]))
     if len(classes) < 2:
-        return f"{how} for {text.listing(part['who'][chosen])}"
+        return f"{how} for {text.listing(part['condition'][chosen])}"
     if how.startswith("not"):
         return f"{how} in {chosen.sum()} of {text.count(len(part), 'comparison')}"
     names = []
-    for who, mine in part[chosen].groupby("who", sort=False):
+    for who, mine in part[chosen].groupby("condition", sort=False):
         where = [c for c in classes if c in set(mine["class"])]
         names.append(f"{who} ({'every class' if where == classes else text.listing(where)})")
     return f"{how} for {text.listing(names)}"

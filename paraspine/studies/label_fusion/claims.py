@@ -59,7 +59,7 @@ def fusion_claims(
         spinal cord data; it prints no signed calibration gap.
     """
     lines = []
-    gaps = calibration.set_index("who")
+    gaps = calibration.set_index("condition")
     for names, claim, kind in ((CONVENTIONAL, OVER, "above"), (SOFTSEG[1:2], UNDER, "below")):
         for who in names:
             row = gaps.loc[who]
@@ -149,7 +149,7 @@ def marks(table: pd.DataFrame) -> dict[str, str]:
     table : pandas.DataFrame
         `candidate_table` of one measure without classes.
     """
-    return {row["who"]: "**" for _, row in table.iterrows() if row["p_holm"] < 0.05}
+    return {row["condition"]: "**" for _, row in table.iterrows() if row["p_holm"] < 0.05}
 
 
 def pair_sentence(
@@ -174,11 +174,11 @@ def pair_sentence(
         Bootstrap resamples of subjects.
     """
     errors = frame[frame["measure"] == "entropy_error"]
-    keys = ["subject", "image", "slice", "split", "who"]
+    keys = ["subject", "image", "slice", "split", "condition"]
     words = []
     for name, table, digits in (
         ("Brier score", structure_means(frame, "brier"), 2),
-        ("entropy error", errors.set_index(keys)["value"].unstack("who"), 2),
+        ("entropy error", errors.set_index(keys)["value"].unstack("condition"), 2),
     ):
         subjects = table.index.get_level_values("subject").to_numpy()
         found = statistics.difference_interval(
@@ -188,7 +188,7 @@ def pair_sentence(
             found, above="a higher", below="a lower", unclear="no clearly different"
         )
         words.append(f"{verdict} {name} (difference {text.interval(found, digits)} × 10⁻³)")
-    errors = calibration.set_index("who")["mean"]
+    errors = calibration.set_index("condition")["mean"]
     return (
         f"{one} has {text.listing(words)} than the {other}; the calibration errors are "
         f"{text.number(errors[one], 4)} and {text.number(errors[other], 4)}."
@@ -201,10 +201,10 @@ def distance_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``measure`` and the columns of `statistics.mean_table`.
+        ``condition``, ``measure`` and the columns of `statistics.mean_table`.
     """
     chosen = frame[frame["measure"].isin(["energy_distance", "matched_iou"])]
-    return statistics.mean_table(chosen, by=["who", "measure"], resamples=resamples)
+    return statistics.mean_table(chosen, by=["condition", "measure"], resamples=resamples)
 
 
 def distance_sentence(table: pd.DataFrame) -> str:
@@ -219,7 +219,7 @@ def distance_sentence(table: pd.DataFrame) -> str:
             return "No test image has two raters, so their spread cannot be compared."
         best = part.loc[part["mean"].idxmin() if lower else part["mean"].idxmax()]
         words.append(
-            f"{'lowest' if lower else 'highest'} {name}: {best['who']}, "
+            f"{'lowest' if lower else 'highest'} {name}: {best['condition']}, "
             f"{text.interval(estimate(best), 3)}"
         )
     joined = "; ".join(words)
@@ -228,8 +228,8 @@ def distance_sentence(table: pd.DataFrame) -> str:
 
 def learned_sentence(curves: pd.DataFrame) -> str:
     """How well each candidate had learned by its validation images, worst and best."""
-    best = curves.groupby(["who", "split", "member"])["validation_dice"].max()
-    dice = best.groupby("who", sort=False).mean().dropna()
+    best = curves.groupby(["condition", "split", "member"])["validation_dice"].max()
+    dice = best.groupby("condition", sort=False).mean().dropna()
     runs = text.count(len(best), "training")
     if dice.empty:
         return f"{runs}; no validation image marks a structure."

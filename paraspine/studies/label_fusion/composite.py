@@ -17,7 +17,7 @@ COMPOSITE = {"dice": 1.0, "precision": 1.0, "recall": 1.0, "absolute_volume_diff
 
 
 def things(
-    frame: pd.DataFrame, condition: str = "who", pair: Sequence[str] | None = None
+    frame: pd.DataFrame, condition: str = "condition", pair: Sequence[str] | None = None
 ) -> list[str]:
     """Columns that say which thing a tidy frame's row is about, after checking that all are there.
 
@@ -37,7 +37,7 @@ def things(
 def composite_score(
     frame: pd.DataFrame,
     *,
-    condition: str = "who",
+    condition: str = "condition",
     weights: Mapping[str, float] = COMPOSITE,
     pair: Sequence[str] | None = None,
 ) -> pd.DataFrame:

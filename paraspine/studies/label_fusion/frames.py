@@ -187,7 +187,7 @@ def fusion_curves(repeated: Iterable[Repetition]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``split``, ``member`` (the rater of a loss ensemble's member, else empty),
+        ``condition``, ``split``, ``member`` (the rater of a loss ensemble's member, else empty),
         ``epoch``, ``validation_loss``, ``validation_dice``.
     """
     parts = []
@@ -198,7 +198,7 @@ def fusion_curves(repeated: Iterable[Repetition]) -> pd.DataFrame:
                 member = fused.removeprefix("rater:") if fused.startswith("rater:") else ""
                 history = run.read_frame("history.parquet")
                 kept = history[["epoch", "validation_loss", "validation_dice"]]
-                parts.append(kept.assign(who=who, split=one.name, member=member))
+                parts.append(kept.assign(condition=who, split=one.name, member=member))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -221,7 +221,7 @@ def fusion_frame(
     Returns
     -------
     pandas.DataFrame
-        Identifying columns, ``split``, ``who``, ``reference`` (of hard measures: one of
+        Identifying columns, ``split``, ``condition``, ``reference`` (of hard measures: one of
         `REFERENCES`; else empty), ``class``, ``measure``, ``value``. Per class ``brier`` (against
         the soft label, background too) and the hard measures ``dice``, ``precision``, ``recall``,
         ``absolute_volume_difference``, ``relative_volume_difference`` (NaN instead of infinite
@@ -298,7 +298,7 @@ def _identified(one: Repetition, who: str, lines: list[tuple]) -> pd.DataFrame:
     identity = table[[c for c in IDENTITY if c in table]].reset_index(drop=True)
     identity = identity.loc[frame.pop("item")].reset_index(drop=True)
     return pd.concat(
-        [identity.assign(split=one.name, who=who), frame.astype({"value": float})], axis=1
+        [identity.assign(split=one.name, condition=who), frame.astype({"value": float})], axis=1
     )
 
 
@@ -312,7 +312,7 @@ def fusion_reliability(
     Returns
     -------
     pandas.DataFrame
-        As `reliability_frame` gives it, with ``split``, ``who`` and ``reference``.
+        As `reliability_frame` gives it, with ``split``, ``condition`` and ``reference``.
     """
     parts = []
     for one in repeated:
@@ -326,7 +326,7 @@ def fusion_reliability(
                     bins,
                     references=one.references[reference],
                 )
-                parts.append(counts.assign(split=one.name, who=who, reference=reference))
+                parts.append(counts.assign(split=one.name, condition=who, reference=reference))
     return pd.concat(parts, ignore_index=True)
 
 

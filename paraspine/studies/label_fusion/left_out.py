@@ -109,7 +109,7 @@ def left_out_frame(
     Returns
     -------
     pandas.DataFrame
-        Identifying columns, ``rater`` (who is left out), ``class``, ``measure``, ``who`` (a
+        Identifying columns, ``rater`` (who is left out), ``class``, ``measure``, ``condition`` (a
         network, or ``"left-out rater"``) and ``value``. Empty without such an image.
     """
     classes = data.classes
@@ -132,7 +132,7 @@ def left_out_frame(
                 for name, row in zip(names, values, strict=True)
                 for structure, value in zip(classes.foreground, row, strict=True)
             ]
-    columns = ["item", "rater", "class", "measure", "who", "value"]
+    columns = ["item", "rater", "class", "measure", "condition", "value"]
     frame = pd.DataFrame(lines, columns=columns).astype({"value": float})
     table = data.table[[c for c in IDENTITY if c in data.table]].reset_index(drop=True)
     identity = table.loc[frame.pop("item")].reset_index(drop=True)
@@ -156,28 +156,28 @@ def left_out_table(
     Returns
     -------
     pandas.DataFrame
-        The `by` columns, ``measure``, ``who``, ``n`` (images x raters x structures), ``dropped``
-        (those in which a side is undefined), ``clusters`` (subjects), ``value`` and
+        The `by` columns, ``measure``, ``condition``, ``n`` (images x raters x structures),
+        ``dropped`` (those in which a side is undefined), ``clusters`` (subjects), ``value`` and
         ``value_left_out`` (means of the network and of the left-out raters), ``mean`` (of their
         difference; above 0 the network is the closer one), ``low``, ``high``, ``p`` (bootstrap),
         ``p_holm``. Empty without an image or a network.
     """
     by = [by] if isinstance(by, str) else list(by)
-    columns = [*by, "measure", "who", "n", "dropped", "clusters", "value", "value_left_out"]
+    columns = [*by, "measure", "condition", "n", "dropped", "clusters", "value", "value_left_out"]
     columns += ["mean", "low", "high", "p", "p_holm"]
-    if set(frame["who"]) <= {LEFT_OUT}:
+    if set(frame["condition"]) <= {LEFT_OUT}:
         return pd.DataFrame(columns=columns)
     keys = [c for c in ("subject", "image", "slice", "rater", "class") if c in frame]
     table = statistics.difference_table(
         frame,
         "value",
-        "who",
+        "condition",
         [c for c in keys if c not in by],
         by=[*by, "measure"],
         resamples=resamples,
         reference=LEFT_OUT,
     )
-    names = {"a": "who", "mean_a": "value", "mean_b": "value_left_out", "difference": "mean"}
+    names = {"a": "condition", "mean_a": "value", "mean_b": "value_left_out", "difference": "mean"}
     return table.rename(columns=names)[columns]
 
 
@@ -208,9 +208,9 @@ def left_out_sentence(table: pd.DataFrame, data, by_rater: pd.DataFrame | None =
         if np.isnan(found.low):
             phrase += " (there is no interval with a single subject)"
         words.append(
-            f"{row['who']} is {phrase}: {measure} {text.number(row['value'], 3)} against "
+            f"{row['condition']} is {phrase}: {measure} {text.number(row['value'], 3)} against "
             f"{text.number(row['value_left_out'], 3)}, difference {text.interval(found, 3)}"
-            f"{_raters(by_rater, row['who'])}"
+            f"{_raters(by_rater, row['condition'])}"
         )
     sentence = "Against the other raters fused, " + ". ".join(words)
     few = int((data.rated.sum(axis=1) < NEEDED).sum())
@@ -228,7 +228,7 @@ def _raters(by_rater: pd.DataFrame | None, who: str) -> str:
     """Which raters a network beats, and which it does not reach."""
     if by_rater is None:
         return ""
-    own = by_rater[(by_rater["who"] == who) & by_rater["mean"].notna()]
+    own = by_rater[(by_rater["condition"] == who) & by_rater["mean"].notna()]
     closer = own.loc[own["low"] > 0, "rater"]
     further = own.loc[own["high"] < 0, "rater"]
     words = []

@@ -24,7 +24,7 @@ def reference_table(
     measure: str,
     favoured: Iterable[str],
     *,
-    condition: str = "who",
+    condition: str = "condition",
     first: str = "staple",
     second: str = "majority",
     resamples: int = 2000,
@@ -49,7 +49,7 @@ def reference_table(
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``trained`` (``"on staple"`` if among `favoured`, or ``"otherwise"``), ``n``
+        ``condition``, ``trained`` (``"on staple"`` if among `favoured`, or ``"otherwise"``), ``n``
         (images x structures), ``value_first``, ``value_second`` (means over them), ``mean`` (the
         gain), ``low``, ``high`` (resampling subjects), one row a candidate; then, where there are
         both kinds, the row ``"gain beyond the others'"``: how much larger the mean gain of the
@@ -90,7 +90,7 @@ def reference_table(
         beyond = complete[favoured].mean(axis=1) - complete[others].mean(axis=1)
         found = _over_subjects(beyond, resamples)
         lines.append((FAVOUR, "", len(beyond), np.nan, np.nan, *found))
-    columns = ["who", "trained", "n", "value_first", "value_second", "mean", "low", "high"]
+    columns = ["condition", "trained", "n", "value_first", "value_second", "mean", "low", "high"]
     return pd.DataFrame(lines, columns=columns)
 
 
@@ -116,12 +116,14 @@ def reference_sentence(
     first, second : str
         Words for the references.
     """
-    known = table[(table["who"] != FAVOUR) & table["mean"].notna()]
+    known = table[(table["condition"] != FAVOUR) & table["mean"].notna()]
     if known.empty:
         return "Nothing was measured against both references, so there is nothing to compare."
-    words = "; ".join(f"{r['who']} by {text.interval(estimate(r), 4)}" for _, r in known.iterrows())
+    words = "; ".join(
+        f"{r['condition']} by {text.interval(estimate(r), 4)}" for _, r in known.iterrows()
+    )
     sentence = f"Measured against {first} instead of {second}, {what} changes for {words}"
-    beyond = table[table["who"] == FAVOUR]
+    beyond = table[table["condition"] == FAVOUR]
     if beyond.empty:
         return f"{sentence}. Only one kind of training is here, so there is no one to favour."
     found = estimate(beyond.iloc[0])

@@ -86,15 +86,15 @@ def fusion_beside(
     printed = published.table(PAPER)
     printed = printed[printed["table"].isin(list(tables))]
     structures = set(frame.loc[frame["measure"] == "dice", "class"])
-    whos = [w for w in dict.fromkeys(frame["who"]) if only is None or w in set(only)]
+    whos = [w for w in dict.fromkeys(frame["condition"]) if only is None or w in set(only)]
     lines = []
     for measure in measures:
         word, factor, unit, digits = SHOWN[measure]
-        own = frame[(frame["measure"] == measure) & frame["who"].isin(whos)]
+        own = frame[(frame["measure"] == measure) & frame["condition"].isin(whos)]
         own = own[own["class"].isin([*structures, "all"])]
         own = own.assign(value=factor * own["value"])
-        cells = statistics.mean_table(own, by=["who", "class"], resamples=resamples)
-        cells = cells.set_index(["who", "class"])
+        cells = statistics.mean_table(own, by=["condition", "class"], resamples=resamples)
+        cells = cells.set_index(["condition", "class"])
         classes = list(dict.fromkeys(own["class"]))
         rows = printed[printed["metric"] == word]
         places = digits_of(rows["value"])
@@ -142,7 +142,7 @@ def fusion_beside_sentence(frame: pd.DataFrame, measure: str, tables: Iterable[s
     lower = measure in ("brier", "entropy_error_total", "absolute_volume_difference")
     chosen = frame[frame["measure"] == measure]
     chosen = chosen[chosen["class"] != "background"]
-    means = chosen.groupby("who", sort=False)["value"].mean().dropna()
+    means = chosen.groupby("condition", sort=False)["value"].mean().dropna()
     how = "lowest" if lower else "highest"
     if means.empty:
         return f"The {word} is undefined on these images."
@@ -192,8 +192,8 @@ def published_calibration(source: str, table: pd.DataFrame) -> pd.DataFrame:
     rows = rows[rows["metric"] == "expected calibration error"]
     lines = []
     for framework in ("conventional", "SoftSeg"):
-        own = table[table["who"].str.startswith(f"{framework} ")]
-        own = own[~own["who"].str.contains(", ")]
+        own = table[table["condition"].str.startswith(f"{framework} ")]
+        own = own[~own["condition"].str.contains(", ")]
         line = {"framework": framework, f"this run ({source}), %": text.number(
             100 * own["mean"].mean(), 2)}  # fmt: skip
         for _, row in rows[rows["condition"] == framework].iterrows():

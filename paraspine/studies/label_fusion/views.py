@@ -54,7 +54,7 @@ def first_curves(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
     first = curves[curves["split"] == curves["split"].iloc[0]]
     return {
         who: part
-        for who, part in first.groupby("who", sort=False)
+        for who, part in first.groupby("condition", sort=False)
         if who in (*CONVENTIONAL, *SOFTSEG)
     }
 
@@ -83,12 +83,12 @@ def threshold_sentence(thresholds: Mapping[tuple[str, str], object]) -> str:
 def fusion_entropies(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per image and candidate with ``gt_entropy`` and ``entropy`` (nats) as columns."""
     chosen = frame[frame["measure"].isin(["entropy", "gt_entropy"])]
-    keys = [c for c in ("subject", "image", "slice", "level", "split", "who") if c in chosen]
-    order = list(dict.fromkeys(chosen["who"]))
+    keys = [c for c in ("subject", "image", "slice", "level", "split", "condition") if c in chosen]
+    order = list(dict.fromkeys(chosen["condition"]))
     table = chosen.set_index([*keys, "measure"])["value"].unstack("measure").reset_index()
     table = table.rename_axis(columns=None)
-    table["who"] = pd.Categorical(table["who"], order)
-    return table.sort_values("who", kind="stable").reset_index(drop=True)
+    table["condition"] = pd.Categorical(table["condition"], order)
+    return table.sort_values("condition", kind="stable").reset_index(drop=True)
 
 
 def fusion_views(

@@ -101,7 +101,7 @@ def joint_frame(data, moments, variance=None, wanted=None) -> pd.DataFrame:
 
 
 def joint_frame_of(data, joint, wanted) -> pd.DataFrame:
-    """`joint_frame` of what one pass of a multi-task network gave (`sampling.Joint`)."""
+    """`joint_frame` of a `sampling.MultiTaskPrediction`."""
     return joint_frame(data, joint.moments, joint.variance, wanted)
 
 
@@ -114,7 +114,7 @@ def both_frame(data, wanted, together: Mapping, alone: Mapping) -> pd.DataFrame:
         The images.
     wanted : (N, C - 1, H, W)
         Variance maps of their raters.
-    together : mapping of str to sampling.Joint
+    together : mapping of str to sampling.MultiTaskPrediction
         By the network's name.
     alone : mapping of (str, str) to sampling.SampleMoments
         By the network's name and the way of sampling.
@@ -122,8 +122,8 @@ def both_frame(data, wanted, together: Mapping, alone: Mapping) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `joint_frame` of each with the columns ``who`` (`plain_name`), ``network`` (without the
-        tasks) and ``tasks``.
+        `joint_frame` of each with the columns ``condition`` (`plain_name`), ``network`` (without
+        the tasks) and ``tasks``.
     """
     parts = [
         joint_frame(data, found.moments, found.variance, wanted).assign(**_columns(name))
@@ -140,7 +140,7 @@ def both_frame(data, wanted, together: Mapping, alone: Mapping) -> pd.DataFrame:
 def _columns(name: str) -> dict[str, str]:
     who = plain_name(name)
     tasks, network = who.split(" ", 1)
-    return {"who": who, "network": network, "tasks": tasks}
+    return {"condition": who, "network": network, "tasks": tasks}
 
 
 def sharing_table(

@@ -72,7 +72,7 @@ def scores_of(together: Mapping, alone: Mapping, samples: int, members: int) -> 
 
     Parameters
     ----------
-    together : mapping of str to (sampling.Joint, float)
+    together : mapping of str to (sampling.MultiTaskPrediction, float)
         What each multi-task network predicted, and the seconds that it took.
     alone : mapping of (str, str) to (sampling.SampleMoments, float)
         The same for single-task networks, by name and way of sampling.
@@ -124,13 +124,13 @@ def cost_table(scores: Sequence[Score], images: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``passes``, ``trainings``, ``milliseconds`` (an image) and ``times`` (over the
-        predicted variance of the same architecture).
+        ``condition``, ``passes``, ``trainings``, ``milliseconds`` (an image) and ``times`` (over
+        the predicted variance of the same architecture).
     """
     first = {s.network: s.seconds for s in reversed(scores) if s.who.endswith(VARIANCE)}
     return pd.DataFrame(
         {
-            "who": [s.who for s in scores],
+            "condition": [s.who for s in scores],
             "passes": [s.passes for s in scores],
             "trainings": [s.trainings for s in scores],
             "milliseconds": [1e3 * s.seconds / images for s in scores],

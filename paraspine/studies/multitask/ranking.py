@@ -49,7 +49,7 @@ def rank_frame(data, scores: Sequence[Score], wanted) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per image, map (``who``) and measure: ``average_precision`` (positives: voxels
+        One row per image, map (``condition``) and measure: ``average_precision`` (positives: voxels
         whose votes are not unanimous; NaN where all are), ``correlation`` (Pearson's r over voxels
         with the raters' variance, summed over structures; NaN where one of them is constant) and
         ``prevalence`` (share of positives, what a random map reaches).
@@ -87,7 +87,7 @@ def crowd_frame(data, scores: Sequence[Score], crowd, wanted) -> pd.DataFrame:
     """
     if crowd is None:
         return pd.DataFrame(
-            columns=["subject", "image", "slice", "measure", "value", "who", "network"]
+            columns=["subject", "image", "slice", "measure", "value", "condition", "network"]
         )
     raters, classes = len(crowd.raters), data.classes.num_classes
     true = np.stack([fusion.variance_map(labels, classes) for labels in crowd.labels]).sum(axis=1)
@@ -115,7 +115,7 @@ def _ranked(data, scores, reference, disputed, known) -> pd.DataFrame:
                 (item, "all", "correlation", _pearson(values, reference[item])),
                 (item, "all", "prevalence", disputed[item].mean()),
             ]  # fmt: skip
-        parts.append(identified(data, found).assign(who=score.who, network=score.network))
+        parts.append(identified(data, found).assign(condition=score.who, network=score.network))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -139,11 +139,11 @@ def ranking_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFrame
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``measure`` (in words) and the columns of `statistics.mean_table`.
+        ``condition``, ``measure`` (in words) and the columns of `statistics.mean_table`.
     """
     chosen = frame[frame["measure"].isin(list(MEASURES))]
     chosen = chosen.assign(measure=chosen["measure"].map(MEASURES))
-    return summarise(chosen, None, ["who", "measure"], resamples=resamples)
+    return summarise(chosen, None, ["condition", "measure"], resamples=resamples)
 
 
 def ranking_difference(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFrame:
@@ -159,21 +159,21 @@ def ranking_difference(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``measure`` (in words), ``mean``, ``low``, ``high``, ``clusters``; image by image.
-        Empty where there is nothing to compare with.
+        ``condition``, ``measure`` (in words), ``mean``, ``low``, ``high``, ``clusters``; image by
+        image. Empty where there is nothing to compare with.
     """
     parts = []
     for network, own in frame.groupby("network", sort=False):
         reference = f"{network}, {VARIANCE}"
-        if reference not in set(own["who"]) or own["who"].nunique() < 2:
+        if reference not in set(own["condition"]) or own["condition"].nunique() < 2:
             continue
         own = own[own["measure"].isin(list(MEASURES))]
         table = statistics.difference_table(
-            own, "value", "who", ["subject", "image", "slice"], ["measure"],
+            own, "value", "condition", ["subject", "image", "slice"], ["measure"],
             resamples=resamples, reference=reference,
         )  # fmt: skip
-        parts.append(table.rename(columns={"a": "who", "difference": "mean"}))
-    columns = ["who", "measure", "mean", "low", "high", "clusters"]
+        parts.append(table.rename(columns={"a": "condition", "difference": "mean"}))
+    columns = ["condition", "measure", "mean", "low", "high", "clusters"]
     if not parts:
         return pd.DataFrame(columns=columns)
     table = pd.concat(parts, ignore_index=True)
@@ -194,17 +194,17 @@ def pretty_ranking(
     source : str
         Where the data comes from.
     """
-    names = list(dict.fromkeys(table["who"]))
+    names = list(dict.fromkeys(table["condition"]))
     shown = pd.DataFrame(index=pd.Index(names, name="map"))
     for words in MEASURES.values():
-        own = table[table["measure"] == words].set_index("who")
-        apart = difference[difference["measure"] == words].set_index("who")
+        own = table[table["measure"] == words].set_index("condition")
+        apart = difference[difference["measure"] == words].set_index("condition")
         shown[f"{words} (95 % interval)"] = [text.cell(estimate(own.loc[n]), 3) for n in names]
         shown[f"{words}: minus {VARIANCE}"] = [
             text.cell(estimate(apart.loc[n]), 3) if n in apart.index else "" for n in names
         ]
     if cost is not None:
-        own = cost.set_index("who")
+        own = cost.set_index("condition")
         shown["passes"] = [own.loc[n, "passes"] for n in names]
         shown["trainings"] = [own.loc[n, "trainings"] for n in names]
         shown["ms an image"] = [text.number(own.loc[n, "milliseconds"], 1) for n in names]

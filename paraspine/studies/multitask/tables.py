@@ -35,13 +35,13 @@ def pretty_multitask(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     for measure, (words, scale, digits) in SHOWN.items():
         chosen = rows(frame, measure)
         table = statistics.mean_table(
-            chosen.assign(value=scale * chosen["value"]), by=["who", "class"], resamples=1
+            chosen.assign(value=scale * chosen["value"]), by=["condition", "class"], resamples=1
         )
         for row in table.to_dict("records"):
             cell = text.number(row["mean"], digits)
             if np.isfinite(row["sd"]):
                 cell += f" ± {text.number(row['sd'], digits)}"
-            lines.append((words, row["who"], row["class"], cell))
+            lines.append((words, row["condition"], row["class"], cell))
     shown = pd.DataFrame(lines, columns=["measure", "network", "class", "cell"])
     keys = ["measure", "network"]
     order = list(dict.fromkeys(shown[keys].itertuples(index=False, name=None)))
@@ -76,10 +76,10 @@ def task_tests(
     chosen = frame[frame["tasks"] == TOGETHER]
     columns = ["measure", "class", "a", "b", "n", "difference", "low", "high", "p", "p_holm"]
     columns += ["p_wilcoxon", "p_wilcoxon_holm", "effect", "effect_low", "effect_high"]
-    if chosen["who"].nunique() < 2:
+    if chosen["condition"].nunique() < 2:
         return pd.DataFrame(columns=columns)
     options = {"by": ["measure", "class"], "average": "subject" if by_subject else None}
-    given = chosen, "value", "who", ["subject", "image", "slice"]
+    given = chosen, "value", "condition", ["subject", "image", "slice"]
     t = statistics.paired_test(*given, clusters="subject", resamples=resamples, **options)
     ranks = statistics.paired_test(*given, "wilcoxon", **options)
     table = t.assign(p_wilcoxon=ranks["p"], p_wilcoxon_holm=ranks["p_holm"])
@@ -136,13 +136,13 @@ def beside_multitask(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFr
     """
     lines = []
     structures = list(dict.fromkeys(frame["class"]))
-    known = {k: summarise(frame, k, ["who", "class"], resamples=resamples) for k in PARTS}
+    known = {k: summarise(frame, k, ["condition", "class"], resamples=resamples) for k in PARTS}
     parts = {condition: measure for measure, condition in PARTS.items()}
     for row in published.table("roshanzamir2022", TABLE).itertuples():
-        table = known[parts[row.condition]].set_index(["who", "class"])
+        table = known[parts[row.condition]].set_index(["condition", "class"])
         own = structure_named(structures, row.target)
         cell, status = dict.fromkeys(("mean", "low", "high", "sd"), np.nan), ""
-        if row.system not in set(frame["who"]):
+        if row.system not in set(frame["condition"]):
             status = "not run"
         elif own is None:
             status = f"this cohort has no {row.target}"

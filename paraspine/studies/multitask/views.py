@@ -79,7 +79,7 @@ def level_views(data, together: Mapping, subjects: int = 2):
     ----------
     data : slices.Slices
         The images.
-    together : mapping of str to sampling.Joint
+    together : mapping of str to sampling.MultiTaskPrediction
         Predictions by the network's name.
     subjects : int
         How many, those with most slices first.
@@ -134,7 +134,7 @@ def variance_views(data, shown: Iterable[int], together: Mapping, wanted) -> lis
         The images.
     shown : iterable of int
         Which of them; those that fewer than two raters rated are left out.
-    together : mapping of str to sampling.Joint
+    together : mapping of str to sampling.MultiTaskPrediction
         Predictions by the network's name.
     wanted : (N, C - 1, H, W)
         Variance maps of the raters.

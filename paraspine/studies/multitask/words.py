@@ -70,7 +70,7 @@ def worth_sentence(
         return f"Left out: the disagreement of {against} is not known here."
     words = []
     for measure in dict.fromkeys(table["measure"]):
-        own = table[table["measure"] == measure].set_index("who")
+        own = table[table["measure"] == measure].set_index("condition")
         for network, part in _by_network(difference[difference["measure"] == measure]):
             mine = estimate(own.loc[f"{network}, {VARIANCE}"])
             sides: dict[str, list[str]] = {}
@@ -79,7 +79,7 @@ def worth_sentence(
                     row, above="worse than", below="better than", unclear="not told apart"
                 )
                 turn += " from" if turn.startswith("not") else ""
-                sides.setdefault(turn, []).append(row["who"].split(", ", 1)[1])
+                sides.setdefault(turn, []).append(row["condition"].split(", ", 1)[1])
             told = "; ".join(f"{turn} {text.listing(names)}" for turn, names in sides.items())
             words.append(
                 f"by {measure}, {text.interval(mine, 3)}, the {network}'s predicted variance is "
@@ -95,7 +95,7 @@ def worth_sentence(
 
 def _by_network(difference: pd.DataFrame):
     """Rows of each architecture."""
-    networks = difference["who"].str.split(", ", n=1).str[0]
+    networks = difference["condition"].str.split(", ", n=1).str[0]
     return difference.groupby(networks, sort=False)
 
 
@@ -115,7 +115,7 @@ def few_raters_sentence(table: pd.DataFrame, data) -> str:
             "Left out: how raters in general would differ is known for the phantom alone, whose "
             "raters are simulated."
         )
-    own = table[table["measure"] == "Pearson's r"].set_index("who")
+    own = table[table["measure"] == "Pearson's r"].set_index("condition")
     few = estimate(own.loc[raters])
     words = [
         f"the {who.split(', ')[0]}'s predicted variance {text.interval(estimate(row), 3)}"
@@ -167,12 +167,12 @@ def cost_sentence(cost: pd.DataFrame) -> str:
         `cost_table`.
     """
     words = []
-    for network, part in cost.groupby(cost["who"].str.split(", ", n=1).str[0], sort=False):
-        rest = part[~part["who"].str.endswith(VARIANCE)]
-        first = part[part["who"].str.endswith(VARIANCE)]["milliseconds"].iloc[0]
+    for network, part in cost.groupby(cost["condition"].str.split(", ", n=1).str[0], sort=False):
+        rest = part[~part["condition"].str.endswith(VARIANCE)]
+        first = part[part["condition"].str.endswith(VARIANCE)]["milliseconds"].iloc[0]
         told = [
             f"{who.split(', ', 1)[1]} {text.number(times, 1)} times as long"
-            for who, times in zip(rest["who"], rest["times"], strict=True)
+            for who, times in zip(rest["condition"], rest["times"], strict=True)
         ]
         words.append(f"{network}: {text.number(first, 1)} ms, {text.listing(told)}")
     return (
@@ -236,7 +236,7 @@ def multitask_summary(
         turn_of(row, above="worse", below="better", unclear="") for row in ap.to_dict("records")
     ]
     better, worse = told.count("better"), told.count("worse")
-    ten = cost[cost["who"].str.endswith("dropout")]
+    ten = cost[cost["condition"].str.endswith("dropout")]
     words = [sharing_sentence(sharing)]
     if len(ap):
         words.append(
@@ -267,8 +267,8 @@ def headline_worth(table: pd.DataFrame) -> str:
     """Average precision of the predicted variance and of one pass's entropy, in one phrase."""
     own = table[table["measure"] == "average precision"]
     words = [
-        f"{text.interval(estimate(row), 3)} ({row['who']})"
+        f"{text.interval(estimate(row), 3)} ({row['condition']})"
         for row in own.to_dict("records")
-        if row["who"].endswith((VARIANCE, "one pass"))
+        if row["condition"].endswith((VARIANCE, "one pass"))
     ]
     return text.listing(words) or "not compared"

@@ -5,19 +5,15 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "printed": [
-            "as_published",
-            "inconsistency_sentence",
-            "inconsistency_table",
-            "runs_sentence",
-        ],
-        "tables": [
-            "beside_tables",
-        ],
-        "verdicts": [
+        "printed": ["INCONSISTENCIES", "inconsistency_table", "printed_display"],
+        "tables": ["beside_tables", "claims_table"],
+        "words": [
+            "answer",
+            "chance_sentence",
             "claims_sentence",
-            "claims_table",
             "headline_claims",
+            "inconsistency_sentence",
+            "runs_sentence",
         ],
     },
 )

@@ -1,4 +1,4 @@
-"""What roshanzamir2023 says of its tables, claim by claim, as comparisons that a run can repeat."""
+"""Claims of roshanzamir2023 as comparisons that a run can repeat."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from functools import cache
 import numpy as np
 
 from paraspine import published
-from paraspine.evidence.contrast import Cell
-from paraspine.studies.published.printed import NAMES, PAPER
-
-__all__ = ["SMALL_SHARE", "Comparison", "Claim", "CLAIMS"]
+from paraspine.evidence.conditions import method_label, network_label, target_label
+from paraspine.evidence.results import Condition
+from paraspine.studies.published.printed import PAPER, PRINTED
 
 #: What counts as "a very small portion" of a variance, for which the paper gives no number.
 SMALL_SHARE = 0.05
@@ -50,10 +49,10 @@ class Comparison:
     """
 
     where: str
-    terms: tuple[tuple[float, tuple[Cell, ...]], ...]
+    terms: tuple[tuple[float, tuple[Condition, ...]], ...]
     printed: float = float("nan")
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[Condition]:
         """Every cell that it needs."""
         return [cell for _, cells in self.terms for cell in cells]
 
@@ -94,10 +93,10 @@ class Claim:
     needs: str = ""
 
 
-def _printed(table: str, quantity: str, cells: tuple[Cell, ...]) -> float:
+def _printed(table: str, quantity: str, cells: tuple[Condition, ...]) -> float:
     """The paper's own number for a term, the mean over its targets."""
     first = cells[0]
-    how = NAMES[first.method]
+    how = PRINTED[first.method]
     condition = first.fusion if table == "Table 1" else f"{how} {first.fusion}"
     target = None
     if table == "Table 5":
@@ -110,7 +109,7 @@ def _printed(table: str, quantity: str, cells: tuple[Cell, ...]) -> float:
     values = [
         number
         for (system, how, what), number in _numbers(table)
-        if (system, how) == (NAMES[first.model], condition) and target in (None, what)
+        if (system.lower(), how) == (first.model, condition) and target in (None, what)
     ]
     return sum(values) / len(values) if values else float("nan")
 
@@ -133,25 +132,26 @@ def _compare(table: str, quantity: str, where: str, *terms) -> Comparison:
 
 def _term(factor: int, table: str, model: str, fusion: str, how: str):
     """A term of one cell; in Table 5 of the epistemic one with its aleatoric partner."""
-    own, partner = Cell(model, fusion, how), Cell(model, fusion, "tta")
+    own, partner = Condition(model, fusion, how), Condition(model, fusion, "tta")
     return factor, (own, partner) if table == "Table 5" else (own,)
 
 
 def _way(fusion: str, how: str) -> str:
-    return fusion if how == "single" else f"{NAMES[how]} {fusion}"
+    target = target_label(fusion)
+    return target if how == "single" else f"{method_label(how)}, {target}"
 
 
 def _each(table: str, quantity: str, ways: Ways, models=MODELS) -> tuple[Comparison, ...]:
     """The quantity itself, for each model, training target and way of sampling."""
     return tuple(
-        _compare(table, quantity, f"{NAMES[m]}, {_way(*way)}", _term(1, table, m, *way))
+        _compare(table, quantity, f"{network_label(m)}, {_way(*way)}", _term(1, table, m, *way))
         for m in models
         for way in ways
     )
 
 
 def _models(table: str, quantity: str, ways: Ways) -> tuple[Comparison, ...]:
-    """TransUNet minus UNet, for each training target and way of sampling."""
+    """TransUNet minus U-Net, for each training target and way of sampling."""
     one, other = MODELS
     return tuple(
         _compare(
@@ -165,7 +165,7 @@ def _between(table: str, quantity: str, one, other, words: str = "") -> tuple[Co
     """One training target and way of sampling minus another, for each model."""
     return tuple(
         _compare(
-            table, quantity, f"{NAMES[m]}{words}", _term(1, table, m, *one),
+            table, quantity, f"{network_label(m)}{words}", _term(1, table, m, *one),
             _term(-1, table, m, *other),
         )
         for m in MODELS
@@ -195,11 +195,21 @@ def _claims() -> tuple[Claim, ...]:
     little = _each("Table 5", "epistemic", SOURCES, MODELS[1:])
     aleatoric = _each("Table 3", "correlation", AUGMENTED)
     similar = (
-        *_between("Table 2", "precision", SOURCES[0], SOURCES[2], ", TTD minus ensemble"),
-        *_between("Table 2", "precision", SOURCES[1], SOURCES[0], ", TTD random minus majority"),
+        *_between(
+            "Table 2", "precision", SOURCES[0], SOURCES[2], ", test-time dropout minus ensemble"
+        ),
+        *_between(
+            "Table 2",
+            "precision",
+            SOURCES[1],
+            SOURCES[0],
+            ", test-time dropout, random minus majority",
+        ),
     )
     stronger = tuple(
-        _compare("Table 3", "correlation", f"{NAMES[m]}, {_way(*w)}", *_over_aleatoric(w, m))
+        _compare(
+            "Table 3", "correlation", f"{network_label(m)}, {_way(*w)}", *_over_aleatoric(w, m)
+        )
         for m in MODELS
         for w in SOURCES
     )
@@ -213,18 +223,18 @@ def _claims() -> tuple[Claim, ...]:
     random = (("random", "single"), ("majority", "single"))
     dropped = (("random", "dropout"), ("majority", "dropout"))
     small = (0.0, SMALL_SHARE)
-    minus = "TransUNet minus UNet"
+    minus = "TransUNet minus U-Net"
     rows = [
-        ("Table 1", "TransUNet keeps the raters' disagreement better than UNet: lower Brier score",
+        ("Table 1", "TransUNet keeps the raters' disagreement better than U-Net: lower Brier score",
          "Results, Discussion, Conclusion", f"Brier score, {minus}", "brier", "below",
          _models("Table 1", "brier", PLAIN)),
         ("Table 1", "Training on random raters gives a lower Brier score than the majority vote",
          "Results, Discussion", "Brier score, random minus majority", "brier", "below",
          _between("Table 1", "brier", *random)),
-        ("Table 2", "TransUNet's epistemic uncertainty finds errors better than UNet's",
+        ("Table 2", "TransUNet's epistemic uncertainty finds errors better than U-Net's",
          "Results, Discussion", f"AUC-PR, {minus}", "precision", "above",
          _models("Table 2", "precision", SOURCES)),
-        ("Table 2", "Random sampling, TTD and deep ensemble find errors similarly well",
+        ("Table 2", "Random sampling, test-time dropout and ensemble find errors similarly well",
          "Results, Discussion", "difference of AUC-PR", "precision", "near zero", similar,
          _widest(similar)),
         ("Table 3", "Disagreement rises with epistemic uncertainty",
@@ -233,10 +243,10 @@ def _claims() -> tuple[Claim, ...]:
         ("Table 3", "Disagreement goes with epistemic more than with aleatoric uncertainty",
          "Results, Discussion, Conclusion", "Pearson's r, epistemic minus aleatoric",
          "correlation", "above", stronger),
-        ("Table 3", "Epistemic goes before aleatoric uncertainty by more for TransUNet than UNet",
+        ("Table 3", "The lead of epistemic over aleatoric uncertainty is larger for TransUNet",
          "Results", f"Pearson's r, epistemic minus aleatoric, {minus}", "correlation", "above",
          strongest),
-        ("Table 3", "Disagreement goes with epistemic uncertainty more for TransUNet than for UNet",
+        ("Table 3", "Disagreement follows epistemic uncertainty more in TransUNet than in U-Net",
          "Discussion, Conclusion", f"Pearson's r, {minus}", "correlation", "above",
          _models("Table 3", "correlation", SOURCES)),
         ("Table 3", "Training on random raters ties epistemic uncertainty closer to disagreement",
@@ -245,14 +255,14 @@ def _claims() -> tuple[Claim, ...]:
         ("Table 3", "Aleatoric uncertainty has no correlation with disagreement to speak of",
          "Discussion, Conclusion", "Pearson's r", "correlation", "near zero", aleatoric,
          _widest(aleatoric)),
-        ("Table 4", "TransUNet outlines better than UNet: higher Dice",
+        ("Table 4", "TransUNet outlines better than U-Net: higher Dice",
          "Results, Table 4", f"Dice over all structures, {minus}", "dice", "above",
          _models("Table 4", "dice", SOURCES)),
         ("Table 5", "Epistemic uncertainty explains about 35 % of the disagreement with TransUNet",
          "Results", "R² of GT entropy", "epistemic", "about", large, _span(large)),
-        ("Table 5", "Epistemic uncertainty explains about 12 % of the disagreement with UNet",
+        ("Table 5", "Epistemic uncertainty explains about 12 % of the disagreement with U-Net",
          "Results", "R² of GT entropy", "epistemic", "about", little, _span(little)),
-        ("Table 5", "Epistemic uncertainty explains more with TransUNet than with UNet",
+        ("Table 5", "Epistemic uncertainty explains more with TransUNet than with U-Net",
          "Results", f"R² of GT entropy, {minus}", "epistemic", "above",
          _models("Table 5", "epistemic", SOURCES)),
         ("Table 5", "Epistemic uncertainty explains more of the disagreement than aleatoric",
@@ -265,19 +275,19 @@ def _claims() -> tuple[Claim, ...]:
         ("Table 5", "Aleatoric uncertainty adds very little to what epistemic explains",
          "Discussion, Table 5", "R² of both minus R² of epistemic", "unique_aleatoric", "about",
          _each("Table 5", "unique_aleatoric", SOURCES), small),
-        ("Figure 2", "Prediction entropy follows GT entropy more closely for TransUNet than UNet",
+        ("Figure 2", "Prediction entropy follows GT entropy more closely for TransUNet than U-Net",
          "Results, Discussion", f"Pearson's r, {minus}", "correlation", "above",
          _models("Figure 2", "correlation", PLAIN)),
-        ("Figure 2", "TransUNet's prediction entropy is lower than UNet's",
+        ("Figure 2", "TransUNet's prediction entropy is lower than U-Net's",
          "Conclusion", f"mean entropy, {minus}", "entropy", "below",
          _models("Figure 2", "entropy", PLAIN)),
         ("Figure 2", "Training on random raters gives a higher prediction entropy",
          "Discussion", "mean entropy, random minus majority", "entropy", "above",
          _between("Figure 2", "entropy", *random)),
-        ("Figure 2", "TransUNet's epistemic uncertainty is lower than UNet's",
+        ("Figure 2", "TransUNet's epistemic uncertainty is lower than U-Net's",
          "Results, Discussion, Conclusion", f"mean entropy, {minus}", "entropy", "below",
          _models("Figure 2", "entropy", SOURCES)),
-        ("Figure 2", "TransUNet's epistemic uncertainty has a tighter distribution than UNet's",
+        ("Figure 2", "TransUNet's epistemic uncertainty has a tighter distribution than U-Net's",
          "Discussion", f"standard deviation of entropy over images, {minus}", "entropy_sd",
          "below", _models("Figure 2", "entropy_sd", SOURCES)),
         ("Figure 2", "Training on random raters gives a higher epistemic uncertainty",

@@ -1,17 +1,20 @@
-"""The papers' tables beside this run's: every published cell, and what the interval says of it."""
+"""Published tables and claims of roshanzamir2023 beside this run."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from paraspine import published, statistics
-from paraspine.evidence.contrast import Contrast, Evidence, contrast, estimate_of
+from paraspine.evidence.contrast import Contrast, contrast, estimate_of
+from paraspine.evidence.judge import judge
 from paraspine.evidence.printed import place_of, structure_named
+from paraspine.evidence.results import Results
 from paraspine.published.tables import SCALES
+from paraspine.studies.published.claims import CLAIMS, Claim, Comparison
 from paraspine.studies.published.printed import PAPER, missing_words, printed_cell
-
-__all__ = ["TABLES", "beside_tables", "beside_published"]
 
 TABLES = ("Table 1", "Table 2", "Table 3", "Table 4", "Table 5")
 
@@ -25,21 +28,23 @@ QUANTITY = {
 }
 
 
+#: Quantities that are differences of shares.
+DIFFERENCES = ("unique_aleatoric", "epistemic_over_aleatoric")
 #: Columns of Table 5 that one uncertainty fills without the other.
 ALONE = ("epistemic", "aleatoric")
 
 
-def beside_tables(found: Evidence) -> pd.DataFrame:
+def beside_tables(found: Results) -> pd.DataFrame:
     """`beside_published` of all five tables, with the column ``table`` before the others."""
     return pd.concat([beside_published(found, name) for name in TABLES], ignore_index=True)
 
 
-def beside_published(found: Evidence, name: str) -> pd.DataFrame:
+def beside_published(found: Results, name: str) -> pd.DataFrame:
     """Every cell of a table of roshanzamir2023 beside this run's.
 
     Parameters
     ----------
-    found : Evidence
+    found : Results
         What was measured.
     name : str
         ``"Table 1"`` to ``"Table 5"``.
@@ -91,7 +96,7 @@ def beside_published(found: Evidence, name: str) -> pd.DataFrame:
     return table.assign(place=[place_of(r) for r in table.itertuples()])
 
 
-def _status(found: Evidence, name: str, target: str, cells) -> str:
+def _status(found: Results, name: str, target: str, cells) -> str:
     """Why this run has no such cell."""
     if name in ("Table 1", "Table 4") and structure_named(found.structures(), target) is None:
         return f"this cohort has no {target}"
@@ -99,7 +104,7 @@ def _status(found: Evidence, name: str, target: str, cells) -> str:
     return f"not run: {missing}" if missing else ""
 
 
-def _measured(found: Evidence, name: str, target: str, cells) -> Contrast:
+def _measured(found: Results, name: str, target: str, cells) -> Contrast:
     if name == "Table 5":
         if len(cells) == 1:  # what one uncertainty explains without a partner
             return contrast(found, "epistemic", [(*cells, *cells)])
@@ -107,13 +112,78 @@ def _measured(found: Evidence, name: str, target: str, cells) -> Contrast:
     return contrast(found, QUANTITY[name], [cells], only=_structure(found, target))
 
 
-def _structure(found: Evidence, target: str) -> str | None:
+def _structure(found: Results, target: str) -> str | None:
     return structure_named(found.structures(), target) if target != "all" else None
 
 
-def _spread(found: Evidence, name: str, target: str, cells) -> float:
+def _spread(found: Results, name: str, target: str, cells) -> float:
     """Standard deviation over images, the mean over trainings; of Table 4 alone, else NaN."""
     if name != "Table 4":
         return np.nan
     wide = found.wide("dice").xs(_structure(found, target), level="class")
     return float(np.mean([wide[run].std(ddof=1) for run in found.runs_of(cells[0])]))
+
+
+def claims_table(found: Results, claims: Iterable[Claim] = CLAIMS) -> pd.DataFrame:
+    """Every place where a claim of roshanzamir2023 can be checked, and the verdict on it.
+
+    Parameters
+    ----------
+    found : Results
+        What was measured.
+    claims : iterable of Claim
+        Which claims.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``table``, ``claim``, ``said`` (where in the paper), ``statistic``, ``quantity``, ``kind``,
+        ``bound_low``, ``bound_high``, ``where``; ``printed`` (the same statistic of the published
+        table, NaN where it has none), ``value``, ``low``, ``high`` (95 %, of subjects and, where
+        there are several, trainings, see `contrast`) in units of 1; ``least`` and ``most`` (where
+        one subject is left out); ``difference`` (whether it is one); ``subjects`` (how many were
+        measured); ``trainings`` (of each network, the fewest; 0 where it is of ensembles
+        alone, or was not run); ``verdict`` (one of `VERDICTS`) and ``why`` there is none;
+        ``ensemble``: kind and size of this run's ensembles in it, else empty.
+    """
+    lines, names = [], list(dict.fromkeys(found.frame["subject"]))
+    others = [found.without(name) for name in names] if len(names) > 2 else []
+    for claim in claims:
+        for place in claim.comparisons or (Comparison("", ()),):
+            missing = claim.needs or missing_words(found, place.cells())
+            value, trainings = statistics.Estimate(np.nan), 0
+            verdict, why, without = "not run", missing, (np.nan, np.nan)
+            if not missing:
+                factors, terms = zip(*place.terms, strict=True)
+                drawn, trainings = contrast(found, claim.quantity, terms, factors)
+                value = estimate_of(drawn)
+                each = [contrast(rest, claim.quantity, terms, factors).drawn[0] for rest in others]
+                without = (min(each), max(each)) if each else without
+                known = without if np.isfinite(without).all() else None
+                verdict, why = judge(value, claim.kind, claim.bounds, found.subjects(), known)
+            lines.append(
+                {
+                    "table": claim.table,
+                    "claim": claim.words,
+                    "said": claim.said,
+                    "statistic": claim.statistic,
+                    "quantity": claim.quantity,
+                    "kind": claim.kind,
+                    "bound_low": claim.bounds[0],
+                    "bound_high": claim.bounds[1],
+                    "where": place.where,
+                    "printed": place.printed,
+                    "value": value.value,
+                    "low": value.low,
+                    "high": value.high,
+                    "least": without[0],
+                    "most": without[1],
+                    "difference": len(place.terms) > 1 or claim.quantity in DIFFERENCES,
+                    "subjects": found.subjects(),
+                    "trainings": trainings,
+                    "verdict": verdict,
+                    "why": why,
+                    "ensemble": "" if missing else found.ensembles(place.cells()),
+                }
+            )
+    return pd.DataFrame(lines)

@@ -247,7 +247,9 @@ def truth_frame(
     for who, each in (networks or {}).items():
         for item, errors in enumerate(each):
             lines += _lines(item, 0, who, errors, data.classes.names)
-    frame = pd.DataFrame(lines, columns=["item", "raters", "who", "class", "measure", "value"])
+    frame = pd.DataFrame(
+        lines, columns=["item", "raters", "condition", "class", "measure", "value"]
+    )
     table = data.table[[c for c in IDENTITY if c in data.table]].reset_index(drop=True)
     identity = table.loc[frame.pop("item")].reset_index(drop=True)
     return pd.concat([identity, frame], axis=1)

@@ -77,16 +77,16 @@ def recovery_table(
     Returns
     -------
     pandas.DataFrame
-        ``raters`` (0 for networks), ``who`` and the columns of `statistics.mean_table`.
+        ``raters`` (0 for networks), ``condition`` and the columns of `statistics.mean_table`.
     """
     chosen = rows(frame, measure)
     names = list(dict.fromkeys(chosen["class"]))
     if len(names) > 1:  # background comes first
         chosen = chosen[chosen["class"] != names[0]]
     if who is not None:
-        chosen = chosen[chosen["who"].isin(list(who))]
+        chosen = chosen[chosen["condition"].isin(list(who))]
     chosen = chosen.assign(value=1e3 * chosen["value"])
-    return statistics.mean_table(chosen, by=["raters", "who"], resamples=resamples)
+    return statistics.mean_table(chosen, by=["raters", "condition"], resamples=resamples)
 
 
 def recovery_curves(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFrame:
@@ -95,7 +95,7 @@ def recovery_curves(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFra
     Returns
     -------
     pandas.DataFrame
-        ``raters``, ``who``, ``measure`` (in words), ``value``, ``low``, ``high`` (× 10⁻³).
+        ``raters``, ``condition``, ``measure`` (in words), ``value``, ``low``, ``high`` (× 10⁻³).
     """
     words = {
         "brier": "Brier score against P* (× 10⁻³)",
@@ -124,7 +124,7 @@ def recovery_sentence(table: pd.DataFrame, cohort_raters: int = 3) -> str:
     cohort_raters : int
         How many raters the cohort has.
     """
-    found = table.set_index(["who", "raters"])
+    found = table.set_index(["condition", "raters"])
     most = int(table["raters"].max())
     few = min(cohort_raters, most)
     words = []
@@ -166,12 +166,12 @@ def entropy_shares(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFram
         from the classes that occur; measured and corrected; of the STAPLE posterior), ``mean``
         (ratio of the means over slices), ``low``, ``high``. NaN where nobody ever disagrees.
     """
-    entropies = rows(frame, "entropy_bias").set_index(["subject", "image", "slice", "who"])
+    entropies = rows(frame, "entropy_bias").set_index(["subject", "image", "slice", "condition"])
     true = rows(frame, "entropy")
-    true = true[true["who"] == "P*"].set_index(["subject", "image", "slice"])["value"]
+    true = true[true["condition"] == "P*"].set_index(["subject", "image", "slice"])["value"]
     lines = []
     for who, what in SHARES.items():
-        own = entropies.xs(who, level="who")
+        own = entropies.xs(who, level="condition")
         for raters, part in own.groupby("raters"):
             bias = part["value"].reindex(true.index)
             found = ratio(true + bias, true, resamples)

@@ -36,7 +36,7 @@ def equivalent_raters(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``mean``, ``low``, ``high``; empty without networks.
+        ``condition``, ``mean``, ``low``, ``high``; empty without networks.
     """
     keys = ["subject", "image", "slice"]
     variance, brier = rows(frame, "variance"), rows(frame, "brier")
@@ -44,11 +44,11 @@ def equivalent_raters(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataF
     one = variance[variance["class"] != background].groupby(keys, sort=False)["value"].mean()
     brier = brier[(brier["raters"] == 0) & (brier["class"] != background)]
     lines = []
-    for who, part in brier.groupby("who", sort=False):
+    for who, part in brier.groupby("condition", sort=False):
         own = part.groupby(keys, sort=False)["value"].mean().reindex(one.index)
         found = ratio(one, own, resamples)
         lines.append((who, found.value, found.low, found.high))
-    return pd.DataFrame(lines, columns=["who", "mean", "low", "high"])
+    return pd.DataFrame(lines, columns=["condition", "mean", "low", "high"])
 
 
 def equivalent_sentence(table: pd.DataFrame, cohort_raters: int = 3) -> str:
@@ -61,7 +61,7 @@ def equivalent_sentence(table: pd.DataFrame, cohort_raters: int = 3) -> str:
     cohort_raters : int
         How many raters they were trained on.
     """
-    networks = table[(table["who"] != GRID) & table["mean"].notna()]
+    networks = table[(table["condition"] != GRID) & table["mean"].notna()]
     if networks.empty:
         return "No network was compared with the truth."
     best = networks.loc[networks["mean"].idxmax()]
@@ -71,13 +71,13 @@ def equivalent_sentence(table: pd.DataFrame, cohort_raters: int = 3) -> str:
         below="further from the truth than", unclear="not told apart from",
     )  # fmt: skip
     words = (
-        f"By its Brier score against the truth, {best['who']} is worth "
+        f"By its Brier score against the truth, {best['condition']} is worth "
         f"{text.interval(estimate(best), 1)} independent raters: {turn} the soft label of the "
         f"{text.count(cohort_raters, 'rater')} that it learned from"
     )
     if len(networks) > 1:
-        words += f". The least is {worst['who']} with {text.interval(estimate(worst), 1)}"
-    floor = table[table["who"] == GRID]
+        words += f". The least is {worst['condition']} with {text.interval(estimate(worst), 1)}"
+    floor = table[table["condition"] == GRID]
     if len(floor) and np.isfinite(floor["mean"].iloc[0]):
         words += (
             f". Their coarser grid alone would allow {text.number(floor['mean'].iloc[0], 0)} raters"
@@ -100,20 +100,20 @@ def network_table(frame: pd.DataFrame, raters: int = 3, *, resamples: int = 2000
     Returns
     -------
     pandas.DataFrame
-        ``who``, ``measure`` (``brier``, ``entropy_bias``, ``entropy_error``, in words) and the
-        columns of `statistics.mean_table`.
+        ``condition``, ``measure`` (``brier``, ``entropy_bias``, ``entropy_error``, in words) and
+        the columns of `statistics.mean_table`.
     """
     background = rows(frame, "variance")["class"].iloc[0]
     words = {"brier": "Brier", "entropy_bias": "entropy bias", "entropy_error": "entropy error"}
     chosen = frame[frame["measure"].isin(list(words)) & (frame["class"] != background)]
-    panel = (chosen["raters"] == raters) & chosen["who"].isin([SOFT, MAJORITY, STAPLE])
-    names = chosen["who"] + " of " + text.count(raters, "rater")
+    panel = (chosen["raters"] == raters) & chosen["condition"].isin([SOFT, MAJORITY, STAPLE])
+    names = chosen["condition"] + " of " + text.count(raters, "rater")
     chosen = chosen.assign(
-        who=chosen["who"].where(~panel, names),
+        condition=chosen["condition"].where(~panel, names),
         measure=chosen["measure"].map(words),
         value=1e3 * chosen["value"],
     )[panel | (chosen["raters"] == 0)]
-    return statistics.mean_table(chosen, by=["who", "measure"], resamples=resamples)
+    return statistics.mean_table(chosen, by=["condition", "measure"], resamples=resamples)
 
 
 def network_sentence(frame: pd.DataFrame, raters: int = 3, *, resamples: int = 2000) -> str:
@@ -131,10 +131,10 @@ def network_sentence(frame: pd.DataFrame, raters: int = 3, *, resamples: int = 2
         Bootstrap resamples of subjects.
     """
     own = rows(frame, "entropy").set_index(["subject", "image", "slice"])
-    true = own[own["who"] == "P*"]["value"]
-    networks = own[(own["raters"] == 0) & ~own["who"].isin(["P*", GRID])]
+    true = own[own["condition"] == "P*"]["value"]
+    networks = own[(own["raters"] == 0) & ~own["condition"].isin(["P*", GRID])]
     shares, turns = {}, {}
-    for who, part in networks.groupby("who", sort=False):
+    for who, part in networks.groupby("condition", sort=False):
         found = ratio(part["value"].reindex(true.index), true, resamples)
         share = statistics.Estimate(*(100 * v for v in (found.value, found.low, found.high)))
         shares[who] = f"{text.interval(share, 0)} %", share.value
@@ -157,7 +157,7 @@ def network_sentence(frame: pd.DataFrame, raters: int = 3, *, resamples: int = 2
             f"{text.listing(verdicts)}, "
             f"from {low} with {shares[low][0]} to {high} with {shares[high][0]}"
         )
-    panel = own[(own["who"] == SOFT) & (own["raters"] == raters)]["value"].reindex(true.index)
+    panel = own[(own["condition"] == SOFT) & (own["raters"] == raters)]["value"].reindex(true.index)
     seen = ratio(panel, true, resamples)
     panel = f"{text.count(raters, 'rater')} of a panel {'shows' if raters == 1 else 'show'}"
     return (
@@ -168,11 +168,11 @@ def network_sentence(frame: pd.DataFrame, raters: int = 3, *, resamples: int = 2
 
 def headline_equivalent(table: pd.DataFrame) -> str:
     """What the best network is worth in raters, in one phrase."""
-    networks = table[(table["who"] != GRID) & table["mean"].notna()]
+    networks = table[(table["condition"] != GRID) & table["mean"].notna()]
     if networks.empty:
         return "no network"
     best = networks.loc[networks["mean"].idxmax()]
-    return f"{text.interval(estimate(best), 1)} raters ({best['who']})"
+    return f"{text.interval(estimate(best), 1)} raters ({best['condition']})"
 
 
 def ratio(numerator: pd.Series, denominator: pd.Series, resamples: int) -> statistics.Estimate:

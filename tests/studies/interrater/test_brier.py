@@ -24,7 +24,7 @@ def network(values, fusion="majority", model="unet", seed=0, background=0.0, met
             if name != "background":
                 lines.append(place | {"class": name, "measure": "dice", "value": 0.9})
     who = f"{model}, {fusion}, seed {seed}, {method}"
-    own = {"model": model, "fusion": fusion, "seed": seed, "method": method, "who": who}
+    own = {"model": model, "fusion": fusion, "seed": seed, "method": method, "condition": who}
     return pd.DataFrame(lines).assign(**own)
 
 

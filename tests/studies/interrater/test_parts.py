@@ -42,7 +42,7 @@ def images_of(frame, method):
 
 def test_change_of_r_is_scipys(study):
     frame = study[3]
-    table = parts.correlation_changes(frame, **FEW).set_index(["who", "score"])
+    table = parts.correlation_changes(frame, **FEW).set_index(["condition", "score"])
     assert len(table) == 4  # of dropout and augmentation; one pass has no parts
     for method in ("dropout", "tta"):
         own = images_of(frame, method)
@@ -89,13 +89,13 @@ def test_change_of_the_share_explained_is_scikit_learns(study):
     for part in PARTS:
         expected = 100 * (explained(part) - explained("entropy"))
         assert table.loc[part, "mean"] == pytest.approx(expected)
-    assert set(table["who"]) == {"unet, majority, dropout"}
+    assert set(table["condition"]) == {"unet, majority, dropout"}
 
 
 def test_change_of_average_precision_is_scikit_learns(study):
     data, moments, sampled, _ = study
     errors = detection.detection_table(detection.detectors(sampled), **FEW)
-    table = parts.detection_changes(errors).set_index(["who", "score"])
+    table = parts.detection_changes(errors).set_index(["condition", "score"])
     assert len(table) == 4
     vote = np.stack([majority_vote(item, 3) for item in data.labels])
     subjects = data.table["subject"].drop_duplicates().to_numpy()

@@ -28,12 +28,12 @@ NOBODY = "Nobody rated these images, so there is nothing to compare the predicti
 def table(*rows, **columns):
     """Cells as (class, mean, low, high)."""
     frame = pd.DataFrame(rows, columns=["class", "mean", "low", "high"])
-    return frame.assign(who="net", undefined=0).assign(**columns)
+    return frame.assign(condition="net", undefined=0).assign(**columns)
 
 
 # --- networks and raters ---------------------------------------------------------------------
 
-RATERS = table(("MF", 0.90, 0.88, 0.92), ("ES", 0.80, 0.78, 0.82), who="raters, in pairs")
+RATERS = table(("MF", 0.90, 0.88, 0.92), ("ES", 0.80, 0.78, 0.82), condition="raters, in pairs")
 
 
 def overlap(*rows, raters=RATERS):
@@ -55,7 +55,9 @@ def test_overlap_in_both_directions_and_in_neither():
 def test_of_many_networks_the_overlap_sentence_says_the_extremes():
     cells = pd.concat(
         [
-            table(("MF", value, value - 0.1, value + 0.1), ("ES", 1.0, 0.9, 1.0), who=f"net {n}")
+            table(
+                ("MF", value, value - 0.1, value + 0.1), ("ES", 1.0, 0.9, 1.0), condition=f"net {n}"
+            )
             for n, value in enumerate([0.8, 0.7, 0.9, NAN, 0.6])
         ]  # that of net 3 over ES alone is not set beside the others
     )
@@ -82,7 +84,9 @@ def test_overlap_without_intervals_or_raters():
     assert "the structure on the image: net 2 of ES. The raters' own is undefined on 4 im" in words
     words = interrater_words.overlap_sentence(some.assign(undefined=[1, 2, 0, 4]))
     assert "the image: net 1 of MF and 2 of ES. The raters' own is undefined on 0 to 4 im" in words
-    undefined = overlap(("MF", NAN, NAN, NAN), raters=table(("MF", *[NAN] * 3), who=RATERS.who[0]))
+    undefined = overlap(
+        ("MF", NAN, NAN, NAN), raters=table(("MF", *[NAN] * 3), condition=RATERS.who[0])
+    )
     assert "net: undefined. The raters among themselves: undefined." in undefined
 
 
@@ -90,7 +94,7 @@ def test_overlap_without_intervals_or_raters():
 
 
 def detected(*rows):
-    columns = ["who", "score", "mean", "low", "high", "prevalence"]
+    columns = ["condition", "score", "mean", "low", "high", "prevalence"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -112,7 +116,7 @@ def test_detection():
 
 
 def correlated(*rows):
-    columns = ["who", "r", "low", "high"]
+    columns = ["condition", "r", "low", "high"]
     return pd.DataFrame(rows, columns=columns).assign(kind="pearson", score="entropy")
 
 
@@ -212,7 +216,7 @@ def scatter(entropy, gt, subjects=None, names=("net",)):
     several = []
     for n, who in enumerate(names):
         more = 0.001 * n * (frame["measure"] == "entropy")
-        several.append(frame.assign(who=who, value=frame["value"] + more))
+        several.append(frame.assign(condition=who, value=frame["value"] + more))
     return interrater_words.scatter_sentence(pd.concat(several), **FEW)
 
 
@@ -242,7 +246,7 @@ def test_scatter_more_less_or_open():
 
 
 def calibrated(*rows):
-    return pd.DataFrame(rows, columns=["who", "mean", "low", "high", "over", "under"])
+    return pd.DataFrame(rows, columns=["condition", "mean", "low", "high", "over", "under"])
 
 
 def test_calibration():
@@ -331,7 +335,7 @@ def test_partitions():
 
 
 def changed(*rows):
-    return pd.DataFrame(rows, columns=["who", "score", "mean", "low", "high"])
+    return pd.DataFrame(rows, columns=["condition", "score", "mean", "low", "high"])
 
 
 def test_changes_are_said_in_both_directions_and_where_they_are_open():
@@ -382,13 +386,15 @@ def everything(data, moments, tools):
     ece = calibration_tables.calibration_table(bins, **FEW)
     near = calibration_tables.calibration_table(bins, region="near", **FEW)
     for found in (pairwise, errors, correlations, ece, near, overlap):
-        names = ["class"] if found is pairwise else ["who"]
+        names = ["class"] if found is pairwise else ["condition"]
         show.pretty(found, names, source=data.source)
     styles, fused = tables.rater_styles(data, **FEW), tables.fusion_table(data, **FEW)
     blanks = tables.blank_table(data, **FEW)
     show.pretty(styles, "rater", "class", source=data.source)
     show.pretty(blanks, "measure", "blank", source=data.source)
-    show.pretty(interrater_tables.brier_table(frame, **FEW), "who", "class", source=data.source)
+    show.pretty(
+        interrater_tables.brier_table(frame, **FEW), "condition", "class", source=data.source
+    )
     views.views(data, slices.spread(data, 3), next(iter(moments.values())))
     return {
         "agreement": raters_words.agreement_sentence(pairwise, data),
@@ -519,9 +525,9 @@ def test_titles_of_figure_2():
 
 
 def test_a_combination_that_does_not_occur_has_words():
-    cells = table(("MF", 0.9, 0.8, 0.95)).assign(who="a")
-    other = table(("ES", 0.7, 0.6, 0.8)).assign(who="b")
+    cells = table(("MF", 0.9, 0.8, 0.95)).assign(condition="a")
+    other = table(("ES", 0.7, 0.6, 0.8)).assign(condition="b")
     both = pd.concat([cells, other])
-    shown = show.pretty(both, "who", "class", missing="needs samples", source="made by hand")
+    shown = show.pretty(both, "condition", "class", missing="needs samples", source="made by hand")
     assert shown.loc["a", "ES"] == shown.loc["b", "MF"] == "needs samples"
-    assert show.pretty(both, "who", "class", source="made by hand").loc["a", "ES"] == ""
+    assert show.pretty(both, "condition", "class", source="made by hand").loc["a", "ES"] == ""

@@ -30,7 +30,7 @@ def tidy(values, measure="dice", structure="GM", subjects=None):
                 "class": structure,
                 "measure": measure,
                 "value": np.asarray(row, float),
-                "who": who,
+                "condition": who,
             }
         )
         for who, row in values.items()
@@ -56,26 +56,28 @@ def test_composite_by_hand():
     found = composite.composite_score(of_all({"a": [0, 4], "b": [2, 6]}))
     assert found["measure"].unique() == ["composite"]
     assert found["class"].unique() == ["all"]
-    values = found.set_index(["who", "subject"])["value"]
+    values = found.set_index(["condition", "subject"])["value"]
     expected = {("a", "p0"): -3, ("b", "p0"): -1, ("a", "p1"): 1, ("b", "p1"): 3}
     assert values.to_dict() == pytest.approx({k: 4 * v / 5**0.5 for k, v in expected.items()})
-    assert conditions.summarise(found, "composite", "who", **FEW)["n"].tolist() == [2, 2]
+    assert conditions.summarise(found, "composite", "condition", **FEW)["n"].tolist() == [2, 2]
 
 
 def test_composite_is_the_mean_over_structures_and_leaves_out_for_all():
     frame = of_all({"a": [0, 4, 9], "b": [2, 6, 9]})
     other = of_all({"a": [1, 1, 1], "b": [3, 3, 3]}).assign(**{"class": "WM"})
-    lost = (frame["who"] == "a") & (frame["subject"] == "p2") & (frame["measure"] == "precision")
+    lost = (
+        (frame["condition"] == "a") & (frame["subject"] == "p2") & (frame["measure"] == "precision")
+    )
     frame.loc[lost, "value"] = np.nan
     both = pd.concat([frame, other], ignore_index=True)
-    values = composite.composite_score(both).set_index(["who", "subject"])["value"]
+    values = composite.composite_score(both).set_index(["condition", "subject"])["value"]
     grey = {("a", "p0"): -3, ("b", "p0"): -1, ("a", "p1"): 1, ("b", "p1"): 3}
     white = {"a": -4, "b": 4}
     for (who, subject), z in grey.items():
         assert values[who, subject] == pytest.approx((4 * z / 5**0.5 + white[who]) / 2)
     assert values["b", "p2"] == pytest.approx(white["b"])  # b too is scored on white matter alone
     frame.loc[lost, "value"] = np.inf
-    alone = composite.composite_score(frame).set_index(["who", "subject"])["value"]
+    alone = composite.composite_score(frame).set_index(["condition", "subject"])["value"]
     assert alone[[("a", "p2"), ("b", "p2")]].isna().all()
     assert alone["a", "p0"] == pytest.approx(-12 / 5**0.5)
 
@@ -89,7 +91,7 @@ def test_composite_properties_and_scipy(seed):
         [tidy(dict(zip("abc", v, strict=True)), m) for m, v in tables.items()], ignore_index=True
     )
     found = composite.composite_score(frame)
-    values = found.pivot(index="who", columns="subject", values="value").to_numpy()
+    values = found.pivot(index="condition", columns="subject", values="value").to_numpy()
     z = {m: stats.zscore(v, axis=None) for m, v in tables.items()}
     expected = z["dice"] + z["precision"] + z["recall"] - z["absolute_volume_difference"]
     np.testing.assert_allclose(values, expected, atol=1e-12)
@@ -97,7 +99,7 @@ def test_composite_properties_and_scipy(seed):
     scaled = frame.assign(value=3 * frame["value"] + 7)  # units don't matter
     np.testing.assert_allclose(composite.composite_score(scaled)["value"], found["value"])
     mixed = composite.composite_score(frame.sample(frac=1, random_state=seed))
-    again = mixed.pivot(index="who", columns="subject", values="value").to_numpy()
+    again = mixed.pivot(index="condition", columns="subject", values="value").to_numpy()
     np.testing.assert_allclose(again, values, atol=1e-12)
 
 
@@ -131,7 +133,7 @@ def test_entropy_errors_by_hand():
     entropy = tidy({"a": [0.1, 0.4], "b": [0.3, 0.3]}, "entropy", "all")
     true = tidy({"a": [0.2, 0.2], "b": [0.2, np.nan]}, "gt_entropy", "all")
     found = composite.entropy_errors(pd.concat([entropy, true, tidy({"a": [1, 1]})]), voxels=50)
-    each = found.set_index(["measure", "who", "subject"])["value"]
+    each = found.set_index(["measure", "condition", "subject"])["value"]
     mean = {("a", "p0"): 0.1, ("a", "p1"): 0.2, ("b", "p0"): 0.1}
     for (who, subject), value in mean.items():
         assert each["entropy_error", who, subject] == pytest.approx(value)
@@ -157,12 +159,12 @@ def study(seed=0, subjects=12, slices=3):
 def test_wilcoxon_holm_and_effect_as_scipy_and_statsmodels():
     frame, values = study()
     table = candidates.candidate_table(frame, "dice", BASE, **FEW)
-    assert table["who"].tolist() == ["better", "worse", "same"]
+    assert table["condition"].tolist() == ["better", "worse", "same"]
     assert (table["n"] == 36).all()
     assert (table["subjects"] == 12).all()
     for suffix, size in (("", 1), ("_subject", 3)):
         differences = {
-            w: (values[w] - values[BASE]).reshape(-1, size).mean(axis=1) for w in table["who"]
+            w: (values[w] - values[BASE]).reshape(-1, size).mean(axis=1) for w in table["condition"]
         }
         p = [stats.wilcoxon(d).pvalue for d in differences.values()]
         assert table[f"p{suffix}"].tolist() == pytest.approx(p)
@@ -226,8 +228,8 @@ def test_undefined_and_infinite_values_are_counted():
     frame, _ = study()
     at = {"better": (0, np.nan), BASE: (1, np.inf), "worse": (2, np.inf)}
     for who, (image, value) in at.items():
-        frame.loc[(frame["who"] == who) & (frame["image"] == f"{image}.nii"), "value"] = value
-    table = candidates.candidate_table(frame, "dice", BASE, **FEW).set_index("who")
+        frame.loc[(frame["condition"] == who) & (frame["image"] == f"{image}.nii"), "value"] = value
+    table = candidates.candidate_table(frame, "dice", BASE, **FEW).set_index("condition")
     assert table["n"].to_dict() == {"better": 34, "worse": 34, "same": 35}
     assert table["dropped"].to_dict() == {"better": 1, "worse": 0, "same": 0}
     assert table["infinite"].to_dict() == {"better": 1, "worse": 2, "same": 1}

@@ -144,7 +144,7 @@ def test_the_frame_by_other_means(made):
     who, item = "SoftSeg average", 1
     mean = made.predictions[one.name, who].test[item]
     row = one.test.table.iloc[item]
-    at = {"who": who, "split": one.name, "image": row["image"]}
+    at = {"condition": who, "split": one.name, "image": row["image"]}
     labels = one.test.labels[item]
     share = (labels == 1).mean(axis=0)
     brier = ((mean[1] - share) ** 2).mean()
@@ -176,7 +176,7 @@ def test_every_image_is_measured_for_every_candidate_and_reference(made):
 
 
 def test_the_ece_of_a_split_is_that_of_its_voxels_and_their_mean_is_given(made):
-    table = label_fusion_calibration.fusion_calibration(made.counts, **FEW).set_index("who")
+    table = label_fusion_calibration.fusion_calibration(made.counts, **FEW).set_index("condition")
     own = []
     for one in made.repeated:
         pooled = metrics.Calibration(10)
@@ -266,7 +266,13 @@ def test_the_published_tables_beside_this_run_have_every_cell(made):
 def calibrated(gaps, subjects=8):
     return pd.DataFrame(
         [
-            {"who": who, "gap": g, "gap_low": g - 0.01, "gap_high": g + 0.01, "subjects": subjects}
+            {
+                "condition": who,
+                "gap": g,
+                "gap_low": g - 0.01,
+                "gap_high": g + 0.01,
+                "subjects": subjects,
+            }
             for who, g in gaps.items()
         ]
     )
@@ -280,7 +286,7 @@ def scores(values, subjects=8):
             score = own + 1e-4 * rng.random()
             rows.append((f"p{n}", f"{n}", 0, "s", who, "", "MF", "brier", score))
             rows.append((f"p{n}", f"{n}", 0, "s", who, "STAPLE", "MF", "dice", 0.5))
-    columns = ["subject", "image", "slice", "split", "who", "reference", "class", "measure"]
+    columns = ["subject", "image", "slice", "split", "condition", "reference", "class", "measure"]
     return pd.DataFrame(rows, columns=[*columns, "value"])
 
 
@@ -328,13 +334,15 @@ def test_the_rest_of_the_words(made):
     left = tables.fusion_left_out(made.repeated, made.predictions, {})
     assert set(left["rater"]) == set("abc")
     table = left_out.left_out_table(left, **FEW)
-    assert set(table["who"]) == set(CANDIDATES)
+    assert set(table["condition"]) == set(CANDIDATES)
     views = label_fusion_views.fusion_views(made.repeated[0], made.predictions, [0, 1])
     assert list(views[0].maps) == ["STAPLE of the raters", "average of the raters", *CANDIDATES]
     assert set(label_fusion_views.fusion_limits(views).values()) == {1.0}
     entropies = label_fusion_views.fusion_entropies(made.frame)
     assert len(entropies) == len(CANDIDATES) * sum(len(o.test) for o in made.repeated)
-    assert claims.marks(pd.DataFrame({"who": ["x", "y"], "p_holm": [0.01, 0.2]})) == {"x": "**"}
+    assert claims.marks(pd.DataFrame({"condition": ["x", "y"], "p_holm": [0.01, 0.2]})) == {
+        "x": "**"
+    }
 
 
 @pytest.mark.parametrize("raters", [1, 2, 4])

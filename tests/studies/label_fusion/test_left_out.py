@@ -86,18 +86,21 @@ def test_a_network_in_the_middle_is_closer_than_a_rater(tools):
     far[:, :2] = True
     frame = left_out.left_out_frame(data, {"unet": middle, "lazy": far})
     assert len(frame) == 24 * 4 * 3
-    assert set(frame["who"]) == {left_out.LEFT_OUT, "unet", "lazy"}
-    table = left_out.left_out_table(frame, **FEW).set_index("who")
+    assert set(frame["condition"]) == {left_out.LEFT_OUT, "unet", "lazy"}
+    table = left_out.left_out_table(frame, **FEW).set_index("condition")
     assert table.loc["unet", "n"] == 96
     assert table.loc["unet", "clusters"] == 24
     assert table.loc["unet", "low"] > 0
     assert table.loc["lazy", "high"] < 0
-    mean = frame.groupby("who")["value"].mean()
+    mean = frame.groupby("condition")["value"].mean()
     assert table.loc["unet", "value"] == pytest.approx(mean["unet"])
     assert table.loc["lazy", "value_left_out"] == pytest.approx(mean[left_out.LEFT_OUT])
     assert table.loc["unet", "mean"] == pytest.approx(mean["unet"] - mean[left_out.LEFT_OUT])
     each = left_out.left_out_table(frame, by="rater", **FEW)
-    assert each.groupby("who")["n"].unique().map(list).to_dict() == {"lazy": [24], "unet": [24]}
+    assert each.groupby("condition")["n"].unique().map(list).to_dict() == {
+        "lazy": [24],
+        "unet": [24],
+    }
     words = left_out.left_out_sentence(table.reset_index(), data, each)
     assert "unet is closer to the others than a left-out rater is: Dice 0." in words
     assert "lazy is further from the others than a left-out rater is" in words
@@ -112,7 +115,7 @@ def test_a_rater_again_is_not_told_apart(tools):
     assert table["low"][0] < 0 < table["high"][0]
     words = left_out.left_out_sentence(table, data)
     assert "copy is not told apart from a left-out rater: Dice" in words
-    own = frame[frame["rater"] == "b"].pivot(index="subject", columns="who", values="value")
+    own = frame[frame["rater"] == "b"].pivot(index="subject", columns="condition", values="value")
     assert (own["copy"] == own[left_out.LEFT_OUT]).all()
 
 

@@ -26,7 +26,7 @@ def study(gains, subjects=8, seed=0):
                         "slice": 0,
                         "class": "MF",
                         "measure": "dice",
-                        "who": who,
+                        "condition": who,
                         "reference": reference,
                         "value": value,
                     }
@@ -40,8 +40,8 @@ def test_gains_by_hand():
     values = {("s", "staple"): [0.9, 0.8], ("s", "majority"): [0.8, 0.6]}
     values |= {("m", "staple"): [0.7, 0.7], ("m", "majority"): [0.75, 0.65]}
     for (who, reference), value in values.items():
-        frame.loc[(frame["who"] == who) & (frame["reference"] == reference), "value"] = value
-    table = references.reference_table(frame, "dice", ["s"], **FEW).set_index("who")
+        frame.loc[(frame["condition"] == who) & (frame["reference"] == reference), "value"] = value
+    table = references.reference_table(frame, "dice", ["s"], **FEW).set_index("condition")
     assert table["mean"].tolist() == pytest.approx([0.15, 0.0, 0.15])
     assert table.loc["s", ["value_first", "value_second"]].tolist() == pytest.approx([0.85, 0.7])
     assert table["trained"].tolist() == ["on staple", "otherwise", ""]

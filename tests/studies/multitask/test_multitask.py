@@ -61,7 +61,7 @@ def study(tools, data, wanted):
 
 
 def value(frame, who, measure, subject, name):
-    rows = frame[(frame["who"] == who) & (frame["measure"] == measure)]
+    rows = frame[(frame["condition"] == who) & (frame["measure"] == measure)]
     (row,) = rows[(rows["subject"] == subject) & (rows["class"] == name)].to_dict("records")
     return row["value"]
 
@@ -76,7 +76,11 @@ def test_errors_by_hand(study):
     assert value(study, trans, "variance_mse", "p1", "ES") == 0
     assert np.isnan(value(study, unet, "variance_mse", "p2", "MF"))  # one rater: unknown
     assert value(study, unet, "dice", "p2", "MF") == 0
-    assert set(study["who"]) == {unet, trans, "single-task U-Net"}  # one pass of single-task alone
+    assert set(study["condition"]) == {
+        unet,
+        trans,
+        "single-task U-Net",
+    }  # one pass of single-task alone
 
 
 def test_table_for_reading(study):
@@ -105,7 +109,7 @@ def random_study():
                 for name in ("left MF", "right MF"):
                     common = {
                         "subject": f"s{subject}", "image": f"{subject}-{image}", "slice": 0,
-                        "class": name, "who": f"{tasks} {network}", "network": network,
+                        "class": name, "condition": f"{tasks} {network}", "network": network,
                         "tasks": tasks,
                     }  # fmt: skip
                     dice = 0.9 + shift + 0.02 * rng.standard_normal()
@@ -118,7 +122,7 @@ def random_study():
 
 def both(frame, measure, name, a="multi-task U-Net", b="multi-task TransUNet"):
     rows = frame[(frame["measure"] == measure) & (frame["class"] == name)]
-    wide = rows.pivot(index=["subject", "image"], columns="who", values="value")
+    wide = rows.pivot(index=["subject", "image"], columns="condition", values="value")
     return wide[a], wide[b]
 
 

@@ -60,7 +60,7 @@ def test_maps_and_costs(data, wanted, scores):
 
 def test_ranking_is_scikit_learns_and_scipys(data, wanted, scores):
     frame = ranking.rank_frame(data, scores, wanted)
-    frame = frame.set_index(["who", "subject", "measure"]).sort_index()
+    frame = frame.set_index(["condition", "subject", "measure"]).sort_index()
     for score in scores:
         for item in (0, 1):
             torn = np.ptp(data.labels[item], axis=0) > 0
@@ -91,9 +91,9 @@ def test_tables_and_differences(data, wanted, scores):
     apart = ranking.ranking_difference(frame, **FEW)
     assert len(table) == 8
     assert len(apart) == 6
-    own = table.set_index(["who", "measure"])["mean"]
+    own = table.set_index(["condition", "measure"])["mean"]
     for row in apart.to_dict("records"):
-        expected = own[row["who"], row["measure"]]
+        expected = own[row["condition"], row["measure"]]
         expected -= own["U-Net, predicted variance", row["measure"]]
         assert row["mean"] == pytest.approx(expected)
     assert ranking.prevalence_of(frame) == pytest.approx(20 / 432)
@@ -107,7 +107,7 @@ def test_tables_and_differences(data, wanted, scores):
 
 def differing(low, high, clusters=8):
     rows = [
-        {"who": who, "measure": m, "mean": (low + high) / 2, "low": low, "high": high,
+        {"condition": who, "measure": m, "mean": (low + high) / 2, "low": low, "high": high,
          "clusters": clusters}
         for who in ("U-Net, entropy of one pass", "U-Net, entropy with dropout")
         for m in ("average precision", "Pearson's r")
@@ -117,7 +117,7 @@ def differing(low, high, clusters=8):
 
 def means():
     rows = [
-        {"who": who, "measure": m, "mean": 0.5, "low": 0.4, "high": 0.6}
+        {"condition": who, "measure": m, "mean": 0.5, "low": 0.4, "high": 0.6}
         for who in ("U-Net, predicted variance", "variance of the cohort's 3 raters")
         for m in ("average precision", "Pearson's r")
     ]
@@ -164,7 +164,7 @@ def test_a_crowd_is_what_raters_in_general_say(tools, data, wanted, scores):
     many[1, :3, 8, 3:8] = 1  # fewer than a tenth do
     crowd = tools.data(many, raters=[f"{r:03d}" for r in range(40)])
     frame = ranking.crowd_frame(data, scores, crowd, wanted)
-    found = frame.set_index(["who", "subject", "measure"])["value"].sort_index()
+    found = frame.set_index(["condition", "subject", "measure"])["value"].sort_index()
     raters = "variance of the cohort's 3 raters"
     assert found[raters, "p0", "prevalence"] == pytest.approx(5 / 144)
     assert found[raters, "p1", "prevalence"] == 0

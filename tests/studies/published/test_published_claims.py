@@ -1,5 +1,6 @@
 """Published beside measured: made-up runs whose answers are known, both ways."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,11 +15,12 @@ from paraspine.evidence import contrast as evidence_contrast
 from paraspine.evidence import contrast as paired
 from paraspine.evidence import judge as evidence_judge
 from paraspine.evidence import printed
-from paraspine.evidence.contrast import QUANTITIES, Cell, Evidence, contrast, samples_of
+from paraspine.evidence.contrast import QUANTITIES, contrast
 from paraspine.evidence.judge import VERDICTS, claims_summary, judge
+from paraspine.evidence.results import Condition, Results, read_results, samples_of
 from paraspine.studies.published import printed as published_printed
 from paraspine.studies.published import tables
-from paraspine.studies.published import verdicts as published_verdicts
+from paraspine.studies.published import words as sentences
 from paraspine.studies.published.claims import CLAIMS
 from paraspine.studies.published.printed import missing_words, printed_cell
 from paraspine.studies.published.tables import TABLES
@@ -60,19 +62,30 @@ def run_frame(model, fusion, method, *, seed=0, brier=0.002, dice=0.9, entropy=N
 
 
 def book(runs=EVERY, structures=STRUCTURES, resamples=300, detectors=None, **by_quantity):
-    """Evidence of runs; each keyword is a function of (model, fusion, method) to values."""
+    """Results of runs; each keyword is a function of (model, fusion, method) to values."""
     parts = [
         run_frame(*run, structures=structures, **{k: f(*run) for k, f in by_quantity.items()})
         for run in runs
     ]
-    return Evidence(pd.concat(parts, ignore_index=True), detectors or {}, resamples)
+    return Results(pd.concat(parts, ignore_index=True), detectors or {}, resamples)
+
+
+def claims_shown(table, of):
+    """The text of the claims read from one table or figure."""
+    chosen = table[table["table"] == of]
+    return evidence_judge.claims_display(chosen, caption="c", source="made up").frame
+
+
+def beside_shown(table, name):
+    """The text of one published table beside a run's."""
+    return printed.beside_display(table, name, caption="c", source="made up").frame
 
 
 def verdicts(found, start):
     """Verdicts at each place on the claim whose words begin so."""
     chosen = [c for c in CLAIMS if c.words.startswith(start)]
     assert len(chosen) == 1
-    table = published_verdicts.claims_table(found, chosen)
+    table = tables.claims_table(found, chosen)
     return list(table["verdict"]), table
 
 
@@ -101,7 +114,7 @@ def replicates(found, quantity, terms, *, only=None):
 
 def test_replicates_are_those_of_the_statistics_room():
     found = book(EVERY[:3], entropy=noisy, dice=lambda *r: 0.9 + noisy(*r), resamples=500)
-    first, second, third = (Cell(*r) for r in EVERY[:3])
+    first, second, third = (Condition(*r) for r in EVERY[:3])
     wide = {m: found.wide(m) for m in ("gt_entropy", "entropy", "dice")}
     subjects = wide["entropy"].index.get_level_values("subject")
     gt, one, other, last = (
@@ -142,7 +155,7 @@ def test_replicates_are_those_of_the_statistics_room():
 def test_difference_of_correlations_is_paired():
     """Against `statistics.cluster_bootstrap`, which draws rows and calls NumPy's corrcoef."""
     found = book(EVERY[:2], entropy=noisy, resamples=400)
-    cells = [Cell(*r) for r in EVERY[:2]]
+    cells = [Condition(*r) for r in EVERY[:2]]
     gt = found.wide("gt_entropy").iloc[:, 0]
     columns = [found.wide("entropy")[(c.model, c.fusion, 0, c.method)] for c in cells]
     data = np.column_stack([gt, *columns])
@@ -181,7 +194,7 @@ def test_precision_is_pooled_and_resampled_over_subjects():
     runs = EVERY[:2]
     detectors = {(m, f, 0, how): detectors_of(i) for i, (m, f, how) in enumerate(runs)}
     found = book(runs, detectors=detectors, resamples=200)
-    drawn = replicates(found, "precision", [[Cell(*r)] for r in runs])
+    drawn = replicates(found, "precision", [[Condition(*r)] for r in runs])
     generator = np.random.default_rng(0)
     wrong, score = [], []
     for _ in range(SUBJECTS):
@@ -191,12 +204,12 @@ def test_precision_is_pooled_and_resampled_over_subjects():
     expected = average_precision_score(np.concatenate(wrong), np.concatenate(score))
     assert drawn[1, 0] == pytest.approx(expected, abs=1e-6)
     assert (drawn[1, 1:] > drawn[0, 1:]).all()
-    assert replicates(found, "precision", [[Cell(*runs[1])]]) == pytest.approx(drawn[1:])
+    assert replicates(found, "precision", [[Condition(*runs[1])]]) == pytest.approx(drawn[1:])
 
 
 def test_precision_without_detectors_is_undefined():
     found = book(EVERY[:1], resamples=10)
-    assert np.isnan(replicates(found, "precision", [[Cell(*EVERY[0])]])).all()
+    assert np.isnan(replicates(found, "precision", [[Condition(*EVERY[0])]])).all()
 
 
 def test_a_cell_with_seeds_is_the_mean_over_them():
@@ -204,17 +217,19 @@ def test_a_cell_with_seeds_is_the_mean_over_them():
         run_frame("unet", "majority", "single", seed=s, brier=b, structures=STRUCTURES)
         for s, b in ((0, 0.001), (1, 0.003))
     ]
-    found = Evidence(pd.concat(parts), {}, 20)
-    assert replicates(found, "brier", [[Cell("unet", "majority", "single")]])[0, 0] == 0.002
+    found = Results(pd.concat(parts), {}, 20)
+    assert replicates(found, "brier", [[Condition("unet", "majority", "single")]])[
+        0, 0
+    ] == pytest.approx(0.002)
 
 
 # -- trainings -------------------------------------------------------------------------------------
 
-UNET, TRANSUNET = (Cell(model, "majority", "single") for model in ("unet", "transunet"))
+UNET, TRANSUNET = (Condition(model, "majority", "single") for model in ("unet", "transunet"))
 
 
 def trained(briers, resamples=4000):
-    """Evidence of networks whose images all have the same Brier score: subjects don't differ.
+    """Results of networks whose images all have the same Brier score: subjects don't differ.
 
     `briers` are the scores of each cell, one per seed.
     """
@@ -223,12 +238,12 @@ def trained(briers, resamples=4000):
         for cell, values in briers.items()
         for seed, value in enumerate(values)
     ]
-    return Evidence(pd.concat(parts, ignore_index=True), {}, resamples)
+    return Results(pd.concat(parts, ignore_index=True), {}, resamples)
 
 
 def test_contrast_of_one_training_resamples_subjects_alone():
     found = book(EVERY[:3], entropy=noisy, dice=lambda *r: 0.9 + noisy(*r), resamples=200)
-    first, second, third = ([Cell(*r)] for r in EVERY[:3])
+    first, second, third = ([Condition(*r)] for r in EVERY[:3])
     for quantity in ("dice", "entropy", "correlation"):
         plain = [1, -1] @ replicates(found, quantity, [first, second])
         drawn, trainings = contrast(found, quantity, [first, second], (1, -1))
@@ -296,7 +311,7 @@ def test_ways_of_a_network_are_compared_on_the_seeds_that_both_have():
     # Without a common seed they are as different networks.
     frame = found.frame
     moved = frame.assign(seed=frame["seed"] + 3 * (frame["method"] == "dropout"))
-    drawn, trainings = contrast(Evidence(moved, {}, 4000), "brier", [[other], [UNET]], (1, -1))
+    drawn, trainings = contrast(Results(moved, {}, 4000), "brier", [[other], [UNET]], (1, -1))
     assert (drawn[0], trainings) == (pytest.approx(0.0), 2)
     assert np.ptp(drawn) > 0
 
@@ -316,7 +331,7 @@ def test_an_ensemble_is_taken_as_it_is_and_its_partner_is_not():
     for seed in range(3):
         entropy = noisy("unet", "majority", f"tta {seed}")
         parts.append(run_frame(*tta, seed=seed, entropy=entropy, structures=()))
-    found = Evidence(pd.concat(parts), {}, 500)
+    found = Results(pd.concat(parts), {}, 500)
     drawn, trainings = contrast(found, "aleatoric", [[ensemble, tta]])
     assert trainings == 3
     assert drawn == pytest.approx(contrast(found, "epistemic", [[tta, tta]]).drawn)
@@ -330,9 +345,9 @@ def test_an_ensemble_is_paired_with_every_training_of_its_partner():
             run_frame("unet", "majority", "tta", seed=seed, entropy=entropy, structures=())
         )
     cells = [UNET._replace(method="ensemble"), UNET._replace(method="tta")]
-    whole = replicates(Evidence(pd.concat(parts), {}, 50), "joint", [cells])[0]
+    whole = replicates(Results(pd.concat(parts), {}, 50), "joint", [cells])[0]
     alone = [
-        replicates(Evidence(pd.concat([parts[0], part]), {}, 50), "joint", [cells])[0]
+        replicates(Results(pd.concat([parts[0], part]), {}, 50), "joint", [cells])[0]
         for part in parts[1:]
     ]
     assert whole == pytest.approx(np.mean(alone, axis=0))
@@ -344,26 +359,26 @@ def test_verdicts_hold_what_another_training_would_change():
     told, table = verdicts(trained(near), start)
     assert told == ["supported", "not run"]
     assert table["trainings"].tolist() == [3, 0]
-    words = published_verdicts.claims_sentence(table, "made up")
+    words = sentences.chance_sentence(table)
     assert "another training would change, from 3 trainings of each." in words
     assert "once" not in words
     assert "ensemble" not in words
-    shown = evidence_judge.pretty_claims(table, "Table 1", "made up")
-    assert shown["this run (made up)"].iloc[0].endswith("mean of 3 trainings")
+    shown = claims_shown(table, "Table 1")
+    assert shown["this run"].iloc[0].endswith("mean of 3 trainings")
     # The means differ as much, but so do trainings.
     far = {UNET: [0.0010, 0.0021, 0.0032], TRANSUNET: [0.0001, 0.0011, 0.0021]}
     assert verdicts(trained(far), start)[0][0] == "can't tell"
     once = {cell: values[:1] for cell, values in far.items()}
     told, table = verdicts(trained(once), start)
     assert told[0] == "supported"
-    words = published_verdicts.claims_sentence(table, "made up")
+    words = sentences.chance_sentence(table)
     assert "Each network was trained once" in words
     assert "The intervals hold" not in words
     ensembles = {cell._replace(method="ensemble"): [0.2] for cell in far}
     table = verdicts(trained(far | ensembles), "TransUNet outlines better")[1]
     told = table.set_index("where")["trainings"]
-    assert told["ensemble majority"] == 0
-    assert "An ensemble is taken as it is" in published_verdicts.claims_sentence(table, "made up")
+    assert told["ensemble, majority vote"] == 0
+    assert "An ensemble is taken as it is" in sentences.chance_sentence(table)
 
 
 def test_images_that_one_run_lacks_leave_the_comparison():
@@ -372,20 +387,20 @@ def test_images_that_one_run_lacks_leave_the_comparison():
     gone = (frame["method"] == "dropout") & (frame["image"] == "i0")
     frame.loc[gone & (frame["measure"] == "entropy"), "value"] = np.nan
     frame.loc[(frame["image"] == "i0") & (frame["method"] == "single"), "value"] = 99.0
-    found = Evidence(frame, {}, 20)
-    drawn = replicates(found, "entropy", [[Cell(*r)] for r in EVERY[:2]])
+    found = Results(frame, {}, 20)
+    drawn = replicates(found, "entropy", [[Condition(*r)] for r in EVERY[:2]])
     assert drawn[:, 0] == pytest.approx([1.0, 0.5])
 
 
 def test_unknown_quantities_and_cells_are_refused():
     found = book(EVERY[:1], resamples=10)
     with pytest.raises(SettingsError, match="quantity: expected one of"):
-        contrast(found, "kappa", [[Cell(*EVERY[0])]])
+        contrast(found, "kappa", [[Condition(*EVERY[0])]])
     with pytest.raises(SettingsError, match="no such run"):
-        contrast(found, "dice", [[Cell(*EVERY[1])]])
-    twice = Evidence(pd.concat([found.frame, found.frame]), {}, 10)
+        contrast(found, "dice", [[Condition(*EVERY[1])]])
+    twice = Results(pd.concat([found.frame, found.frame]), {}, 10)
     with pytest.raises(SettingsError, match="several values in one run"):
-        contrast(twice, "dice", [[Cell(*EVERY[0])]])
+        contrast(twice, "dice", [[Condition(*EVERY[0])]])
 
 
 # -- verdicts --------------------------------------------------------------------------------------
@@ -501,8 +516,8 @@ def test_epistemic_over_aleatoric_both_ways():
         assert verdicts(aleatoric, start)[0] == ["contradicted"] * 6
         told, table = verdicts(book(TODAY), start)
         assert told == ["not run"] * 6
-        assert table["why"].iloc[3] == "needs TTA"
-        assert table["why"].iloc[5] == "needs ensemble and TTA"
+        assert table["why"].iloc[3] == "needs test-time augmentation"
+        assert table["why"].iloc[5] == "needs ensemble and test-time augmentation"
 
 
 def test_no_correlation_needs_more_than_an_interval_around_zero():
@@ -512,7 +527,7 @@ def test_no_correlation_needs_more_than_an_interval_around_zero():
     loose = book(entropy=follows(lambda *_: 0.0))
     told, table = verdicts(loose, start)
     assert set(told) == {"can't tell"}  # eight subjects can't show that there is none
-    assert set(table["why"]) == {"the interval lies partly within the bounds"}
+    assert set(table["why"]) == {"the interval is wider than the bounds", "it crosses a bound"}
 
 
 def test_small_shares():
@@ -538,14 +553,14 @@ def test_detection_claims():
     worse = {(m, f, 0, h): better["unet" if m == "transunet" else "transunet", f, 0, h]
              for m, f, h in EVERY}  # fmt: skip
     assert verdicts(book(detectors=worse), start)[0] == ["contradicted"] * 3
-    same = "Random sampling, TTD and deep ensemble"
+    same = "Random sampling, test-time dropout and ensemble"
     assert verdicts(book(detectors=better), same)[0] == ["supported"] * 4
     apart = dict(better)
     for model in ("unet", "transunet"):
         apart[model, "majority", 0, "ensemble"] = detectors_of(0)
     told, table = verdicts(book(detectors=apart), same)
     assert told == ["contradicted", "contradicted", "supported", "supported"]
-    assert table["where"].iloc[0] == "TransUNet, TTD minus ensemble"
+    assert table["where"].iloc[0] == "TransUNet, test-time dropout minus ensemble"
 
 
 def test_tighter_distribution():
@@ -559,35 +574,35 @@ def test_one_rater_leaves_correlations_undefined_and_says_so():
     found = book(entropy=noisy)
     frame = found.frame.copy()
     frame.loc[frame["measure"] == "gt_entropy", "value"] = np.nan
-    table = published_verdicts.claims_table(Evidence(frame, {}, 20))
+    table = tables.claims_table(Results(frame, {}, 20))
     told = table[table["quantity"] == "correlation"]
     assert set(told["why"]) == {"undefined in this run"}
-    assert "nan" not in published_verdicts.claims_sentence(table, "one rater").lower().split()
+    assert "nan" not in sentences.claims_sentence(table, "one rater").lower().split()
     for of in dict.fromkeys(table["table"]):
-        assert readable(evidence_judge.pretty_claims(table, of, "x"))
+        assert readable(claims_shown(table, of))
 
 
 def test_one_subject_gives_no_interval_and_no_verdict():
     found = book(brier=model_brier(1))
     frame = found.frame[found.frame["subject"] == "s1"]
-    told, table = verdicts(Evidence(frame, {}, 20), "TransUNet keeps")
+    told, table = verdicts(Results(frame, {}, 20), "TransUNet keeps")
     assert told == ["can't tell"] * 2
     assert set(table["why"]) == {"no interval: it needs several subjects"}
-    beside = tables.beside_tables(Evidence(frame, {}, 20))
+    beside = tables.beside_tables(Results(frame, {}, 20))
     assert (beside["place"] == "").all()
-    assert "None has an interval" in printed.beside_sentence(beside, "Table 1", "x")
-    shown = printed.pretty_beside(beside, "Table 1", "x")
-    assert set(shown["the published value is"]) == {"no interval"}
+    assert "None has an interval" in printed.beside_sentence(beside, "Table 1")
+    shown = beside_shown(beside, "Table 1")
+    assert set(shown["published value"]) == {""}
 
 
 def test_few_subjects_give_an_interval_but_no_verdict():
     found = book(brier=model_brier(1))
     for kept, expected in ((5, "can't tell"), (6, "supported")):
         frame = found.frame[found.frame["subject"].str[1:].astype(int) < kept]
-        told, table = verdicts(Evidence(frame, {}, 200), "TransUNet keeps")
+        told, table = verdicts(Results(frame, {}, 200), "TransUNet keeps")
         assert told == [expected] * 2
         assert table["high"].max() < 0
-        assert f"on {kept} test subjects" in published_verdicts.claims_sentence(table, "x")
+        assert f"on {kept} test subjects" in sentences.chance_sentence(table)
 
 
 # -- words -----------------------------------------------------------------------------------------
@@ -595,7 +610,7 @@ def test_few_subjects_give_an_interval_but_no_verdict():
 
 def readable(frame):
     """Whether every cell can be read: no NaN, and nothing that pandas would cut short."""
-    whole = all(len(str(w)) <= 50 for w in frame.to_numpy().ravel())
+    whole = all(len(str(w)) <= 80 for w in frame.to_numpy().ravel())
     words = frame.reset_index().astype(str).to_numpy().ravel()
     return whole and not any("nan" in w.lower() for w in words)
 
@@ -603,42 +618,40 @@ def readable(frame):
 @pytest.mark.parametrize("runs", [TODAY, EVERY, EVERY[:1], [("other", "staple", "single")]])
 def test_pages_read_without_nan_for_any_set_of_runs(runs):
     found = book(runs, entropy=noisy, resamples=50)
-    table = published_verdicts.claims_table(found)
+    table = tables.claims_table(found)
     assert set(table["verdict"]) <= set(VERDICTS)
     assert readable(claims_summary(table).set_index("claim"))
     for of in dict.fromkeys(table["table"]):
-        shown = evidence_judge.pretty_claims(table, of, "synthetic phantom")
-        assert "this run (synthetic phantom)" in shown
+        shown = claims_shown(table, of)
+        assert list(shown) == ["paper", "this run", "without one subject", "verdict"]
         assert readable(shown)
-    words = published_verdicts.claims_sentence(table, "synthetic phantom")
+    words = sentences.claims_sentence(table, "synthetic phantom")
     assert "synthetic phantom" in words
     assert "nan" not in words
     beside = tables.beside_tables(found)
     assert len(beside) == len(published.table("roshanzamir2023"))
     for name in TABLES:
-        shown = printed.pretty_beside(beside, name, "synthetic phantom")
+        shown = beside_shown(beside, name)
         assert len(shown) == len(published.table("roshanzamir2023", name))
         assert readable(shown)
-        sentence = printed.beside_sentence(beside, name, "synthetic phantom")
+        sentence = printed.beside_sentence(beside, name)
         assert "nan" not in sentence
 
 
 def test_sentence_names_what_is_supported_and_contradicted():
     found = book(brier=model_brier(1), dice=lambda m, *_: 0.9 - 0.1 * (m == "transunet"))
-    table = published_verdicts.claims_table(found)
-    words = published_verdicts.claims_sentence(table, "synthetic phantom")
-    supported, contradicted = words.split("Contradicted, at least in part: ")
+    table = tables.claims_table(found)
+    words = sentences.claims_sentence(table, "synthetic phantom")
+    supported, contradicted = words.split("Contradicted, at least in part:")
     assert "TransUNet keeps the raters' disagreement better" in supported
-    assert "TransUNet outlines better than UNet" in contradicted
+    assert "TransUNet outlines better than U-Net" in contradicted
     assert "synthetic phantom" in words
     summary = claims_summary(table).set_index("claim")
-    row = summary.loc["TransUNet outlines better than UNet: higher Dice"]
+    row = summary.loc["TransUNet outlines better than U-Net: higher Dice"]
     assert (row["verdict"], row["contradicted"], row["read from"]) == ("contradicted", 3, "Table 4")
     noise = summary.iloc[-1]
     assert noise["verdict"] == "not run"
-    assert published_verdicts.headline_claims(table).startswith(
-        f"Of the paper's {len(CLAIMS)} claims"
-    )
+    assert sentences.headline_claims(table).startswith(f"Of the paper's {len(CLAIMS)} claims")
 
 
 def test_summary_over_places():
@@ -656,14 +669,24 @@ def test_summary_over_places():
 
 def test_missing_words():
     found = book(TODAY, resamples=10)
-    assert missing_words(found, [Cell("unet", "random", "dropout")]) == ""
-    needs = [Cell("transunet", "majority", "tta"), Cell("transunet", "majority", "dropout")]
+    assert missing_words(found, [Condition("unet", "random", "dropout")]) == ""
+    needs = [
+        Condition("transunet", "majority", "tta"),
+        Condition("transunet", "majority", "dropout"),
+    ]
     assert missing_words(found, needs) == "needs TransUNet"
-    assert missing_words(found, [Cell("unet", "majority", "tta")]) == "needs TTA"
+    assert (
+        missing_words(found, [Condition("unet", "majority", "tta")])
+        == "needs test-time augmentation"
+    )
     more = book([*TODAY, ("transunet", "majority", "tta")], resamples=10)
-    assert missing_words(more, [Cell("unet", "majority", "tta")]) == "needs TTA of UNet"
+    assert (
+        missing_words(more, [Condition("unet", "majority", "tta")])
+        == "needs test-time augmentation of U-Net"
+    )
     few = book([("unet", "majority", "dropout")], resamples=10)
-    assert missing_words(few, [Cell("unet", "random", "dropout")]) == "needs UNet (random, TTD)"
+    needs = missing_words(few, [Condition("unet", "random", "dropout")])
+    assert needs == "needs U-Net (random rater, test-time dropout)"
 
 
 # -- cells -----------------------------------------------------------------------------------------
@@ -672,14 +695,16 @@ def test_missing_words():
 def test_every_published_row_finds_its_cells():
     for name in TABLES:
         for row in published.table("roshanzamir2023", name).itertuples():
-            assert set(printed_cell(name, row.system, row.condition)) <= {Cell(*r) for r in EVERY}
+            assert set(printed_cell(name, row.system, row.condition)) <= {
+                Condition(*r) for r in EVERY
+            }
     assert printed_cell("Table 1", "TransUNet", "random") == (
-        Cell("transunet", "random", "single"),
+        Condition("transunet", "random", "single"),
     )
-    assert printed_cell("Table 3", "UNet", "TTA random") == (Cell("unet", "random", "tta"),)
+    assert printed_cell("Table 3", "UNet", "TTA random") == (Condition("unet", "random", "tta"),)
     assert printed_cell("Table 5", "UNet", "TTA+ensemble") == (
-        Cell("unet", "majority", "ensemble"),
-        Cell("unet", "majority", "tta"),
+        Condition("unet", "majority", "ensemble"),
+        Condition("unet", "majority", "tta"),
     )
 
 
@@ -700,30 +725,29 @@ def test_dice_has_its_spread_and_place():
     cell = table.loc["UNet", "TTD majority", "left ES"]
     assert (cell["value"], cell["place"]) == (pytest.approx(92.0), "inside")
     assert cell["sd"] == pytest.approx(100 * np.std(0.01 * signs(), ddof=1))
-    shown = printed.pretty_beside(table.reset_index(), "Table 4", "synthetic phantom")
+    shown = beside_shown(table.reset_index(), "Table 4")
     row = shown.loc["UNet", "TTD majority", "left ES"]
-    assert row["Dice, %, published"] == "92.06 ± 9.31"
+    assert row["published, %"] == "92.06 ± 9.31"
     other = shown.loc["TransUNet", "TTD majority", "left ES"]
-    assert other["Dice, %, published"] == "94.18 ± 3.77, p<0.01 vs UNet"
-    assert row["this run (synthetic phantom)"].startswith("92.00 ± 1.02 (")
-    assert row["the published value is"] == "inside this run's interval"
-    words = printed.beside_sentence(table.reset_index(), "Table 4", "synthetic phantom")
+    assert other["published, %"] == "94.18 ± 3.77, p<0.01 vs UNet"
+    assert re.fullmatch(r"92\.00 \[91\.\d\d, 92\.\d\d\] ± 1\.02", row["this run"])
+    assert row["published value"] == "inside the interval"
+    words = printed.beside_sentence(table.reset_index(), "Table 4")
     assert words.startswith("Of 24 published cells this run has 24.")
-    assert "cohorts differ (here: synthetic phantom)" in words
 
 
 def test_cells_that_this_run_lacks_say_why():
     today = tables.beside_published(book(TODAY, entropy=noisy), "Table 3")
     status = today.set_index(["system", "condition"])["status"]
     assert status["TransUNet", "TTD majority"] == "not run: needs TransUNet"
-    assert status["UNet", "TTA random"] == "not run: needs TTA"
+    assert status["UNet", "TTA random"] == "not run: needs test-time augmentation"
     assert status["UNet", "TTD random"] == ""
     other = tables.beside_published(book(structures=("lesion", "MF RIGHT")), "Table 4")
     status = other.set_index(["system", "condition", "target"])["status"]
     assert status["UNet", "TTD majority", "left ES"] == "this cohort has no left ES"
     assert status["UNet", "TTD majority", "right MF"] == ""  # words in another order
     none = book([("other", "majority", "single")])
-    words = printed.beside_sentence(tables.beside_published(none, "Table 2"), "Table 2", "x")
+    words = printed.beside_sentence(tables.beside_published(none, "Table 2"), "Table 2")
     assert words.startswith("This run has none of the 6 published cells: not run: needs")
 
 
@@ -731,7 +755,7 @@ def test_table_5_is_filled_as_far_as_runs_go():
     whole = book(entropy=noisy)
     table = tables.beside_published(whole, "Table 5")
     assert (table["status"] == "").all()
-    cells = Cell("unet", "majority", "dropout"), Cell("unet", "majority", "tta")
+    cells = Condition("unet", "majority", "dropout"), Condition("unet", "majority", "tta")
     gt = whole.wide("gt_entropy").iloc[:, 0].to_numpy()
     e, a = (whole.wide("entropy")[(c.model, c.fusion, 0, c.method)].to_numpy() for c in cells)
     expected = statistics.variance_partition(gt, e, a)
@@ -743,8 +767,8 @@ def test_table_5_is_filled_as_far_as_runs_go():
     own = partly[(partly["system"] == "UNet") & (partly["condition"] == "TTA+TTD majority")]
     assert own["status"].tolist() == [
         "",
-        "not run: needs TTA",
-        "not run: needs TTA",
+        "not run: needs test-time augmentation",
+        "not run: needs test-time augmentation",
     ]
     assert own["value"].iloc[0] == pytest.approx(100 * expected.epistemic)
 
@@ -754,28 +778,25 @@ def test_table_5_is_filled_as_far_as_runs_go():
 
 @pytest.mark.parametrize("source", ["roshanzamir2022", "baur2021", "wesselink2022", "lemay2022"])
 def test_other_papers_are_shown_whole(source):
-    shown = published_printed.as_published(source)
-    cells = shown.drop(columns="this run").to_numpy()
-    assert (cells != "").sum() == len(published.table(source))
-    elsewhere = "in the multi-task chapter, where there is one"
-    not_yet = "this book does not run it yet"
-    assert set(shown["this run"]) == {elsewhere if source == "roshanzamir2022" else not_yet}
+    shown = published_printed.as_printed(source)
+    assert (shown.to_numpy() != "").sum() == len(published.table(source))
+    assert len(published_printed.printed_display(source).frame) == len(shown)
     assert len(shown) <= 60  # so that no reader's pandas leaves rows out
     assert readable(shown)
 
 
 def test_other_papers_as_printed():
-    wesselink = published_printed.as_published("wesselink2022")
+    wesselink = published_printed.as_printed("wesselink2022")
     row = wesselink.loc["Table 1", "modified U-Net", "MF left", "volume ICC(2,1)"]
     assert row["2D without augmentation"] == "0.967"
     p = wesselink.xs("data augmentation", level="target")
     assert (p["Dice"] == "<0.001").all()
     with pytest.raises(SettingsError, match="beside_published"):
-        published_printed.as_published("roshanzamir2023")
+        published_printed.as_printed("roshanzamir2023")
 
 
 def test_inconsistencies_are_found_not_typed(monkeypatch):
-    words = published_printed.inconsistency_sentence()
+    words = sentences.inconsistency_sentence()
     assert "of UNet's epistemic column, the rows 'TTA+TTD random' and 'TTA+ensemble'" in words
     assert "of TransUNet's aleatoric column, 'TTA+TTD random' repeats the 0.251 %" in words
     assert "of UNet's aleatoric column, 'TTA+TTD random' repeats the 0.517 %" in words
@@ -783,14 +804,11 @@ def test_inconsistencies_are_found_not_typed(monkeypatch):
     assert "8 follow" in words
     shown = published_printed.inconsistency_table()
     assert list(shown["follows"]).count("no") == 4
-    swapped = shown.loc["UNet", "TTA+ensemble", "epistemic"]
-    assert swapped["the printed number is that of"] == "TTD random"
+    swapped = shown.set_index(["model", "row of Table 5", "column"])
+    assert swapped.loc[("UNet", "TTA+ensemble", "epistemic"), "fits"] == "TTD random"
     fixed = published.inconsistencies().assign(consistent=True, exchanged_with="", repeats="")
     monkeypatch.setattr(published, "inconsistencies", lambda: fixed)
-    assert (
-        published_printed.inconsistency_sentence()
-        == "Every number of Table 5 follows from Table 3."
-    )
+    assert sentences.inconsistency_sentence() == "Every number of Table 5 follows from Table 3."
 
 
 def test_evidence_reads_sample_runs():
@@ -808,13 +826,13 @@ def test_evidence_reads_sample_runs():
             read_arrays=lambda name: arrays,
         )
 
-    found = evidence_contrast.evidence([run("single", 0), run("dropout", 1)], resamples=20)
-    assert found.cells() == {Cell("unet", "majority", m) for m in ("single", "dropout")}
+    found = read_results([run("single", 0), run("dropout", 1)])
+    assert found.cells() == {Condition("unet", "majority", m) for m in ("single", "dropout")}
     drawn = replicates(found, "precision", [[c] for c in sorted(found.cells())])
-    assert drawn.shape == (2, 21)
+    assert drawn.shape == (2, 2001)
     assert drawn[0, 0] > drawn[1, 0]
     with pytest.raises(SettingsError, match="at least one run"):
-        evidence_contrast.evidence([])
+        read_results([])
 
 
 def test_runs_in_the_papers_words(tools):
@@ -825,15 +843,13 @@ def test_runs_in_the_papers_words(tools):
         base | {"method": "ensemble", "model": "transunet", "members": [1, 2, 3]},
     ]
     sampled = [tools.Sampled(**p) for p in chosen]
-    words = published_printed.runs_sentence(sampled, "synthetic phantom")
+    words = sentences.runs_sentence(sampled, "synthetic phantom")
     assert words.startswith(
-        "This run, on the synthetic phantom: UNet and TransUNet, trained on majority and random, "
-        "sampled by one pass, TTD and ensemble; 10 samples of TTD and TTA; ensembles of 3 "
-        "trainings with independent seeds; 1 training of each network."
+        "This run, on the synthetic phantom: U-Net and TransUNet, trained on majority vote and "
+        "random rater, sampled by one pass, test-time dropout and ensemble; 10 samples of each; "
+        "ensembles of 3 trainings with independent seeds; 1 training of each network."
     )
-    assert (
-        "samples" not in published_printed.runs_sentence(sampled[:1], "x").split(". The paper")[0]
-    )
+    assert "samples" not in sentences.runs_sentence(sampled[:1], "x").split(". The paper")[0]
 
 
 def test_sample_runs_behind_another_run_are_opened():
@@ -852,20 +868,73 @@ def test_sample_runs_behind_another_run_are_opened():
 
 def test_ensembles_are_named_with_their_kind_in_every_table():
     found = book(resamples=30)
-    named = found.frame["model"] + ", " + found.frame["fusion"] + ", " + found.frame["method"]
-    who = named.str.replace(", ensemble", ", ensemble of 4 seeds")
-    found = Evidence(found.frame.assign(who=who), {}, 30)
+    labels = found.frame["method"].replace("ensemble", "ensemble of 4 seeds")
+    named = found.frame["model"] + ", " + found.frame["fusion"] + ", " + labels
+    found = Results(found.frame.assign(method_label=labels, condition=named), {}, 30)
     beside = tables.beside_tables(found)
     for name in ("Table 3", "Table 4", "Table 5"):
-        shown = printed.pretty_beside(beside, name, "made by hand").reset_index()
-        ours = shown["this run (made by hand)"]
-        ensemble = shown["condition"].str.contains("ensemble")
+        shown = beside_shown(beside, name).reset_index()
+        ours = shown["this run"]
+        ensemble = shown["training and method"].str.contains("ensemble")
         assert ensemble.any(), name
         assert ours[ensemble].str.contains("ensemble of 4 seeds").all(), name
         assert not ours[~ensemble].str.contains("seeds").any(), name
-    claims = published_verdicts.claims_table(found)
+    claims = tables.claims_table(found)
     told = claims[claims["ensemble"] != ""]
     assert set(told["ensemble"]) == {"ensemble of 4 seeds"}
     measured = told.loc[told["value"].notna(), "table"].iloc[0]
-    ours = evidence_judge.pretty_claims(claims, measured, "made by hand")["this run (made by hand)"]
+    ours = claims_shown(claims, measured)["this run"]
     assert ours.str.contains("ensemble of 4 seeds").any()
+
+
+# --- a single subject that decides ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "bounds", "low", "high", "without", "expected"),
+    [
+        ("above", (0, 0), 0.1, 0.5, (0.05, 0.6), "supported"),
+        ("above", (0, 0), 0.1, 0.5, (-0.05, 0.6), "can't tell"),
+        ("below", (0, 0), -0.5, -0.1, (-0.6, -0.05), "supported"),
+        ("below", (0, 0), -0.5, -0.1, (-0.6, 0.05), "can't tell"),
+        ("about", (0.1, 0.3), 0.12, 0.28, (0.11, 0.29), "supported"),
+        ("about", (0.1, 0.3), 0.12, 0.28, (0.11, 0.31), "can't tell"),
+        ("above", (0, 0), -0.5, -0.1, (-0.6, 0.05), "contradicted"),
+    ],
+)
+def test_what_one_subject_decides_supports_nothing(kind, bounds, low, high, without, expected):
+    found = statistics.Estimate((low + high) / 2, low, high)
+    verdict, why = judge(found, kind, bounds, 8, without)
+    assert verdict == expected
+    assert why == ("one subject decides" if expected == "can't tell" else "")
+
+
+def test_values_without_each_subject_are_those_of_the_rest():
+    found = book(
+        brier=lambda m, *_: 0.002 + (m == "transunet") * 1e-4 * np.arange(SUBJECTS * SLICES)
+    )
+    _, table = verdicts(found, "TransUNet keeps")
+    each = 1e-4 * np.arange(SUBJECTS * SLICES).reshape(SUBJECTS, SLICES)
+    rest = [np.delete(each, s, axis=0).mean() for s in range(SUBJECTS)]
+    assert table["least"].tolist() == pytest.approx([min(rest)] * 2)
+    assert table["most"].tolist() == pytest.approx([max(rest)] * 2)
+    assert table["difference"].all()
+
+
+def test_the_answer_counts_claims_of_each_kind():
+    def table(*told):
+        lines = [
+            {"claim": i, "table": "t", "said": "s", "verdict": v}
+            for i, given in enumerate(told)
+            for v in given.split("+")
+        ]
+        return pd.DataFrame(lines)
+
+    assert sentences.answer(table("supported", "contradicted", "contradicted+can't tell")) == (
+        "Of 3 claims of the paper, 1 is supported here at least in part, 2 contradicted."
+    )
+    assert sentences.answer(table("supported+contradicted", "can't tell", "not run")) == (
+        "Of 2 claims of the paper, 0 are supported here at least in part, 0 contradicted, 1 both; "
+        "for 1 the data can't tell."
+    )
+    assert sentences.answer(table("not run")).startswith("None of the paper's claims")

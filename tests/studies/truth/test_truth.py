@@ -349,9 +349,9 @@ def frame(tools):
 
 def test_frame_has_every_panel_size_once(frame):
     table, truths = frame
-    chosen = table[(table["measure"] == "brier") & (table["who"] == panels.SOFT)]
+    chosen = table[(table["measure"] == "brier") & (table["condition"] == panels.SOFT)]
     assert len(chosen) == 6 * 4 * 3
-    assert not table.duplicated(["subject", "raters", "who", "class", "measure"]).any()
+    assert not table.duplicated(["subject", "raters", "condition", "class", "measure"]).any()
     one = chosen[(chosen["subject"] == "p2") & (chosen["raters"] == 3)]["value"]
     np.testing.assert_allclose(one, panel_errors(truths[2], 3, 3)[panels.SOFT]["brier"])
     assert table["value"].notna().all()
@@ -359,7 +359,7 @@ def test_frame_has_every_panel_size_once(frame):
 
 def test_brier_table_leaves_background_out(frame):
     table, truths = frame
-    found = recovery.recovery_table(table, **FEW).set_index(["raters", "who"])
+    found = recovery.recovery_table(table, **FEW).set_index(["raters", "condition"])
     expected = np.mean([t.variance[1:].mean() / 2 for t in truths])
     assert found.loc[(2, panels.EXPECTED), "mean"] == pytest.approx(1e3 * expected)
     assert found.loc[(2, panels.EXPECTED), "clusters"] == 6
@@ -382,7 +382,7 @@ def test_shares_are_ratios_to_the_true_entropy(frame):
 def test_a_network_in_raters(frame):
     table, _ = frame
     worth = truth_worth.equivalent_raters(table, **FEW)
-    assert worth[["who", "mean"]].to_numpy().tolist() == [["net", pytest.approx(5.0)]]
+    assert worth[["condition", "mean"]].to_numpy().tolist() == [["net", pytest.approx(5.0)]]
     words = truth_worth.equivalent_sentence(worth, 3)
     assert "net is worth 5.0 (95 % CI 5.0 to 5.0) independent raters" in words
     assert "nearer to the truth than the soft label of the 3 raters" in words
@@ -394,7 +394,7 @@ def test_a_network_in_raters(frame):
 def test_sentences_say_what_the_numbers_say(frame):
     table, _ = frame
     brier = recovery.recovery_table(table, **FEW)
-    found = brier.set_index(["raters", "who"])["mean"]
+    found = brier.set_index(["raters", "condition"])["mean"]
     words = recovery.recovery_sentence(brier, 3)
     assert f"the soft label errs by {found[3, panels.SOFT]:.2f} (95 % CI" in words
     assert "must fall by a factor of 1.3" in words  # from 3 to 4 raters
@@ -410,9 +410,9 @@ def test_sentences_say_what_the_numbers_say(frame):
     assert "all three are what that rater said" in recovery.recovery_sentence(brier, 1)
     words = truth_worth.network_sentence(table, 3, **FEW)
     assert "net 50 (95 % CI 50 to 50) %, too sure" in words
-    net = table[table["who"] == "net"]
+    net = table[table["condition"] == "net"]
     double = net.assign(value=4 * net["value"])
-    more = [net.assign(who="b"), double.assign(who="c"), double.assign(who="d")]
+    more = [net.assign(condition="b"), double.assign(condition="c"), double.assign(condition="d")]
     words = truth_worth.network_sentence(pd.concat([table, *more]), 3, **FEW)
     assert "true one: 2 of 4 are too sure and 2 of 4 are too uncertain, from net with 50 (" in words
     assert "to c with 200 (95 % CI 200 to 200) %. The 3 raters of a panel show" in words
@@ -421,10 +421,10 @@ def test_sentences_say_what_the_numbers_say(frame):
 
 def test_network_table_has_the_raters_beside(frame):
     table, truths = frame
-    found = truth_worth.network_table(table, 3, **FEW).set_index(["who", "measure"])["mean"]
+    found = truth_worth.network_table(table, 3, **FEW).set_index(["condition", "measure"])["mean"]
     true = np.mean([t.entropy.mean() for t in truths])
     assert found["net", "entropy bias"] == pytest.approx(-500 * true)
-    soft = recovery.recovery_table(table, **FEW).set_index(["raters", "who"])["mean"]
+    soft = recovery.recovery_table(table, **FEW).set_index(["raters", "condition"])["mean"]
     assert found["soft label of 3 raters", "Brier"] == pytest.approx(soft[3, panels.SOFT])
 
 
@@ -444,10 +444,10 @@ def test_curves_and_views_for_figures(frame, tools, drawn):
     table, _ = frame
     curves = recovery.recovery_curves(table, **FEW)
     figure = figures.small_multiples(
-        curves, "raters", group="who", panel="measure", columns=1, x_title="raters", title="t",
-        theory=truth_panels.THEORY, same_scale=False, source="made by hand",
+        curves, "raters", group="condition", panel="measure", columns=1, x_title="raters",
+        title="t",        theory=truth_panels.THEORY, same_scale=False, source="made by hand",
     )  # fmt: skip
-    assert len(figure.data) == curves.groupby(["measure", "who"]).ngroups
+    assert len(figure.data) == curves.groupby(["measure", "condition"]).ngroups
     data, truth = drawn
     (view,) = recovery.truth_views(data, truth, [0], [3, 10])
     assert list(view.maps) == ["entropy of 3 raters", "entropy of 10 raters", "true entropy"]

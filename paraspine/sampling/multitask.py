@@ -14,17 +14,17 @@ from paraspine.arrays import ModelError
 from paraspine.sampling.inference import batches, check_count, check_images, running
 from paraspine.sampling.moments import BatchSums, SampleMoments, Sums
 
-__all__ = ["Joint", "joint", "timed"]
+__all__ = ["MultiTaskPrediction", "predict_multitask", "timed"]
 
 
 @dataclass(frozen=True)
-class Joint:
+class MultiTaskPrediction:
     """What one pass of a multi-task network says of ``N`` images.
 
     Attributes
     ----------
     moments : SampleMoments
-        Of the segmentation, as `single` gives them.
+        Of the segmentation, as `predict` gives them.
     variance : numpy.ndarray of float32, ``(N, C - 1, H, W)``
         The predicted variance of the raters, per foreground class.
     """
@@ -33,7 +33,7 @@ class Joint:
     variance: np.ndarray
 
 
-def joint(
+def predict_multitask(
     model: nn.Module,
     images,
     *,
@@ -41,7 +41,7 @@ def joint(
     device="auto",
     precision: str = "auto",
     progress: bool = False,
-) -> Joint:
+) -> MultiTaskPrediction:
     """Predict segmentation and rater variance in one pass, without dropout (roshanzamir2022).
 
     Parameters
@@ -50,18 +50,18 @@ def joint(
         With the tasks "segmentation" and "variance", which its ``outputs`` computes by name; those
         of `paraspine.models` whose name begins with ``multitask`` have both.
     images, batch_size, device, precision, progress
-        As in `single`.
+        As in `predict`.
 
     Returns
     -------
-    Joint
+    MultiTaskPrediction
 
     Raises
     ------
     ModelError
-        If the network lacks a task, or as in `single`.
+        If the network lacks a task, or as in `predict`.
     ShapeError, ImageError, SettingsError
-        As in `single`.
+        As in `predict`.
     """
     check_images(images)
     tasks = getattr(model, "tasks", ("segmentation",))
@@ -78,7 +78,7 @@ def joint(
             one.add(runner.probabilities(outputs["segmentation"]))
             sums.add(items, one)
             maps.append(outputs["variance"].float().cpu())
-    return Joint(sums.moments(), torch.cat(maps).contiguous().numpy())
+    return MultiTaskPrediction(sums.moments(), torch.cat(maps).contiguous().numpy())
 
 
 def timed(function: Callable, *arguments, repeats: int = 2, **options) -> tuple[object, float]:
