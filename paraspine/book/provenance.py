@@ -155,7 +155,9 @@ def provenance_page(
     revisions = {str(g["revision"])[:12] for g in git if g.get("revision")}
     changed = any(g.get("dirty") for g in git)
     if len(revisions) == 1:
-        said = f"All runs are of revision `{revisions.pop()}`" + (", with changes." * changed or ".")
+        said = f"All runs are of revision `{revisions.pop()}`" + (
+            ", with changes." * changed or "."
+        )
     else:
         said = f"The runs are of {len(revisions)} revisions of the code." if revisions else ""
     lines = [
@@ -190,7 +192,9 @@ def footer(pages: Sequence[Page], version: str) -> str:
     revisions = sorted({str(g["revision"])[:12] for g in git if g.get("revision")})
     words = [f"paraspine {version}"]
     if len(revisions) == 1:
-        words.append(f"revision {revisions[0]}" + " with changes" * any(g.get("dirty") for g in git))
+        words.append(
+            f"revision {revisions[0]}" + " with changes" * any(g.get("dirty") for g in git)
+        )
     elif revisions:
         words.append(f"runs of {len(revisions)} revisions")
     if dates := [str(n["finished"])[:10] for n in noted if n.get("finished")]:

@@ -14,7 +14,6 @@ from paraspine.evidence.conditions import (
     network_label,
     target_label,
     wide,
-    with_condition,
 )
 from paraspine.evidence.show import estimate
 from paraspine.evidence.views import _gt_entropy, name_of, views
