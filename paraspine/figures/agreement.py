@@ -1,15 +1,31 @@
-"""Figures of agreement: Dice of raters and models by class, by pair of raters, by level."""
+"""Figures of agreement: Dice by class, pair of raters and level; Bland-Altman plots."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from .style import HOVER, check_columns, colours_for, finish, groups_of, hover, note
+from .style import (
+    HOVER,
+    NEUTRAL,
+    PALETTE,
+    check_columns,
+    colours_for,
+    finish,
+    groups_of,
+    hover,
+    note,
+)
 
-__all__ = ["agreement_by_level", "dice_by_class", "pairwise_dice"]
+__all__ = ["agreement_by_level", "bland_altman", "dice_by_class", "pairwise_dice"]
+
+#: Symbols that tell points apart as colours do.
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "cross")
 
 
 def _boxes(
@@ -169,3 +185,54 @@ def agreement_by_level(
     )  # fmt: skip
     figure.update_yaxes(title_text=y_title)
     return finish(figure, title, source, detail=detail, legend=group is not None, bottom=36)
+
+
+def bland_altman(
+    frame: pd.DataFrame,
+    limits: Mapping[str, object],
+    *,
+    source: str,
+    title: str = "Muscle area of every two raters",
+    unit: str = "mm²",
+) -> go.Figure:
+    """Difference of two measurements against their mean, a panel for each pair.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per thing measured: ``pair``, ``class``, ``mean`` and ``difference``; NaN is left
+        out.
+    limits : mapping of str to statistics.BlandAltman
+        For each pair ``bias`` (a line), ``low`` and ``high`` (dashed), where they are defined.
+    source, title : str
+        Where the data comes from, and words.
+    unit : str
+        Of the measurements.
+    """
+    check_columns(frame, ["pair", "class", "mean", "difference"], name="bland_altman")
+    pairs = groups_of(frame[frame["difference"].notna()], "pair")
+    if not pairs:
+        return finish(note(go.Figure(), "No two measurements of one thing."), title, source)
+    figure = make_subplots(
+        1, len(pairs), subplot_titles=list(pairs), shared_yaxes="all", horizontal_spacing=0.04
+    )
+    marks = zip(groups_of(frame, "class"), cycle(PALETTE), cycle(SYMBOLS), strict=False)
+    looks = {name: look for name, *look in marks}
+    for column, (pair, rows) in enumerate(pairs.items(), start=1):
+        for name, own in groups_of(rows, "class").items():
+            colour, symbol = looks[name]
+            figure.add_scatter(
+                x=own["mean"].to_numpy(float), y=own["difference"].to_numpy(float), mode="markers",
+                name=name, legendgroup=name, showlegend=column == 1, col=column, row=1,
+                marker={"color": colour, "symbol": symbol, "size": 4, "opacity": 0.6},
+                **hover(own, HOVER, f"{name}<br>mean %{{x:.0f}}, difference %{{y:.0f}} {unit}"),
+            )  # fmt: skip
+        found = limits[pair]
+        for value, dash in ((found.bias, "solid"), (found.low, "dash"), (found.high, "dash")):
+            if not math.isnan(value):
+                line = {"color": NEUTRAL, "dash": dash, "width": 1.5}
+                figure.add_hline(y=value, line=line, row=1, col=column)
+    figure.update_xaxes(matches="x", title_text=f"mean of the two ({unit})")
+    figure.update_yaxes(title_text=f"first minus second ({unit})", col=1)
+    detail = "lines: mean difference and limits of agreement"
+    return finish(figure, title, source, detail=detail, bottom=56)
