@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 
 from paraspine import text
 
-__all__ = ["ONE_RATER", "ends"]
+__all__ = ["ONE_RATER", "ends", "without"]
 
 SCORE_NAMES = {
     "entropy": "predictive entropy",
@@ -59,3 +62,22 @@ ONE_RATER = (
 def ends(known: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Rows with the highest and the lowest mean."""
     return known.loc[known["mean"].idxmax()], known.loc[known["mean"].idxmin()]
+
+
+def without(row: Mapping, digits: int, scale: float = 1.0) -> str:
+    """The range over leaving one subject out, to go behind an estimate; empty where unknown.
+
+    Parameters
+    ----------
+    row : mapping
+        ``without_low`` and ``without_high`` of `influence.Influence.columns`.
+    digits : int
+        After the point.
+    scale : float
+        Factor of the numbers.
+    """
+    low, high = (scale * row.get(k, np.nan) for k in ("without_low", "without_high"))
+    if np.isnan(low):
+        return ""
+    low, high = text.number(low, digits), text.number(high, digits)
+    return f"; {low} to {high} without any one subject"

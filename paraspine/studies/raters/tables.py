@@ -55,7 +55,7 @@ def area_frame(data) -> pd.DataFrame:
 
 def area_pairs(frame: pd.DataFrame) -> pd.DataFrame:
     """Areas of every two raters of an image: ``pair``, ``mean``, ``difference`` (mm²)."""
-    own = {name: part for name, part in frame.groupby("rater", sort=False)}
+    own = dict(list(frame.groupby("rater", sort=False)))
     parts = []
     for first, second in combinations(own, 2):
         both = own[first].merge(
@@ -153,8 +153,7 @@ def rater_styles(areas: pd.DataFrame, raters: Sequence[str]) -> pd.DataFrame:
 
 
 def fusion_table(data) -> pd.DataFrame:
-    """Voxels disputed, voxels whose vote ties, and voxels that STAPLE labels otherwise than the
-    majority vote, in percent of the voxels that any rater marked, over images."""
+    """Disputed and tied voxels, and those that STAPLE labels otherwise, % of those marked."""
     classes = data.classes.num_classes
     found = []
     for item in np.flatnonzero(data.rated.sum(axis=1) > 1):

@@ -32,8 +32,7 @@ def agreement_rows(agreement: pd.DataFrame, reliability: pd.DataFrame) -> pd.Dat
 
 
 def extent_curves(frame: pd.DataFrame) -> pd.DataFrame:
-    """Means of `extent_frame` as `figures.small_multiples` takes them: over ``margin``, a panel a
-    measure."""
+    """Means of `extent_frame` for `figures.small_multiples`: over margins, a panel a measure."""
     table = statistics.mean_table(frame, by=["extent", "measure", "class"])
     shown = table[table["measure"].isin(list(PANELS))]
     words = {WHOLE: "image", "union": "0 mm"}

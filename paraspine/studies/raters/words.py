@@ -7,21 +7,14 @@ import pandas as pd
 
 from paraspine import statistics, text
 from paraspine.evidence import influence
-from paraspine.evidence.limits import FEWEST
+from paraspine.evidence.limits import side
 from paraspine.evidence.show import estimate
-from paraspine.evidence.words import ONE_RATER, ends
+from paraspine.evidence.words import ONE_RATER, ends, without
 from paraspine.frames import rows
 from paraspine.studies.raters.tables import IMAGE, WHOLE, group_difference
 
 #: Usual grades of an ICC by the least value that its interval holds.
 GRADES = ((0.9, "excellent"), (0.75, "good"), (0.5, "moderate"), (-np.inf, "poor"))
-
-
-def side(row) -> int:
-    """1 or -1 where an interval excludes 0 whoever is left out, with enough subjects; else 0."""
-    if row["decided_by"] or row.get("clusters", FEWEST) < FEWEST:
-        return 0
-    return int(row["low"] > 0) - int(row["high"] < 0)
 
 
 def agreement_sentence(frame: pd.DataFrame, table: pd.DataFrame, fused: pd.DataFrame) -> str:
@@ -73,9 +66,7 @@ def area_sentence(reliability: pd.DataFrame, bias: pd.DataFrame) -> str:
     lowest = reliability.loc[reliability["icc"].idxmin()]
     found = estimate(lowest, "icc")
     words = f"ICC(2,1) is lowest for {lowest['class']}, {found:.2f}"
-    if np.isfinite(lowest["without_low"]):
-        ends_ = (text.number(lowest[k], 2) for k in ("without_low", "without_high"))
-        words += f", {' to '.join(ends_)} without any one subject"
+    words += without(lowest, 2)
     if np.isfinite(found.low):
         grade = next(word for least, word in GRADES if reliability["icc_low"].min() >= least)
         words = f"The area of a muscle in one image is measured with {grade} reliability: {words}"
@@ -107,7 +98,7 @@ def group_sentence(frame: pd.DataFrame, table: pd.DataFrame, name: str, group: s
         return f"{words}."
     gap = group_difference(frame, group, top[group], low[group])
     sure = "" if side(gap) > 0 else "; whether the two differ can't be told"
-    return f"{words}. The difference is {estimate(gap):.4f} nats{_moved(gap, 4)}{sure}."
+    return f"{words}. The difference is {estimate(gap):.4f} nats{without(gap, 4)}{sure}."
 
 
 def style_sentence(table: pd.DataFrame) -> str:
@@ -251,14 +242,6 @@ def _ci(found: statistics.Estimate, digits: int) -> str:
 def _share(row, digits: int) -> str:
     found = estimate(row)
     return f"{text.number(found.value, digits)} % ({_ci(found, digits)})"
-
-
-def _moved(row, digits: int) -> str:
-    """The range over leaving one subject out, to go behind an estimate."""
-    if np.isnan(row["without_low"]):
-        return ""
-    low, high = (text.number(row[k], digits) for k in ("without_low", "without_high"))
-    return f"; {low} to {high} without any one subject"
 
 
 def _span(values) -> str:
