@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "plan": ["multitask_study"],
         "tables": [
+            "LEAKAGE",
             "both_frame",
             "claims_table",
             "joint_frame_of",
@@ -53,6 +54,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "sharing_sentence",
             "steps_sentence",
             "summary",
+            "trainings_sentence",
             "worth_sentence",
         ],
     },

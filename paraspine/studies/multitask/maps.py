@@ -96,14 +96,14 @@ def uncertainty_maps(
             several = members if METHODS[method].several else 1
             passes = samples if method == "dropout" else several
             entropy = maps.entropy(moments.mean.astype(np.float64), axis=1)
-            label = f"entropy, {_method_words(method, members)}"
+            label = f"entropy of {_method_words(method, members)}"
             found.append(UncertaintyMap(network, method, label, entropy, passes, several, taken))
     return found
 
 
 def _method_words(method: str, members: int) -> str:
     record = {"kind": "independent seeds", "passes": members}
-    return ensemble_name(record) if METHODS[method].several else method_label(method)
+    return f"an {ensemble_name(record)}" if METHODS[method].several else method_label(method)
 
 
 def maps_on(found: Sequence[UncertaintyMap], chosen) -> list[UncertaintyMap]:

@@ -28,6 +28,8 @@ CELLS = [
 ]  # fmt: skip
 #: What `leakage_table` compares.
 REPORTED, SAME = "as reported", "on the same slices"
+#: Columns of `leakage_table` in units of the measure.
+LEAKAGE = ["by_slice", "by_subject", "mean", "low", "high", "without_low", "without_high"]
 
 
 class Quantity(NamedTuple):
@@ -280,8 +282,8 @@ def leakage_table(frames: Mapping[tuple[str, str], pd.DataFrame]) -> pd.DataFram
                 "slices": len(used[IMAGE].drop_duplicates()), "clusters": used["subject"].nunique(),
             }  # fmt: skip
             lines.append(row | influence.leave_one_out(gap, subjects).columns())
-    columns = ["network", "measure", "compared", "by_slice", "by_subject", "mean", "low", "high"]
-    return pd.DataFrame(lines, columns=None if lines else [*columns, "slices", "clusters"])
+    columns = ["network", "measure", "compared", *LEAKAGE, "slices", "clusters"]
+    return pd.DataFrame(lines, columns=None if lines else columns)
 
 
 def tested_with_known_subjects(data, sides) -> tuple[int, int]:

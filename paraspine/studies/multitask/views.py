@@ -28,7 +28,7 @@ PARTS = {quantity.part: quantity for quantity in QUANTITIES.values()}
 
 
 def table_rows(cells: pd.DataFrame) -> pd.DataFrame:
-    """Table 3.1 in its layout: ``measure``, ``network``, ``by`` whom, ``target``, ``cell``.
+    """Table 3.1 in its layout: ``measure``, ``network``, ``from``, ``target``, ``cell``.
 
     A star marks the thesis's p < 0.01 between its two networks.
     """
@@ -40,9 +40,10 @@ def table_rows(cells: pd.DataFrame) -> pd.DataFrame:
         ours = with_sd(row["value"], row["sd"], quantity.digits) if not row["status"] else ""
         for by, cell in (("this run", ours), ("thesis", theirs + star)):
             if cell:
-                keys = {"measure": quantity.words, "network": row["system"], "by": by}
+                keys = {"measure": quantity.words, "network": row["system"], "from": by}
                 lines.append(keys | {"target": row["target"], "cell": cell})
-    return pd.DataFrame(lines)
+    table, order = pd.DataFrame(lines), [quantity.words for quantity in PARTS.values()]
+    return table.sort_values("measure", key=lambda own: own.map(order.index), kind="stable")
 
 
 def claim_rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -67,23 +68,27 @@ def claim_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_units(table: pd.DataFrame, *names: str) -> pd.DataFrame:
-    """A table with ``quantity`` in words and some columns in the units of Table 3.1."""
+    """A table with its measure in words and some columns in the units of Table 3.1."""
     known = {measure: (q.words, q.scale) for measure, q in QUANTITIES.items()}
     words, scale = (table["measure"].map({m: q[i] for m, q in known.items()}) for i in (0, 1))
-    return table.assign(quantity=words, **{name: table[name] * scale for name in names})
+    return table.assign(measure=words, **{name: table[name] * scale for name in names})
 
 
 def ranking_rows(ranking: pd.DataFrame, difference: pd.DataFrame, cost=None) -> pd.DataFrame:
     """A row a map: average precision, r, the predicted variance's lead in both, and its cost."""
     keys = ["mean", "low", "high"]
     found = ranking[MAP].drop_duplicates()
-    for short, words in (("ap", MEASURES["average_precision"]), ("r", MEASURES["correlation"])):
+    for short, words in (
+        ("ap", MEASURES["average_precision"]),
+        ("pearson", MEASURES["correlation"]),
+    ):
         for kind, table in (("", ranking), ("_lead", difference)):
             own = table[table["measure"] == words][[*MAP, *keys]]
             names = (f"{short}{kind}", f"{short}{kind}_low", f"{short}{kind}_high")
             own = own.rename(columns=dict(zip(keys, names, strict=True)))
             found = found.merge(own, on=MAP, how="left")
-    return found if cost is None else found.merge(cost, on=MAP, how="left")
+    found = found if cost is None else found.merge(cost, on=MAP, how="left")
+    return found.rename(columns={"label": "map"})
 
 
 def steps_of(data, wanted) -> tuple[list[Steps], list[str]]:

@@ -80,10 +80,9 @@ def published_sentence(cells: pd.DataFrame) -> str:
     words = []
     for part, own in known.groupby("condition", sort=False):
         counts = [(int((own["place"] == p).sum()), p) for p in ("above", "inside", "below")]
-        told = text.listing(f"{n} {place}" for n, place in counts if n)
-        words.append(f"of {len(own)} published values of the {part}, {told} this run's intervals")
-    said = "; ".join(words)
-    return f"{said[0].upper()}{said[1:]}."
+        each = [f"{'all ' if n == len(own) else ''}{n} {place}" for n, place in counts if n]
+        words.append(f"{text.listing(each)} for the {part}")
+    return f"Where the published values lie to this run's intervals: {'; '.join(words)}."
 
 
 def claims_sentence(table: pd.DataFrame) -> str:
@@ -95,11 +94,24 @@ def claims_sentence(table: pd.DataFrame) -> str:
         digits = QUANTITIES[row["measure"]].digits + 1
         verdict = f"**{row['verdict']}**" + (f" ({row['why']})" if row["why"] else "")
         found = estimate(row)
-        words.append(
-            f"“{row['claim']}”: {verdict}; {row['statistic']}: "
-            f"{found:.{digits}f}{without(row, digits)}"
-        )
+        words.append(f"“{row['claim']}”: {verdict}; {row['statistic']}: {found:.{digits}f}")
     return "\n".join(f"- {line}." for line in words)
+
+
+def trainings_sentence(claims: pd.DataFrame, seeds: pd.DataFrame) -> str:
+    """How far the difference of Dice lies from what the seed alone changes."""
+    words = "There is one training of each multi-task network, so a verdict is on these two"
+    own = claims[(claims["measure"] == "dice") & (claims["class"] == "all")]
+    spread = 100 * seeds.groupby("network")["mean"].agg(np.ptp).max()
+    if own.empty or not spread > 0:
+        return f"{words}."
+    could = "more than that difference, so another seed could turn it"
+    if spread < abs(own["mean"].item()):
+        could = "less than that difference"
+    return (
+        f"{words}. Single-task trainings that differ in their seed alone lie up to "
+        f"{text.number(spread, 1)} points of Dice apart, {could}."
+    )
 
 
 def worth_sentence(
@@ -110,6 +122,14 @@ def worth_sentence(
         return f"Left out: the disagreement of {against} is not known here."
     if difference.empty:
         return "There is no single-task network to compare the predicted variance with."
+    chance = f"A random map has an average precision of {text.number(prevalence, 3)}."
+    for way, phrase in ((1, "better"), (-1, "worse")):
+        if set(_sides(difference)) == {way}:
+            measures = text.listing(f"by {m}" for m in difference["measure"].unique())
+            return (
+                f"Against {against} the predicted variance is {phrase} than every entropy of its "
+                f"own architecture, {measures}. {chance}"
+            )
     words = []
     for measure, own in difference.groupby("measure", sort=False):
         sides = _sides(own)
@@ -121,8 +141,7 @@ def worth_sentence(
     total = len(difference) // difference["measure"].nunique()
     return (
         f"Against {against}, of {text.count(total, 'comparison')} of the predicted variance with "
-        f"an entropy of its own architecture: {'; '.join(words)}. A random map has an average "
-        f"precision of {text.number(prevalence, 3)}."
+        f"an entropy of its own architecture: {'; '.join(words)}. {chance}"
     )
 
 
@@ -139,12 +158,12 @@ def few_raters_sentence(difference: pd.DataFrame, table: pd.DataFrame, raters: i
     for row in difference[difference["measure"] == CORRELATION].to_dict("records"):
         turn = {1: "nearer to it", -1: "further from it", 0: "not told apart"}[side(row)]
         words.append(
-            f"the {row['network']}'s predicted variance is {turn} (r higher by "
-            f"{estimate(row):.3f}{without(row, 3)})"
+            f"the {row['network']}'s predicted variance is {turn}, difference of r "
+            f"{estimate(row):.3f}{without(row, 3)}"
         )
     return (
         f"With the variance of many raters, the map of the {text.count(raters, 'rater')} whom the "
-        f"networks learned from has r = {few:.3f}; {text.listing(words)}."
+        f"networks learned from has r = {few:.3f}. In comparison {'. '.join(words)}."
     )
 
 
@@ -178,10 +197,10 @@ def cost_sentence(cost: pd.DataFrame) -> str:
     for network, part in cost.groupby("network", sort=False):
         first = part[part["method"] == VARIANCE].to_dict("records")[0]
         rest = part[part["method"] != VARIANCE].to_dict("records")
-        told = [f"{r['label']} {text.number(r['times'], 1)} times as long" for r in rest]
+        told = text.listing(f"the {r['label']} {text.number(r['times'], 1)} times" for r in rest)
         words.append(
             f"Both tasks of the {network} take {text.number(first['milliseconds'], 1)} ms an image"
-            + (f"; {', '.join(told)}" if told else "")
+            + (f"; {told} as long" if told else "")
         )
     return f"{'. '.join(words)}. Times are those of this run's machine."
 
@@ -207,20 +226,19 @@ def leakage_sentence(table: pd.DataFrame, tested: Sequence[int]) -> str:
             continue
         good = side(row) * (1 if row["measure"] == "dice" else -1)
         turn = {
-            1: "data leakage makes it look better",
-            -1: "it looks worse, no sign of data leakage",
+            1: "better, as data leakage would make it",
+            -1: "worse, no sign of data leakage",
             0: "data leakage can't be told",
         }[good]
         found = Estimate(*(quantity.scale * row[k] for k in ("mean", "low", "high")))
         digits = quantity.digits + 1
         words.append(
-            f"{name}: {_signed(found.value, digits)} by slice (95 % CI {_ends(found, digits)}"
-            f"{without(row, digits, quantity.scale)}), {turn}"
+            f"{name}: {_signed(found.value, digits)} (95 % CI {_ends(found, digits)}), {turn}"
         )
     total, torn = tested
     return (
         f"Of {text.count(total, 'test slice')} of the split by slice, {torn} are of a subject "
-        "whose other slices were learned from. On slices that both splits test: "
+        "whose other slices were learned from. By slice minus by subject, on slices that both test: "
         f"{'; '.join(words)}. Each split was trained once, so seeds play a part too."
     )
 
