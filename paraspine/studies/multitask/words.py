@@ -238,7 +238,7 @@ def leakage_sentence(table: pd.DataFrame, tested: Sequence[int]) -> str:
     total, torn = tested
     return (
         f"Of {text.count(total, 'test slice')} of the split by slice, {torn} are of a subject "
-        "whose other slices were learned from. By slice minus by subject, on slices that both test: "
+        "whose other slices were learned from. By slice minus by subject, where both test: "
         f"{'; '.join(words)}. Each split was trained once, so seeds play a part too."
     )
 
