@@ -158,12 +158,12 @@ def few_raters_sentence(difference: pd.DataFrame, table: pd.DataFrame, raters: i
     for row in difference[difference["measure"] == CORRELATION].to_dict("records"):
         turn = {1: "nearer to it", -1: "further from it", 0: "not told apart"}[side(row)]
         words.append(
-            f"the {row['network']}'s predicted variance is {turn}, difference of r "
+            f"The {row['network']}'s predicted variance is {turn}, difference of r "
             f"{estimate(row):.3f}{without(row, 3)}"
         )
     return (
         f"With the variance of many raters, the map of the {text.count(raters, 'rater')} whom the "
-        f"networks learned from has r = {few:.3f}. In comparison {'. '.join(words)}."
+        f"networks learned from has r = {few:.3f}. {'. '.join(words)}."
     )
 
 

@@ -190,7 +190,7 @@ def test_few_raters_both_ways():
     found = both_ways(say, "variance is nearer to it", "variance is further from it")
     assert found == (
         "With the variance of many raters, the map of the 3 raters whom the networks learned from "
-        "has r = 0.727 (95 % CI 0.627 to 0.827). In comparison the U-Net's predicted variance is "
+        "has r = 0.727 (95 % CI 0.627 to 0.827). The U-Net's predicted variance is "
         "nearer to it, difference of r 0.058 (95 % CI 0.048 to 0.068); 0.053 to 0.063 without any "
         "one subject."
     )
