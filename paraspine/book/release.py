@@ -1,4 +1,4 @@
-"""A built book made fit to publish: checked, with what a web server needs, into a folder or branch."""
+"""Publish a built book: checked, with what a web server needs, into a folder or branch."""
 
 from __future__ import annotations
 

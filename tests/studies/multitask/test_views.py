@@ -11,7 +11,7 @@ from paraspine.anatomy import ClassTable
 from paraspine.arrays import SettingsError, ShapeError
 from paraspine.figures.multitask import FAR
 from paraspine.slices import Slices, variances
-from paraspine.studies.multitask import views as multitask_views
+from paraspine.studies.multitask import views
 
 CLASSES = ClassTable(("background", "left", "right"), (("left", "right"),))
 OWN = {"source": "made up", "spacing": (1.5, 1.0)}
@@ -59,7 +59,7 @@ def shown_titles(figure):
 
 
 def test_steps_of_the_slice_whose_raters_differ_most(data, wanted):
-    steps, raters = multitask_views.steps_of(data, wanted)
+    steps, raters = views.steps_of(data, wanted)
     item = int(np.nanargmax(wanted.mean(axis=(1, 2, 3))))
     assert raters == ["a", "b", "c"]
     assert [s.title.rsplit(": ", 1)[1] for s in steps] == ["left", "right"]
@@ -70,7 +70,7 @@ def test_steps_of_the_slice_whose_raters_differ_most(data, wanted):
 
 
 def test_figure_of_the_steps(data, wanted):
-    steps, raters = multitask_views.steps_of(data, wanted)
+    steps, raters = views.steps_of(data, wanted)
     figure = figures.variance_steps(steps, raters, **OWN)
     titles = shown_titles(figure)
     assert titles[:4] == ["a: outline", "b: outline", "c: outline", "all outlines"]
@@ -104,7 +104,7 @@ def test_a_rater_who_marked_nothing_and_one_structure(data):
     empty = types.SimpleNamespace(**{k: getattr(data, k) for k in data.__dataclass_fields__})
     empty.labels = labels
     wanted = np.stack([fusion.variance_map(own, 3) for own in labels])
-    steps, raters = multitask_views.steps_of(empty, wanted)
+    steps, raters = views.steps_of(empty, wanted)
     assert np.isneginf(steps[0].distance[0]).all()
     figure = figures.variance_steps(steps[:1], raters, **OWN)
     assert not figure.layout.updatemenus
@@ -114,8 +114,8 @@ def test_a_rater_who_marked_nothing_and_one_structure(data):
 
 def test_refusals_of_the_steps(data, wanted):
     with pytest.raises(SettingsError, match="that two or more rated, got 6 without"):
-        multitask_views.steps_of(data, np.full_like(wanted, np.nan))
-    steps, raters = multitask_views.steps_of(data, wanted)
+        views.steps_of(data, np.full_like(wanted, np.nan))
+    steps, raters = views.steps_of(data, wanted)
     with pytest.raises(SettingsError, match="at least one structure"):
         figures.variance_steps([], raters, **OWN)
     with pytest.raises(SettingsError, match="raters: expected 3 names, got 2"):
@@ -127,7 +127,7 @@ def test_refusals_of_the_steps(data, wanted):
 
 
 def test_predictions_level_by_level(data, together):
-    subjects, rows, columns = multitask_views.level_views(data, together)
+    subjects, rows, columns = views.level_views(data, together)
     assert rows == ["L3-L4", "L4-L5", "S1"]  # cranial to caudal
     assert columns == ["majority vote", "multi-task U-Net", "multi-task TransUNet"]
     assert [s.title for s in subjects] == ["p1", "p2"]
@@ -142,13 +142,21 @@ def test_predictions_level_by_level(data, together):
     assert len(figure.layout.updatemenus[0].buttons) == 2
 
 
+def test_of_many_levels_the_ends_and_the_middle_are_shown(data, together):
+    levels = ["S1", "L5-S1", "L4-L5", "upper L4", "L3-L4", "S1"]
+    table = data.table.assign(subject="p1", level=levels)
+    many = Slices(**({k: getattr(data, k) for k in data.__dataclass_fields__} | {"table": table}))
+    _, rows, _ = views.level_views(many, together)
+    assert rows == ["L3-L4", "L4-L5", "S1"]
+
+
 def test_a_level_that_a_subject_lacks_stays_empty(data, together):
     some = data.select([0, 1, 2, 3])
     cut = {
         name: types.SimpleNamespace(moments=types.SimpleNamespace(mean=j.moments.mean[:4]))
         for name, j in together.items()
     }
-    subjects, rows, columns = multitask_views.level_views(some, cut)
+    subjects, rows, columns = views.level_views(some, cut)
     assert [i is None for i in subjects[1].images] == [False, True, True]
     figure = figures.prediction_grid(subjects, rows, columns, classes=CLASSES, **OWN)
     assert sum(t.type == "image" for t in figure.data) == 3 * 3 + 3
@@ -157,7 +165,7 @@ def test_a_level_that_a_subject_lacks_stays_empty(data, together):
 def test_predictions_of_a_cohort_without_levels(data, together):
     bare = types.SimpleNamespace(**{k: getattr(data, k) for k in data.__dataclass_fields__})
     bare = Slices(**(vars(bare) | {"table": data.table.drop(columns="level")}))
-    subjects, rows, columns = multitask_views.level_views(bare, together, subjects=1)
+    subjects, rows, columns = views.level_views(bare, together, subjects=1)
     assert rows == ["", "", ""]
     figure = figures.prediction_grid(subjects, rows, columns, classes=CLASSES, **OWN)
     assert shown_titles(figure)[0] == "majority vote"
@@ -165,7 +173,7 @@ def test_predictions_of_a_cohort_without_levels(data, together):
 
 
 def test_refusals_of_the_predictions(data, together):
-    subjects, rows, columns = multitask_views.level_views(data, together)
+    subjects, rows, columns = views.level_views(data, together)
     with pytest.raises(SettingsError, match="at least one with a row and a column"):
         figures.prediction_grid([], rows, columns, classes=CLASSES, **OWN)
     with pytest.raises(SettingsError, match="labels: expected 2 in a row, got 3"):
@@ -175,17 +183,22 @@ def test_refusals_of_the_predictions(data, together):
         figures.prediction_grid([nothing], [""], columns, classes=CLASSES, **OWN)
 
 
-def test_true_predicted_and_error_on_one_scale(data, wanted, together):
-    views = multitask_views.variance_views(data, [0, 5, 3], together, wanted)
-    assert len(views) == 4  # of slice 5 the raters' variance is unknown
-    maps = views[0].maps
+def test_true_predicted_and_error_maps(data, wanted, together):
+    shown = views.variance_views(data, [0, 5, 3], together, wanted)
+    assert len(shown) == 4  # of slice 5 the raters' variance is unknown
+    maps = shown[0].maps
     np.testing.assert_allclose(maps["raters' variance"], wanted[0].sum(axis=0))
     np.testing.assert_allclose(maps["predicted variance"], wanted[0].sum(axis=0) + 0.02, atol=1e-6)
     np.testing.assert_allclose(maps["absolute error"], 0.02, atol=1e-6)
-    limits = multitask_views.variance_limits(views)
-    assert set(limits.values()) == {max(m.max() for v in views for m in v.maps.values())}
-    assert set(multitask_views.variance_limits([]).values()) == {0.25}
-    explorer = figures.slice_explorer(views, classes=CLASSES, limits=limits, unit="variance",
+    limits = views.variance_limits(shown)
+    highest = [max(v.maps[n].max() for v in shown) for n in (views.WANTED, views.PREDICTED)]
+    assert highest[0] < highest[1]
+    assert limits == {
+        views.WANTED: highest[0],
+        views.PREDICTED: highest[1],
+        views.ERROR: highest[0],
+    }
+    assert set(views.variance_limits([]).values()) == {0.25}
+    explorer = figures.slice_explorer(shown, classes=CLASSES, limits=limits, unit="variance",
                                       raters=data.raters, **OWN)  # fmt: skip
-    assert explorer.fragment.count('"pe-bar"') == 1
-    assert "all maps (variance)" in explorer.fragment
+    assert explorer.fragment.count('"pe-bar"') == 2
