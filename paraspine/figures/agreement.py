@@ -128,4 +128,5 @@ def bland_altman(
     figure.update_xaxes(matches="x", title_text=f"mean of the two ({unit})")
     figure.update_yaxes(title_text=f"first minus second ({unit})", col=1)
     detail = "lines: mean difference and limits of agreement"
-    return finish(figure, title, source, detail=detail, bottom=56)
+    figure = finish(figure, title, source, detail=detail, bottom=56)
+    return figure.update_layout(margin_t=figure.layout.margin.t + 26)  # for the pairs' names

@@ -46,9 +46,9 @@ def test_difference_of_groups_by_hand():
 
 @pytest.fixture
 def rated(tools):
-    """Three raters; the second image has two; of the last nobody marked anything."""
-    labels = bars([6, 4, 5], [3, 0, 2], [0, 0, 0])
-    rated = [[True] * 3, [True, False, True], [True] * 3]
+    """Three raters; the second image has two; what nobody marked, and what one did."""
+    labels = bars([6, 4, 5], [3, 0, 1], [0, 0, 0], [0, 2, 0])
+    rated = [[True] * 3, [True, False, True], [True] * 3, [True] * 3]
     return tools.data(labels, rated, classes=2, spacing=(0.5, 3.0), raters=("anna", "bo", "cy"))
 
 
@@ -57,7 +57,7 @@ def test_areas_are_pixels_times_spacing_of_those_who_rated(rated):
     found = by(frame, "subject", "rater")["value"]
     row = 4 * 0.5 * 3.0
     assert found["p0"].to_dict() == {"anna": 6 * row, "bo": 4 * row, "cy": 5 * row}
-    assert found["p1"].to_dict() == {"anna": 3 * row, "cy": 2 * row}
+    assert found["p1"].to_dict() == {"anna": 3 * row, "cy": 1 * row}
     assert set(frame["measure"]) == {"area"}
 
 
@@ -65,16 +65,17 @@ def test_pairs_of_areas_and_their_limits(rated):
     pairs = tables.area_pairs(tables.area_frame(rated))
     found = by(pairs, "pair", "subject")[["mean", "difference"]]
     assert found.loc[("anna and bo", "p0")].tolist() == [30, 12]
-    assert found.loc[("anna and cy", "p1")].tolist() == [15, 6]
+    assert found.loc[("anna and cy", "p1")].tolist() == [12, 12]
     assert found.loc[("bo and cy", "p0")].tolist() == [27, -6]
-    assert len(found) == 4  # where neither marked anything there is nothing to compare
+    assert found.loc[("bo and cy", "p3")].tolist() == [6, 12]
+    assert len(found) == 6  # where neither marked anything there is nothing to compare
     limits = tables.area_limits(pairs)["anna and cy"]
-    expected = statistics.bland_altman([36.0, 18.0], [30.0, 12.0])
-    assert (limits.bias, limits.low, limits.high) == (6, expected.low, expected.high)
+    expected = statistics.bland_altman([36.0, 18.0], [30.0, 6.0])
+    assert (limits.bias, limits.low, limits.high) == (9, expected.low, expected.high)
+    assert limits.low < 9 < limits.high
     table = by(tables.bias_table(pairs), "pair")
-    assert table.loc["anna and cy", ["n", "mean", "area"]].tolist() == [2, 6, 24]
-    assert table.loc["anna and cy", "lower"] == limits.low
-    assert np.isnan(table.loc["bo and cy", "upper"])
+    assert table.loc["anna and cy", ["n", "mean", "area"]].tolist() == [2, 9, 22.5]
+    assert table.loc["anna and cy", ["lower", "upper"]].tolist() == [limits.low, limits.high]
 
 
 def test_one_rater_has_no_pairs(tools):
