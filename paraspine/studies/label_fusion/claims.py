@@ -89,9 +89,8 @@ def fusion_claims(counts: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     """Each claim at each of its places, with interval, influence of single subjects and verdict.
 
     Takes `fusion_reliability` and `fusion_frame`. Columns as `claims_summary` takes them, and
-    ``without_low``, ``without_high`` (range of the value leaving one subject out) and
-    ``decided_by`` (subjects without whom the verdict would be another; it isn't given then).
-    ``printed`` is the same difference in the paper, mean over its spinal cord structures.
+    ``least``, ``most`` (range of the value leaving one subject out). ``printed`` is the same
+    difference in the paper, mean over its spinal cord structures.
     """
     error, brier, dice = (
         by_image(frame, name, reference)
@@ -149,13 +148,7 @@ def _images(values: pd.Series) -> tuple:
 
 def _line(claim: Claim, where: str, measured: tuple, printed=np.nan, bounds=(0.0, 0.0)) -> dict:
     found, left, subjects = measured
-    verdict, why = judge(found, claim.kind, bounds, subjects)
-    decided = text.listing(left.decided_by)
-    if claim.kind == "near zero" and verdict == "supported":
-        alone = judge(left.without, claim.kind, bounds, subjects)[0]
-        decided = "" if alone == verdict else left.subject
-    if decided and verdict in ("supported", "contradicted"):
-        verdict, why = "can't tell", f"rests on {decided} alone"
+    verdict, why = judge(found, claim.kind, bounds, subjects, (left.low, left.high))
     return asdict(claim) | {
         "bound_low": bounds[0],
         "bound_high": bounds[1],
@@ -164,9 +157,8 @@ def _line(claim: Claim, where: str, measured: tuple, printed=np.nan, bounds=(0.0
         "value": found.value,
         "low": found.low,
         "high": found.high,
-        "without_low": left.low,
-        "without_high": left.high,
-        "decided_by": decided,
+        "least": left.low,
+        "most": left.high,
         "subjects": subjects,
         "trainings": 1,  # on each split
         "verdict": verdict,

@@ -9,7 +9,6 @@ import pandas as pd
 
 from paraspine import fusion
 from paraspine.evidence import show
-from paraspine.evidence.judge import claims_summary
 from paraspine.evidence.views import name_of
 from paraspine.figures import View
 from paraspine.studies.label_fusion.claims import UNITS
@@ -133,26 +132,13 @@ def marks(tests: pd.DataFrame) -> dict[str, str]:
     return dict.fromkeys(sure["condition"], "**")
 
 
-def claims_view(claims: pd.DataFrame, caption: str, source: str):
-    """One row a claim: its verdict and the places at which it holds and doesn't."""
-    values = {
-        "said in": show.words("said in"),
-        "supported": show.number("supported"),
-        "contradicted": show.number("contradicted"),
-        "can't tell": show.number("can't tell"),
-        "verdict": show.words("verdict"),
-    }
-    return show.table(claims_summary(claims), "claim", values, caption=caption, source=source)
-
-
 def places_view(claims: pd.DataFrame, caption: str, source: str):
     """One row a claim and place: published and own difference, leaving one out, verdict; folded."""
     lines = []
     for row in claims.to_dict("records"):
         factor, unit, digits = UNITS[row["quantity"]]
         printed, low, high = (
-            show.number(name, digits, factor).text(row)
-            for name in ("printed", "without_low", "without_high")
+            show.number(name, digits, factor).text(row) for name in ("printed", "least", "most")
         )
         lines.append(
             {
@@ -160,7 +146,7 @@ def places_view(claims: pd.DataFrame, caption: str, source: str):
                 "where": row["where"],
                 "paper": "not printed" if np.isnan(row["printed"]) else printed,
                 "found": show.interval("value", digits, factor).text(row),
-                "left": "–" if np.isnan(row["without_low"]) else f"{low} to {high}",
+                "left": "–" if np.isnan(row["least"]) else f"{low} to {high}",
                 "verdict": ", ".join(filter(None, (row["verdict"], row["why"]))),
             }
         )

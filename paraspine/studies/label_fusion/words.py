@@ -68,9 +68,8 @@ def entropy_sentence(frame: pd.DataFrame) -> str:
         return NO_DISAGREEMENT
     soft, plain = (estimate(ratios.loc[name], "ratio") for name in ("SoftSeg", "conventional"))
     found, left, subjects = framework_difference(frame, "entropy_error")
-    verdict, why = judge(found, "below", subjects=subjects)
-    if left.decided_by and verdict != "can't tell":
-        verdict, why = "can't tell", f"it rests on {text.listing(left.decided_by)} alone"
+    without = left.low, left.high
+    verdict, why = judge(found, "below", subjects=subjects, without=without)
     words = {
         "supported": "SoftSeg's error is the smaller one, as in the paper",
         "contradicted": "SoftSeg's error is the larger one, the opposite of the paper's finding",

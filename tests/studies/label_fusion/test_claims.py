@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from paraspine import statistics
-from paraspine.evidence import judge
+from paraspine.evidence import influence, judge
 from paraspine.studies.label_fusion import calibration, claims, frames, words
 from tests.studies.label_fusion.small import CANDIDATES, tidy
 
@@ -109,8 +109,8 @@ def test_every_claim_has_its_places_values_and_printed_differences():
     assert like["bound_high"] == pytest.approx(0.1 * scores[frames.ENSEMBLE.label].mean())
     assert like["verdict"] == "supported"
     assert at.loc[(WORDS[8], "entropy MAE"), "verdict"] == "contradicted"
-    assert (table["without_low"] <= table["value"] + 1e-12).all()
-    assert (table["value"] <= table["without_high"] + 1e-12).all()
+    assert (table["least"] <= table["value"] + 1e-12).all()
+    assert (table["value"] <= table["most"] + 1e-12).all()
 
 
 def test_segmenting_as_well_allows_a_point():
@@ -125,23 +125,16 @@ def test_segmenting_as_well_allows_a_point():
     assert verdict(0.05) == "supported"
 
 
-def test_a_verdict_on_one_subject_is_not_given():
-    counts, frame = made_up(1)
-    small = [0.01, -0.004, 0.012, 0.002, -0.003, 0.008, 0.011, 0.09]  # p7 makes the mean
-    assert statistics.mean_interval(small, list("abcdefgh")).low > 0
-    for who in frames.SOFTSEG:
-        at = frame["condition"].eq(who.label) & frame["measure"].eq("dice")
-        frame.loc[at, "value"] = 0.8 + np.array([-0.004, -0.002, 0.003, 0, -0.005, 0, 0, -0.2])
-        at = frame["condition"].eq(who.label) & frame["measure"].eq("entropy_error_total")
-        frame.loc[at, "value"] = 10 + 1000 * np.array(
-            [0.001, 0.002, -0.004, -0.002, 0.003, 0.001, -0.002, -0.05]
-        )
-    table = claims.fusion_claims(counts, frame).set_index(["claim", "where"])
-    row = table.loc[(WORDS[0], frames.SOFTSEG[0].label)]
-    assert row["verdict"] == "can't tell"
-    if row["high"] < 0:
-        assert row["why"] == f"rests on {row['decided_by']} alone"
-        assert "p7" in row["decided_by"]
+def test_nothing_that_one_subject_decides_is_supported():
+    def verdict(claim, *without):
+        found = statistics.Estimate(0.02, 0.01, 0.03)
+        line = claims._line(claim, "here", (found, influence.Influence(*without), 8))
+        assert (line["least"], line["most"]) == without
+        return line["verdict"], line["why"]
+
+    assert verdict(claims.OVER, 0.015, 0.025) == ("supported", "")
+    assert verdict(claims.OVER, -0.001, 0.025) == ("can't tell", "one subject decides")
+    assert verdict(claims.UNDER, 0.015, 0.025) == ("contradicted", "")
 
 
 def test_the_ratio_of_entropies_and_the_difference_of_frameworks_by_hand(made):

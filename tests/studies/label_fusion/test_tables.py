@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn.metrics import f1_score
 from statsmodels.stats.multitest import multipletests
 
-from paraspine import fusion
+from paraspine import fusion, statistics
 from paraspine.studies.label_fusion import calibration, frames, tables
 from tests.studies.label_fusion.small import CANDIDATES, make, tidy
 
@@ -39,7 +39,8 @@ def compared(seed=0, subjects=12, slices=3):
     rng = np.random.default_rng(seed)
     easy = np.repeat(rng.normal(0.8, 0.05, subjects), slices)
     shift = {BASE: 0, A: 0.03, B: -0.02}
-    return {w: easy + s + rng.normal(0, 0.01, easy.size) for w, s in shift.items()}
+    apart = {w: np.repeat(rng.normal(0, 0.01, subjects), slices) for w in shift}
+    return {w: easy + s + apart[w] + rng.normal(0, 0.01, easy.size) for w, s in shift.items()}
 
 
 def test_wilcoxon_holm_and_effect_as_scipy_and_statsmodels():
@@ -70,7 +71,10 @@ def test_wilcoxon_holm_and_effect_as_scipy_and_statsmodels():
     assert table["value"][0] == pytest.approx(values[A][known].mean())
     assert table["value_baseline"][0] == pytest.approx(values[BASE][known].mean())
     assert table["mean"][0] == pytest.approx((values[A] - values[BASE])[known].mean())
-    assert table["low"][0] > 0 > table["high"][1]
+    change = (values[B] - values[BASE]).reshape(12, 3)
+    change = change[np.argsort([f"p{i}" for i in range(12)])]  # subjects in alphabetical order
+    expected = statistics.mean_interval(change.ravel(), np.repeat(np.arange(12), 3))
+    assert table.loc[1, ["low", "high"]].tolist() == pytest.approx([expected.low, expected.high])
 
 
 def test_tests_are_of_means_over_structures():
