@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from paraspine.arrays import ParaspineError
-from paraspine.graph import hold, make_plan
+from paraspine.graph import lock_workspace, make_plan
 
 PARASPINE = f"{shlex.quote(sys.executable)} -m paraspine"
 PAGES = sorted(
@@ -28,7 +28,7 @@ try:
         config.get("profile", "quick"), config.get("manifest", "data_manifest.csv"), **settings
     )
     if workflow.is_main_process and not {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
-        hold(plan.workspace, ".")
+        lock_workspace(plan.workspace, ".")
     plan.drop_stale_markers()
 except ParaspineError as error:
     sys.exit(f"paraspine: {error}")

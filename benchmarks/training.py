@@ -13,7 +13,7 @@ from benchmarks import plain
 from benchmarks.material import Benchmark, Material, processors
 from benchmarks.sampling import TITLES, without_bf16
 from benchmarks.timing import Case, Row
-from paraspine import augmentation, graph, models, runs, session, training
+from paraspine import augmentation, models, runs, session, training
 
 __all__ = ["BENCHMARKS"]
 
@@ -25,7 +25,7 @@ def make_epoch(name: str, together: bool, material: Material) -> Case:
     threads = material.threads if together else 1
     torch.set_num_threads(threads)
     manner = "on all threads" if together else "on one thread, as in the graph"
-    profile = graph.load_profile(session.project_root() / "profiles" / "quick.yaml")
+    profile = session.load_profile(session.project_root() / "profiles" / "quick.yaml")
     options = {k: v for k, v in profile.items() if k in models.options(name)}
     options |= material.size({}, {"width": 4})
     network = models.build(name, 1, CLASSES, **options)

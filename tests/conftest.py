@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -41,10 +42,11 @@ def browser():
 
 @pytest.fixture(scope="session")
 def chromium(browser) -> str:
-    """Path of Chromium; the test skips where there is none."""
+    """Path of Chromium; where there is none the test skips, and fails where ``CI`` is set."""
     path = browser.find_chromium()
     if path is None:
-        pytest.skip("no Chromium found (chromium, chromium-browser, google-chrome on PATH, or name "
+        missing = pytest.fail if os.environ.get("CI") else pytest.skip
+        missing("no Chromium found (chromium, chromium-browser, google-chrome on PATH, or name "
                     "one in PARASPINE_CHROMIUM): pages are not opened")  # fmt: skip
     return path
 

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.mark.parametrize(
     "name",
-    ["text", "graph.profiles", "statistics.estimate", "statistics.options", "statistics.sums"],
+    ["text", "graph.assignments", "statistics.estimate", "statistics.options", "statistics.sums"],
 )
 def test_examples(name):
     found = doctest.testmod(importlib.import_module(f"paraspine.{name}"))

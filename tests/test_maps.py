@@ -101,6 +101,7 @@ def test_from_moments():
         np.stack([mean, mean]).astype(np.float32), np.stack([expected, expected]), axis=1
     )
     assert batch == pytest.approx(np.stack([information, information]), abs=1e-6)
+    assert maps.mutual_information_from_moments(mean, maps.entropy(mean) + 1e-7).max() == 0
     with pytest.raises(ShapeError, match="same shape"):
         maps.mutual_information_from_moments(mean, expected[:1])
 

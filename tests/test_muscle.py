@@ -12,6 +12,7 @@ from sklearn.mixture import GaussianMixture
 
 from paraspine import muscle
 from paraspine.arrays import ImageError, SettingsError, ShapeError, SpacingError
+from paraspine.muscle import thresholding
 
 masks = hnp.arrays(bool, (2, 3, 4), elements=st.booleans())
 
@@ -183,9 +184,16 @@ def test_many_grey_values_are_joined():
     values, _ = two_tissues(5, 60_000)
     fine, rounded = muscle.otsu_threshold(values), muscle.otsu_threshold(values.round(1))
     assert fine.value == pytest.approx(rounded.value, abs=0.1)
+    assert np.dot(fine.means, fine.weights) == pytest.approx(values.mean(), rel=1e-12)
     assert muscle.mixture_threshold(values).value == pytest.approx(
         muscle.mixture_threshold(values.round(1)).value, abs=0.1
     )
+
+
+@pytest.mark.parametrize(("weights", "expected"), [((0.9, 0.1), 1.0), ((0.1, 0.9), 0.0)])
+def test_a_kind_that_is_likelier_all_along_ends_at_the_mean_of_the_other(weights, expected):
+    found = thresholding._crossing(np.array(weights), np.array([0.0, 1.0]), np.ones(2))
+    assert found == expected
 
 
 @settings(max_examples=30, deadline=None)

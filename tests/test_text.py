@@ -63,6 +63,7 @@ def test_lists_and_counts():
     assert text.listing(["a"]) == "a"
     assert text.listing("ab", last="or") == "a or b"
     assert text.count(1234, "voxel") == "1,234 voxels"
+    assert text.count(0, "rater") == "0 raters"
     assert text.p_value(0.0004) == "< 0.001"
     assert text.p_value(math.nan) == "undefined"
     assert text.percent(math.nan) == "undefined"

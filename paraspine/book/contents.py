@@ -64,11 +64,12 @@ def _has(names: Iterable[str], patterns: Iterable[str]) -> bool:
     return all(any(fnmatch.fnmatchcase(n, p) for n in names) for p in wanted)
 
 
-def fill_prose(text: str, executed: Iterable[str]) -> str:
+def fill_prose(text: str, executed: Iterable[str], quotes: Iterable[str] = ()) -> str:
     """Leave out of a page what quotes runs that this book does not have.
 
     The lines from ``% needs: 11_truth, 12_noise`` to the next ``% end`` stand only where there are
-    all of these runs (patterns are allowed). The two lines themselves, comments in MyST, go.
+    all of these runs (patterns are allowed), or, as ``05_interrater::answer``, values that a run
+    glued. The two lines themselves, comments in MyST, go.
 
     Parameters
     ----------
@@ -76,13 +77,15 @@ def fill_prose(text: str, executed: Iterable[str]) -> str:
         A page of prose.
     executed : iterable of str
         Names of the executed notebooks, without folder and suffix.
+    quotes : iterable of str
+        Glued values, ``"05_interrater::answer"``.
 
     Raises
     ------
     SettingsError
         If a block has no end, or an end no beginning.
     """
-    names = list(executed)
+    names = [*executed, *quotes]
 
     def block(found: re.Match) -> str:
         patterns = [p.strip() for p in found["needs"].split(",")]
@@ -106,6 +109,7 @@ def fill_contents(
     *,
     generated: Sequence[str] = (),
     absent: Sequence[str] = (),
+    aside: Sequence[str] = (),
 ) -> Contents:
     """Fill a skeleton with the executed notebooks that there are.
 
@@ -125,6 +129,8 @@ def fill_contents(
         Other generated pages; appended at the end where the skeleton doesn't name them.
     absent : sequence of str
         Pages that could be generated and are not part of this book.
+    aside : sequence of str
+        Executed notebooks that get no entry unless the skeleton names them.
 
     Returns
     -------
@@ -183,7 +189,7 @@ def fill_contents(
         toc["chapters"] = entries(toc.get("chapters") or [])
 
     text = yaml.safe_dump(toc)
-    rest = [{"file": f"executed/{n}"} for n in names if n not in listed]
+    rest = [{"file": f"executed/{n}"} for n in names if n not in listed and n not in aside]
     more = [{"file": g} for g in generated if not re.search(rf"file: {re.escape(g)}$", text, re.M)]
     if "parts" in toc:
         toc["parts"] += [{"caption": OTHER_RUNS, "chapters": rest}] if rest else []

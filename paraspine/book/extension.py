@@ -1,14 +1,17 @@
-"""The Sphinx extension of the book: figures and formulas that need no other host, glued words."""
+"""The Sphinx extension of the book: figures, formulas, glued words, links, descriptions."""
 
 from __future__ import annotations
 
+import html
+import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
+from docutils import nodes
 from myst_nb.ext.glue.roles import PasteTextRole
 
-from . import mathml
+from . import citations, mathml
 
 __all__ = ["MATH_RENDERER", "plotly_script", "setup"]
 
@@ -47,14 +50,54 @@ def _copy_plotly(app, error) -> None:
         shutil.copyfile(plotly_script(), Path(app.outdir) / "_static" / "plotly.min.js")
 
 
+#: Pages without a source of their own in a repository.
+GENERATED = ("trainings", "samples", "provenance", "speed", "changelog", "genindex", "search")
+#: Longest description of a page, characters.
+DESCRIPTION = 160
+_EXECUTED = re.compile(r"book(/|%2F)executed(?:/|%2F)(\d+_[a-z_]+)(?:-[^/?&%]*)?\.ipynb")
+
+
+def _describe(app, pagename, templatename, context, doctree) -> None:
+    """Give a page without a description the first sentences of its text."""
+    if doctree is None or 'name="description"' in context.get("metatags", ""):
+        return
+    for paragraph in doctree.findall(nodes.paragraph):
+        parent = paragraph.parent
+        if isinstance(parent, nodes.section) and len(words := paragraph.astext().split()) > 5:
+            text = " ".join(words)
+            if len(text) > DESCRIPTION:
+                text = text[:DESCRIPTION].rsplit(" ", 1)[0].rstrip(",;:") + " …"
+            tag = f'<meta name="description" content="{html.escape(text)}" />'
+            context["metatags"] = context.get("metatags", "") + tag
+            return
+
+
+def _link_sources(app, pagename, templatename, context, doctree) -> None:
+    """Point links to a page's source at the notebook in the repository, not at the executed one."""
+    buttons = context.get("header_buttons") or []
+    own = [b for button in buttons for b in (button, *button.get("buttons", ()))]
+    for button in own:
+        if "url" in button:
+            button["url"] = _EXECUTED.sub(r"notebooks\1\2.ipynb", str(button["url"]))
+    if pagename in GENERATED:
+        labels = ("source-edit-button", "source-file-button")
+        for button in buttons:
+            if "buttons" in button:
+                kept = [b for b in button["buttons"] if b.get("label") not in labels]
+                button["buttons"] = kept
+
+
 def setup(app) -> dict:
-    """Register the math renderer and the static files (Sphinx's extension protocol)."""
+    """Register what the book's pages need (Sphinx's extension protocol)."""
     app.add_html_math_renderer(
         MATH_RENDERER, (mathml.visit_math, None), (mathml.visit_displaymath, None)
     )
     app.setup_extension("myst_nb")
     app.add_role_to_domain("glue", "text", GlueText(), override=True)
+    citations.register()
     app.connect("builder-inited", _add_static)
+    app.connect("html-page-context", _describe, priority=900)
+    app.connect("html-page-context", _link_sources, priority=900)
     app.connect("build-finished", _copy_plotly)
     app.add_css_file("paraspine.css")
     app.add_js_file("paraspine.js", loading_method="defer")

@@ -52,6 +52,8 @@ _PARTS = {
 }
 _ENVIRONMENT = re.compile(r"\\(begin|end)\{([A-Za-z]+\*?)\}")
 _ARGUMENT = ((re.compile(r"\\arg\s*\\(max|min)\b"), r"\\arg\1"),)
+#: Lines over a formula as the converter writes them.
+BARS = ("\u2015", "\u203e", "\u00af", "_")
 _FUNCTIONS = frozenset(
     (
         *("arg", "cos", "cosh", "cot", "coth", "csc", "deg", "det", "dim", "exp", "gcd", "hom"),
@@ -136,10 +138,17 @@ def _tidy(element: Element) -> None:
                 _space(element, place + 1)
             if place and element[place - 1].tag != "mspace" and not _is_mark(element[place - 1]):
                 _space(element, place)
+    if element.tag == "mover" and element[1].text in BARS and _is_wide(element[0]):
+        element[1].text = "\u203e"  # browsers stretch this one over what it covers
+        element[1].set("stretchy", "true")
     if element.tag == "mtd" and "columnalign" in element.attrib:
         align = element.attrib.pop("columnalign")
         padding = {"right": ";padding-right:0", "left": ";padding-left:0.15em"}.get(align, "")
         element.set("style", f"text-align:{align}{padding}")
+
+
+def _is_wide(element: Element) -> bool:
+    return element.tag not in ("mi", "mn", "mo")
 
 
 def _is_mark(element: Element) -> bool:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from docutils import nodes
 
-__all__ = ["PLOTLY", "PlotlyRenderer", "figure_html"]
+__all__ = ["PLOTLY", "PlotlyRenderer", "figure_caption", "figure_html"]
 
 #: The mime type that plotly's default renderer stores in a notebook.
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -25,7 +25,8 @@ def figure_html(figure: dict) -> str:
     Parameters
     ----------
     figure : dict
-        ``data`` and ``layout`` as plotly stores them; ``config`` is left to the script.
+        ``data`` and ``layout`` as plotly stores them; ``config`` is left to the script. With
+        ``paraspine``, its ``number`` and ``caption`` stand below.
 
     Returns
     -------
@@ -44,12 +45,21 @@ def figure_html(figure: dict) -> str:
     title = layout.get("title") or {}
     words = title.get("text") if isinstance(title, dict) else str(title)
     label = html.escape(" ".join((words or "interactive figure").replace("<br>", " ").split()))
-    return (
+    own = figure.get("paraspine") or {}
+    caption = figure_caption(own.get("number", ""), own.get("caption", ""))
+    place = (
         f'<div class="paraspine-figure" role="figure" aria-label="{label}" '
         f'style="height:{float(height):g}px">'
         f'<script type="application/json">{text}</script>'
         "<noscript>This figure needs JavaScript.</noscript></div>"
     )
+    return place + (f'<p class="paraspine-caption">{caption}</p>' if caption else "")
+
+
+def figure_caption(number: str = "", caption: str = "") -> str:
+    """HTML of the line below a figure: "Figure 5.1." and the caption, either or none."""
+    label = f'<span class="paraspine-number">Figure {number}.</span>' if number else ""
+    return f"{label} {html.escape(caption)}".strip()
 
 
 class PlotlyRenderer:

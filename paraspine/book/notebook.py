@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import nbformat
 
 from paraspine.arrays import RunError
 
-from .mime import PLOTLY
+from .mime import PLOTLY, figure_caption
+from .tables import number_captions, readable_tables
 
 __all__ = ["check_executed", "clean", "default_roots", "read_executed", "strip_paths", "title_of"]
 
+#: What an explorer of slices has in its HTML.
+EXPLORER = 'class="paraspine-explorer"'
 WIDGET = "application/vnd.jupyter.widget-view+json"
 HIDDEN_TAGS = ("parameters", "injected-parameters")
+#: Folds of single cells: in the book one switch of the page shows all code or none.
+FOLDS = ("hide-cell", "hide-input")
 
 _PROGRESS = re.compile(r"\d+%\|.*?\||\b\d+(?:\.\d+)?\s?(?:it/s|s/it)\b|\bETA\b")
 _NUMPY_SCALAR = re.compile(r"^np\.(?!ndarray|array)\w+\((.*)\)$", re.DOTALL)
@@ -166,7 +172,10 @@ def clean(
     *,
     title: str,
     introduction: str = "",
+    appendix: str = "",
     roots: Mapping[str, str] | None = None,
+    chapter: str = "",
+    aside: bool = False,
 ) -> nbformat.NotebookNode:
     """Return a copy of an executed notebook as it stands in the book.
 
@@ -177,38 +186,90 @@ def clean(
     title : str
         Takes the place of the first heading (or becomes one).
     introduction : str
-        Markdown that follows the title: the line of parameters.
+        Markdown that follows the title.
+    appendix : str
+        Markdown at the foot: the parameters.
     roots : mapping, optional
         Folders to `default_roots`-style words; every text of the notebook is searched for them.
+    chapter : str
+        Its tables and figures are numbered below this number; not at all where it is empty.
+    aside : bool
+        Whether the page stands outside of contents and search.
 
     Returns
     -------
     notebook
-        Cells tagged ``parameters`` and ``injected-parameters`` are marked to be removed; notes of
-        papermill and of widgets, progress bars and machine paths are gone; glued NumPy scalars
-        read as plain numbers, so that ``{glue:text}`` can format them.
+        Cells tagged ``parameters`` and ``injected-parameters`` and cells that only glue are marked
+        to be removed; notes of papermill and of widgets, progress bars and machine paths are gone;
+        glued NumPy scalars read as plain numbers, so that ``{glue:text}`` can format them.
     """
     result = copy.deepcopy(nbformat.from_dict(notebook))
     kept = {k: result.metadata[k] for k in ("kernelspec", "language_info") if k in result.metadata}
     kept.setdefault(
         "kernelspec", {"name": "python3", "display_name": "Python 3", "language": "python"}
     )
+    if aside:
+        kept |= {"orphan": True, "nosearch": True}
     result.metadata = nbformat.from_dict(kept)
     result.cells = [c for c in result.cells if not _is_papermill_marker(c)]
+    tables, figures = _numbers(chapter), _numbers(chapter)
     for cell in result.cells:
         for key in ("papermill", "execution", "ExecuteTime", "collapsed", "scrolled"):
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.outputs = [o for o in map(_clean_output, cell.outputs) if o is not None]
-            tags = list(cell.metadata.get("tags", ()))
-            if set(tags) & set(HIDDEN_TAGS) and "remove-cell" not in tags:
-                cell.metadata["tags"] = [*tags, "remove-cell"]
+            for output in cell.outputs:
+                _number(output, tables, figures, cell.metadata.get("caption", ""))
+            tags = [t for t in cell.metadata.get("tags", ()) if t not in FOLDS]
+            if set(tags) & set(HIDDEN_TAGS) or _only_glues(cell.source):
+                tags += ["remove-cell"] if "remove-cell" not in tags else []
+            if tags or "tags" in cell.metadata:
+                cell.metadata["tags"] = tags
     _set_title(result, title, introduction)
+    if appendix:
+        result.cells.append(nbformat.v4.new_markdown_cell(appendix))
     return strip_paths(result, default_roots() if roots is None else roots)
 
 
 def _is_papermill_marker(cell: Mapping) -> bool:
     return "papermill-error-cell-tag" in cell.get("metadata", {}).get("tags", ())
+
+
+def _only_glues(source: str) -> bool:
+    """Whether a cell does nothing but put values aside for the prose."""
+    try:
+        lines = ast.parse(source).body
+    except SyntaxError:  # a magic of IPython
+        return False
+    calls = [line.value for line in lines if isinstance(line, ast.Expr)]
+    glued = [c for c in calls if isinstance(c, ast.Call) and ast.unparse(c.func) == "glue"]
+    return bool(lines) and len(glued) == len(lines)
+
+
+def _numbers(chapter: str) -> Iterator[str]:
+    """5.1, 5.2 and so on."""
+    number = 0
+    while True:
+        number += 1
+        yield f"{chapter}.{number}" if chapter else ""
+
+
+def _number(output, tables: Iterator[str], figures: Iterator[str], caption: str) -> None:
+    """Number an output's tables and figures, in place; make its tables readable."""
+    data = output.get("data")
+    if data is None or output.metadata.get("scrapbook"):
+        return
+    if PLOTLY in data:
+        number = next(figures)
+        own = {"number": number, "caption": caption}
+        data[PLOTLY]["paraspine"] = {k: v for k, v in own.items() if v}
+        return
+    text = readable_tables("".join(data.get("text/html", "")))
+    if not text:
+        return
+    if EXPLORER in text and (number := next(figures)):
+        text += f'<p class="paraspine-caption">{figure_caption(number, caption)}</p>'
+    data["text/html"] = number_captions(text, tables)
 
 
 def _set_title(notebook: nbformat.NotebookNode, title: str, introduction: str) -> None:

@@ -8,7 +8,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Page", "duration", "html_table", "parameter_lines", "provenance_page", "shown"]
+from paraspine.runs import Run
+
+from .tables import html_table
+
+__all__ = ["Page", "duration", "footer", "parameter_lines", "provenance_page", "shown"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Page:
         What it was run with.
     provenance : dict
         Content of its run's ``provenance.json``; empty for a notebook without a run folder.
+    run : Run, optional
+        The run itself.
     """
 
     name: str
@@ -34,6 +40,7 @@ class Page:
     notebook: str
     parameters: dict = field(default_factory=dict)
     provenance: dict = field(default_factory=dict)
+    run: Run | None = None
 
 
 def shown(value) -> str:
@@ -57,18 +64,8 @@ def _code(text: str) -> str:
     return f"<code>{html.escape(text)}</code>"
 
 
-def html_table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
-    """Return an HTML table as a MyST block; cells are HTML already."""
-    head = "".join(f"<th>{h}</th>" for h in header)
-    body = "".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>\n" for row in rows)
-    return (
-        '```{raw} html\n<div class="paraspine-table"><table class="table">\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n```\n"
-    )
-
-
 def parameter_lines(parameters: Mapping, important: Iterable[str] = ()) -> str:
-    """Markdown under a page's title: the important parameters, and all of them in a fold.
+    """Markdown at a page's foot: the important parameters, and all of them in a fold.
 
     Parameters
     ----------
@@ -103,7 +100,7 @@ def duration(seconds) -> str:
     return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
-def _summary(page: Page, number: int) -> tuple[str, ...]:
+def _summary(page: Page) -> tuple[str, ...]:
     """One row of the table at the top."""
     noted = page.provenance
     git = noted.get("git") or {}
@@ -111,7 +108,6 @@ def _summary(page: Page, number: int) -> tuple[str, ...]:
     memory = noted.get("peak_memory_mib")
     return (
         f'<a href="executed/{page.name}.html">{html.escape(page.title)}</a>',
-        f'<a href="#run-{number}">details</a>',
         revision + (" with changes" if revision and git.get("dirty") else ""),
         html.escape(str(noted.get("device") or "")),
         duration((noted.get("durations") or {}).get("total_seconds")),
@@ -144,7 +140,7 @@ def _details(noted: Mapping) -> list[tuple[str, str]]:
 def provenance_page(
     pages: Sequence[Page], *, left_out: Iterable[str] = (), notes: Iterable[str] = ()
 ) -> str:
-    """Return the page as MyST markdown: a summary of all runs, then each with everything noted.
+    """Return the page as MyST markdown: a summary of all runs, then each in a fold.
 
     Parameters
     ----------
@@ -155,24 +151,52 @@ def provenance_page(
     notes : iterable of str
         Sentences to show at the top, for example why an experiment was left out.
     """
+    git = [page.provenance.get("git") or {} for page in pages if page.provenance]
+    revisions = {str(g["revision"])[:12] for g in git if g.get("revision")}
+    changed = any(g.get("dirty") for g in git)
+    if len(revisions) == 1:
+        said = f"All runs are of revision `{revisions.pop()}`" + (
+            ", with changes." * changed or "."
+        )
+    else:
+        said = f"The runs are of {len(revisions)} revisions of the code." if revisions else ""
     lines = [
-        "# Provenance of every number",
-        "",
-        "Each page of results is one notebook, executed with the parameters under its title. "
-        "This page is written from what the runs noted about themselves: the revision of the code, "
-        "the versions of the packages, the checksums of what they read, where and how long they "
-        "ran, and the most memory they held.",
-        "",
+        *("# Provenance", ""),
+        "Where every number that was measured for this book comes from. Published numbers, and "
+        "examples and timings that were made earlier, say so where they stand.",
+        *("", said, ""),
         *(f"- {note}" for note in notes),
     ]
     if missing := sorted(set(left_out)):
-        lines += ["", "Not part of this book: " + ", ".join(f"`{m}`" for m in missing) + ".", ""]
-    header = ("run", "", "revision", "device", "duration", "peak memory")
-    lines += ["", html_table((_summary(p, i) for i, p in enumerate(pages, 1)), header)]
-    for number, page in enumerate(pages, 1):
-        lines += ["", f"(run-{number})=", f"## {page.title}", ""]
+        lines += ["", "Not part of this book: " + ", ".join(f"`{m}`" for m in missing) + "."]
+    header = ("run", "revision", "device", "duration", "peak memory")
+    lines += ["", html_table(map(_summary, pages), header, numeric=(3, 4), sortable=True)]
+    lines += ["", "## What each run noted", ""]
+    lines += [
+        "The versions of the packages, the checksums of what was read, the machine, the time."
+    ]
+    for page in pages:
+        lines += ["", f"::::{{dropdown}} {page.title}"]
         if page.provenance:
             lines.append(html_table(_details(page.provenance), ("noted", "value")))
         else:
             lines.append("No run folder stands behind this notebook: nothing more is known.")
+        lines.append("::::")
     return "\n".join(lines) + "\n"
+
+
+def footer(pages: Sequence[Page], version: str) -> str:
+    """HTML at the foot of every page: version, revision, date of the last run, licence."""
+    noted = [page.provenance for page in pages if page.provenance]
+    git = [n.get("git") or {} for n in noted]
+    revisions = sorted({str(g["revision"])[:12] for g in git if g.get("revision")})
+    words = [f"paraspine {version}"]
+    if len(revisions) == 1:
+        words.append(
+            f"revision {revisions[0]}" + " with changes" * any(g.get("dirty") for g in git)
+        )
+    elif revisions:
+        words.append(f"runs of {len(revisions)} revisions")
+    if dates := [str(n["finished"])[:10] for n in noted if n.get("finished")]:
+        words.append(f"last run {max(dates)}")
+    return html.escape(" · ".join([*words, "Apache-2.0"]))

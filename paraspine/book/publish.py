@@ -13,12 +13,17 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from paraspine import __version__
 from paraspine import runs as runs_room
 from paraspine.arrays import RunError, SettingsError
 
+from .citations import cite_box
+from .configuration import configure
 from .contents import fill_contents, fill_prose, read_contents
 from .notebook import clean, default_roots, read_executed, strip_paths, title_of
-from .provenance import Page, parameter_lines, provenance_page
+from .overviews import ASIDE, run_name, samples_page, trainings_page, unique_names
+from .provenance import Page, footer, parameter_lines, provenance_page
+from .quotes import Quotes, glued
 from .speed import read_record, speed_page
 
 __all__ = ["Published", "publish"]
@@ -27,7 +32,7 @@ __all__ = ["Published", "publish"]
 EXECUTED = "notebook.ipynb"
 #: Parameters that say where things lie; they tell a reader nothing.
 PLACES = ("run_folder",)
-#: Parameters that stand under a page's title where a run has them.
+#: Parameters that stand in the line at a page's foot where a run has them.
 IMPORTANT = ("profile", "manifest_path", "model", "fusion", "method", "loss", "fold", "seed")
 #: With more differing parameters than that in it, a title says a run's name instead.
 MOST_WORDS = 4
@@ -63,6 +68,7 @@ class _Source:
     folder: Path | None
     parameters: dict
     provenance: dict
+    run: runs_room.Run | None = None
 
 
 def publish(
@@ -76,7 +82,7 @@ def publish(
     benchmarks: Path | str | None = None,
     root: Path | str | None = None,
 ) -> Published:
-    """Write the source folder of a book: prose pages, executed notebooks, contents, provenance.
+    """Write the source folder of a book: prose, executed notebooks, contents, generated pages.
 
     A run becomes ``executed/<notebook>.ipynb`` where it is the only run of its notebook, else
     ``executed/<notebook>-<run>.ipynb`` with the parameters that tell it from the others in its
@@ -100,8 +106,8 @@ def publish(
         The benchmarks' ``results.json``, ``estimate.json`` beside it or not; it becomes the page
         ``speed``, which is left out where the file is absent.
     root : path, optional
-        Top folder of the project: paths below it are shown relative. The working directory if
-        left out.
+        Top folder of the project: paths below it are shown relative, and its ``CHANGELOG.md``
+        becomes a page. The working directory, and no such page, if left out.
 
     Returns
     -------
@@ -120,44 +126,87 @@ def publish(
         raise SettingsError(f"{source}: expected a book's source with a _config.yml.")
     if output.is_dir() and any(output.iterdir()):
         raise SettingsError(f"{output}: expected a new or empty folder to write the book to.")
-    for name in ("provenance.md", "speed.md"):
-        if (source / name).exists():
-            raise SettingsError(f"{source / name}: this name is taken by the generated page.")
     record = None if benchmarks is None else read_record(benchmarks)
     skeleton = read_contents(source / toc)
     roots = default_roots(root)
     sources = [_open(Path(run)) for run in runs]
     pages = _name(sources)
-
+    aside = [p for p in pages if p.notebook in ASIDE]
     shutil.copytree(source, output, dirs_exist_ok=True, ignore=_ignore(output))
     (output / "executed").mkdir(exist_ok=True)
+    values = {}
     for item, page in zip(sources, pages, strict=True):
-        introduction = parameter_lines(page.parameters, IMPORTANT)
-        cleaned = clean(item.notebook, title=page.title, introduction=introduction, roots=roots)
+        cleaned = clean(
+            item.notebook,
+            title=page.title,
+            introduction=_introduction(page),
+            appendix=parameter_lines(page.parameters, IMPORTANT),
+            roots=roots,
+            chapter=_chapter(page.name),
+            aside=page in aside,
+        )
+        values[page.name] = glued(cleaned)
         text = nbformat.writes(cleaned)
         (output / "executed" / f"{page.name}.ipynb").write_text(text, encoding="utf-8")
+    quotes = Quotes(values)
     names = [p.name for p in pages]
+    keys = [f"{name}::{key}" for name, own in values.items() for key in own]
+    box = "" if root is None else cite_box(Path(root) / "CITATION.cff")
     for path in sorted(output.rglob("*.md")):
-        path.write_text(fill_prose(path.read_text(encoding="utf-8"), names), encoding="utf-8")
+        text = fill_prose(path.read_text(encoding="utf-8"), names, keys)
+        text = quotes.fill(text).replace("% citation\n", box)
+        path.write_text(text, encoding="utf-8")
+
+    source_words = quotes.text("01_cohort", "cohort_source")
+    made = {"trainings": None, "samples": None, "speed": None, "changelog": None}
+    for notebook, write in (("03_train", trainings_page), ("04_sample", samples_page)):
+        if own := [p for p in pages if p.notebook == notebook]:
+            made[ASIDE[notebook]] = write(own, source_words)
+    if record is not None:
+        made["speed"] = strip_paths(speed_page(record), roots)
+    changes = Path(root or ".") / "CHANGELOG.md"
+    if root is not None and changes.is_file():
+        made["changelog"] = changes.read_text(encoding="utf-8")
+    there = [name for name, text in made.items() if text is not None] + ["provenance"]
     contents = fill_contents(
         skeleton,
         names,
-        generated=["provenance"] if record is None else ["speed", "provenance"],
-        absent=["speed"] if record is None else [],
+        generated=there,
+        absent=[name for name in made if name not in there],
+        aside=[p.name for p in aside],
     )
     (output / "_toc.yml").write_text(
         "# Generated: the skeleton of the book with the runs that there are.\n"
         + yaml.safe_dump(contents.toc, sort_keys=False, allow_unicode=True),
         encoding="utf-8",
     )
-    text = provenance_page(_strip(pages, roots), left_out=contents.left_out, notes=notes)
-    (output / "provenance.md").write_text(text, encoding="utf-8")
-    if record is not None:
-        page = strip_paths(speed_page(record), roots)
-        (output / "speed.md").write_text(page, encoding="utf-8")
-    if title is not None:
-        _retitle(output / "_config.yml", title)
+    made["provenance"] = provenance_page(
+        _strip(pages, roots), left_out=contents.left_out, notes=notes
+    )
+    for name in there:
+        if (output / f"{name}.md").exists():
+            raise SettingsError(f"{source / name}.md: this name is taken by the generated page.")
+        (output / f"{name}.md").write_text(made[name], encoding="utf-8")
+    configure(
+        output,
+        contents.toc,
+        title=title,
+        footer=footer(pages, __version__),
+        keep=[f"executed/{p.name}" for p in aside],
+    )
     return Published(output, tuple(pages), contents.left_out)
+
+
+def _chapter(name: str) -> str:
+    """``"5"`` of ``"05_interrater"``."""
+    found = re.match(r"0*(\d+)_", name)
+    return found[1] if found else ""
+
+
+def _introduction(page: Page) -> str:
+    """What stands under a page's title: of a training or sampling, the way back to all."""
+    kind = ASIDE.get(page.notebook)
+    return f"One of this book's [{kind}](../{kind}.md)." if kind else ""
 
 
 def _ignore(output: Path):
@@ -194,9 +243,8 @@ def _open(path: Path) -> _Source:
         return _Source(notebook, content, path.stem, None, _telling(parameters), {})
     inputs = run.read_json("inputs.json") if "inputs.json" in run.checksums else {}
     stem = Path(str(inputs.get("notebook") or noted.get("input_path") or path.name)).stem
-    return _Source(
-        notebook, content, stem, folder, _telling(run.parameters), run.read_json("provenance.json")
-    )
+    noted = run.read_json("provenance.json")
+    return _Source(notebook, content, stem, folder, _telling(run.parameters), noted, run)
 
 
 def _telling(parameters: Mapping) -> dict:
@@ -220,12 +268,25 @@ def _name(sources: Sequence[_Source]) -> list[Page]:
             name = f"{name}-{_slug(item.folder.name)}"
         if words[id(item)]:
             title = f"{title.rstrip('.')} ({words[id(item)]})"
-        pages.append(Page(name, title, item.stem, item.parameters, item.provenance))
+        pages.append(Page(name, title, item.stem, item.parameters, item.provenance, item.run))
+    for notebook in ASIDE:
+        kin = [i for i, p in enumerate(pages) if p.notebook == notebook]
+        told = [run_name(pages[i].parameters, _record(sources[i])) for i in kin]
+        folders = [pages[i].name.removeprefix(f"{notebook}-") for i in kin]
+        for i, words_ in zip(kin, unique_names(told, folders), strict=True):
+            pages[i] = replace(pages[i], title=words_) if told[kin.index(i)] else pages[i]
     twice = [n for n, count in Counter(p.name for p in pages).items() if count > 1]
     if twice:
         both = [str(s.path) for s, p in zip(sources, pages, strict=True) if p.name == twice[0]]
         raise RunError(f"two runs would both become the page '{twice[0]}': {', '.join(both)}.")
     return pages
+
+
+def _record(source: _Source) -> dict | None:
+    """How a sampling was made; None of anything else."""
+    run = source.run
+    there = run is not None and "sampling.json" in run.checksums
+    return run.read_json("sampling.json") if there else None
 
 
 def _differing(kin: Sequence[_Source]) -> list[tuple[_Source, str]]:
@@ -265,9 +326,3 @@ def _say(parameters: Mapping, names: Iterable[str]) -> list[str]:
 
 def _strip(pages: Sequence[Page], roots: Mapping[str, str]) -> list[Page]:
     return [replace(p, provenance=strip_paths(p.provenance, roots)) for p in pages]
-
-
-def _retitle(path: Path, title: str) -> None:
-    config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    config["title"] = title
-    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")

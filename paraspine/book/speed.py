@@ -11,7 +11,8 @@ from pathlib import Path
 from paraspine.arrays import RunError
 from paraspine.text import count, listing
 
-from .provenance import duration, html_table, shown
+from .provenance import duration, shown
+from .tables import html_table
 
 __all__ = ["read_record", "speed_page"]
 

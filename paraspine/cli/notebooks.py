@@ -20,7 +20,8 @@ def run(
         typer.Option("--parameter", "-p", help="NAME=VALUE, the value as YAML; repeatable."),
     ] = None,
     profile: Annotated[
-        str | None, typer.Option(help="Take the parameters of profiles/NAME.yaml first.")
+        str | None,
+        typer.Option(help="Start from profiles/NAME.yaml and the cohort's own parameters."),
     ] = None,
     force: Annotated[bool, typer.Option(help="Run even where a fresh result stands.")] = False,
     progress: Annotated[bool, typer.Option(help="Show the notebook's output as it comes.")] = False,
@@ -30,13 +31,12 @@ def run(
 
     from paraspine import graph, session
 
-    given = {}
+    given = dict(graph.parse_assignment(text) for text in parameter or [])
     if profile is not None:
-        path = session.project_root() / "profiles" / f"{profile}.yaml"
         declared = session.declared_parameters(notebook)
-        given = {k: v for k, v in graph.load_profile(path).items() if k in declared}
-        given |= {"profile": profile} if "profile" in declared else {}
-    given |= dict(graph.parse_assignment(text) for text in parameter or [])
+        own = declared | {"profile": profile} | given
+        common = session.common_parameters(session.project_root(), own) | {"profile": profile}
+        given = {k: v for k, v in common.items() if k in declared} | given
     started = time.time()
     folder = session.run_notebook(notebook, given, force=force, progress=progress)
     fresh = (folder / "notebook.ipynb").stat().st_mtime < started

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 
 from paraspine import text
 
-__all__ = ["NOBODY", "ONE_RATER", "SCORE_NAMES", "ends", "family_words"]
+__all__ = ["NOBODY", "ONE_RATER", "SCORE_NAMES", "ends", "family_words", "without"]
 
 SCORE_NAMES = {
     "entropy": "predictive entropy",
@@ -49,3 +52,22 @@ def family_words(table: pd.DataFrame) -> str:
     sure = int((table["p_holm"] < 0.05).sum())
     tests = text.count(number, "test")
     return f"*p*, adjusted by Holm over {tests}, is below 0.05 for {sure} of them."
+
+
+def without(row: Mapping, digits: int, scale: float = 1.0) -> str:
+    """The range over leaving one subject out, to go behind an estimate; empty where unknown.
+
+    Parameters
+    ----------
+    row : mapping
+        ``without_low`` and ``without_high`` of `influence.Influence.columns`.
+    digits : int
+        After the point.
+    scale : float
+        Factor of the numbers.
+    """
+    low, high = (scale * row.get(k, np.nan) for k in ("without_low", "without_high"))
+    if np.isnan(low):
+        return ""
+    low, high = text.number(low, digits), text.number(high, digits)
+    return f"; {low} to {high} without any one subject"

@@ -10,7 +10,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "agreement": ["agreement_by_level", "pairwise_dice"],
+        "agreement": ["agreement_by_level", "bland_altman", "pairwise_dice"],
         "calibration": [
             "accuracy_retention",
             "intervals",

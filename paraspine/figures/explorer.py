@@ -233,7 +233,7 @@ def _choices(views: Sequence[View]) -> tuple[dict[str, list[str]], list[list[int
 
 
 def _content(view: View, stored: _Stored, classes: ClassTable, limits: Mapping) -> dict:
-    """What a view shows, as numbers of arrays and paths."""
+    """A view as numbers of arrays and paths."""
     foreground = range(1, classes.num_classes)
     found = {
         "shape": np.shape(view.image),

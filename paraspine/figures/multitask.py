@@ -216,7 +216,7 @@ def prediction_grid(
 
 
 def _window(subject: Compared, spacing) -> tuple[float, float, float, float]:
-    """What is shown of all rows: the largest window that the reference of one of them needs."""
+    """Window of all rows: the largest that the reference of one of them needs."""
     found = [
         shown_window(View(image, "", np.asarray(labels[0])[None]), spacing, GRID_CROP)
         for image, labels in zip(subject.images, subject.labels, strict=True)

@@ -80,7 +80,7 @@ def groups_of(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
 
 
 class Look(NamedTuple):
-    """How a group is drawn."""
+    """Colour, symbol and dash of a group."""
 
     colour: str
     symbol: str

@@ -168,7 +168,7 @@ def prior_of(option, counts, class_counts) -> np.ndarray:
 
 
 def is_inverted(confusion) -> bool:
-    """Whether renaming the true classes would make the raters agree better with the truth.
+    """Say if renaming the true classes would make the raters agree better with the truth.
 
     Takes confusion matrices ``(R, C, C)``, zeros for a class without a voxel, and compares the
     sum of the mean diagonal with that of the best permutation; for two classes: whether mean

@@ -45,7 +45,7 @@ class Patterns:
     num_classes: int
 
     def class_counts(self) -> np.ndarray:
-        """How many raters gave each class, per pattern: ``(P, C)`` integers."""
+        """Number of raters who gave each class, per pattern: ``(P, C)`` integers."""
         raters = self.votes.shape[1]
         if len(self.votes) == self.num_classes**raters:
             return _table_counts(self.num_classes, raters)
@@ -63,7 +63,7 @@ class Patterns:
         return entr(self.class_shares()).sum(axis=1).astype(np.float32)
 
     def counts(self) -> np.ndarray:
-        """How many voxels show each pattern: ``(P,)`` integers."""
+        """Number of voxels that show each pattern: ``(P,)`` integers."""
         return _count(self.codes, len(self.votes))
 
     def counts_by_image(self) -> np.ndarray:

@@ -25,7 +25,7 @@ _BUDGET = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Staple:
-    """What STAPLE found in one image.
+    """Result of STAPLE for one image.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where raters disagree: the variance of their soft outlines (roshanzamir2022)."""
+"""Variance maps: disagreement of the raters' soft outlines (roshanzamir2022)."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def tie_rate(labels, num_classes: int, extent: str = "image") -> float:
 
 
 def _most(patterns: Patterns) -> tuple[np.ndarray, np.ndarray]:
-    """Which classes have most votes ``(P, C)`` and whether that is several ``(P,)``."""
+    """Classes with most votes ``(P, C)``, and patterns in which these are several ``(P,)``."""
     votes = patterns.class_counts()
     most = votes == votes.max(axis=1, keepdims=True)
     return most, most.sum(axis=1) > 1

@@ -7,9 +7,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "estimating": ["Estimate", "estimate", "write_estimate"],
         "job": ["Job"],
-        "lock": ["hold"],
+        "lock": ["lock_workspace"],
         "plan": ["Plan", "make_plan"],
-        "profiles": ["load_profile", "parse_assignment", "read_words"],
+        "assignments": ["parse_assignment", "read_words"],
         "publishing": ["build_book"],
         "summaries": ["Summary", "summary", "write_summary"],
     },

@@ -16,7 +16,8 @@ from paraspine.graph.plan import make_plan
 from paraspine.session.fingerprint import project_root
 from paraspine.session.parameters import declared_parameters
 from paraspine.session.runner import run_notebook
-from paraspine.session.session import is_generated, sides_of, slices_of
+from paraspine.session.splits import sides_of, slices_of
+from paraspine.session.workspace import is_generated
 
 __all__ = ["RULES", "BRIEF", "Estimate", "estimate", "write_estimate"]
 

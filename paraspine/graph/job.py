@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from paraspine.session.parameters import check_parameters, declared_parameters
+from paraspine.evidence.plan import Request
+from paraspine.session.parameters import (
+    TRAINING,
+    check_parameters,
+    declared_parameters,
+    training_settings,
+)
 
-__all__ = ["Job", "job_maker"]
+__all__ = ["Job", "make_job"]
 
 
 @dataclass(frozen=True)
@@ -47,19 +53,43 @@ class Job:
         return words
 
 
-def job_maker(root: Path, workspace: str, values: Mapping) -> Callable[..., Job]:
-    """Return what makes a job of a name, a notebook and what the job has of its own.
+def make_job(
+    request: Request,
+    root: Path,
+    workspace: str,
+    values: Mapping,
+    changes: Mapping,
+    upstream: Iterable[str],
+) -> Job:
+    """Make the job of a request.
 
-    Of `values`, each job gets those that its notebook declares.
+    Parameters
+    ----------
+    request : Request
+        What a study asks for.
+    root : Path
+        Top folder of the checkout.
+    workspace : str
+        Folder below ``runs/``.
+    values : mapping
+        Parameters of the book; the job gets those that its notebook declares.
+    changes : mapping
+        Those that are neither the profile's nor the cohort's own. A notebook that only hands them
+        on to those before it gets them as ``training``.
+    upstream : iterable of str
+        Notebooks that run before, directly or not.
     """
-
-    def make(
-        name: str, notebook: str, after: Iterable[str] = (), trains: bool = False, **own
-    ) -> Job:
-        source = root / "notebooks" / f"{notebook}.ipynb"
-        declared = declared_parameters(source)
-        given = {k: v for k, v in (values | own).items() if k in declared}
-        folder = f"runs/{workspace}/{notebook.split('_', 1)[1]}/{name.split('-', 1)[-1]}"
-        return Job(name, notebook, folder, check_parameters(source, given), tuple(after), trains)
-
-    return make
+    source = root / "notebooks" / f"{request.notebook}.ipynb"
+    declared = declared_parameters(source)
+    given = dict(values) | request.parameters
+    if TRAINING in declared:
+        taken = set().union(
+            *(declared_parameters(root / "notebooks" / f"{name}.ipynb") for name in upstream)
+        )
+        known = taken & set(training_settings(source))
+        given[TRAINING] = {name: changes[name] for name in changes if name in known}
+    given = {name: value for name, value in given.items() if name in declared}
+    experiment = request.notebook.split("_", 1)[1]
+    folder = f"runs/{workspace}/{experiment}/{request.name.split('-', 1)[-1]}"
+    parameters = check_parameters(source, given)
+    return Job(request.name, request.notebook, folder, parameters, request.after, request.trains)

@@ -1,27 +1,25 @@
-"""One process at a time makes the results of a workspace."""
+"""Lock of a workspace: one process at a time makes its results."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from paraspine.arrays import RunError
 
-try:
-    import fcntl
-except ImportError:  # Windows, whose users have Snakemake's own lock
-    fcntl = None
+__all__ = ["lock_workspace"]
 
-__all__ = ["hold"]
-
-_held: list = []
+#: Locks stay until the process ends: without a reference they would be released.
+_locks: list[FileLock] = []
 
 
-def hold(workspace: str, root: Path | str) -> None:
+def lock_workspace(workspace: str, root: Path | str) -> None:
     """Keep other processes from making the same results until this one ends, however it ends.
 
-    The system lets go of the lock when the process is gone, so that nothing has to be unlocked
-    after a kill or a power loss.
+    The system releases the lock when the process is gone, so that nothing has to be unlocked after
+    a kill or a power loss.
 
     Parameters
     ----------
@@ -35,22 +33,16 @@ def hold(workspace: str, root: Path | str) -> None:
     RunError
         If another process holds it; it is named.
     """
-    if fcntl is None:
-        return
-    path = Path(root) / ".snakemake" / f"{workspace}.held"
-    path.parent.mkdir(exist_ok=True)
-    file = path.open("a+", encoding="utf-8")
+    folder = Path(root) / ".snakemake"
+    folder.mkdir(exist_ok=True)
+    lock, owner = FileLock(folder / f"{workspace}.lock"), folder / f"{workspace}.process"
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.seek(0)
-        number = file.read().strip() or "unknown"
-        file.close()
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        number = (owner.read_text(encoding="utf-8") if owner.is_file() else "") or "unknown"
         raise RunError(
             f"runs/{workspace} is being made already (process {number}). Wait until it is done, or "
             "end that process, and try again."
         ) from error
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    _held.append(file)
+    owner.write_text(str(os.getpid()), encoding="utf-8")
+    _locks.append(lock)

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paraspine.arrays import SettingsError
-from paraspine.graph.chapters import OPTIONAL, chapters
+from paraspine.graph.assignments import read_words
+from paraspine.graph.cohort import read_cohort_info, refuse_taken
 from paraspine.graph.job import Job
-from paraspine.graph.profiles import load_profile, read_words
-from paraspine.graph.workspace import read_header, refuse_taken, workspace_name
+from paraspine.graph.studies import all_studies, make_jobs
 from paraspine.session.fingerprint import project_root
-from paraspine.session.parameters import declared_parameters
-from paraspine.session.session import is_fresh
+from paraspine.session.freshness import is_fresh
+from paraspine.session.parameters import CHOSEN, TRAINING, declared_parameters
+from paraspine.session.profile import load_profile
+from paraspine.session.workspace import workspace_of
 
 __all__ = ["Plan", "make_plan"]
 
@@ -26,22 +28,7 @@ GRID = {"models": "model", "fusions": "fusion", "seeds": "seed", "methods": "met
 
 
 #: Parameters that the plan gives each job itself.
-OWN = (
-    *GRID.values(),
-    *("members", "profile", "manifest_path", "run_folder", "train_runs", "sample_runs"),
-    "interrater_run",
-)
-
-
-#: Settings of a training that not all trainings of a book can share, and what gives them to the
-#: study that has them; empty where only a notebook that is run by itself takes them.
-APART = {
-    **{name: f"multitask_{name}" for name in ("dice_weight", "ce_weight", "variance_loss")},
-    **{name: f"multitask_{name}" for name in ("mirror", "smoothing")},
-    **{name: f"fusion_{name}" for name in ("depth", "min_delta", "scaling")},
-    **dict.fromkeys(("activation", "include_background", "loss", "softness"), ""),
-    **dict.fromkeys(("test_center", "validation_fusion"), ""),
-}
+OWN = (*CHOSEN, TRAINING, "sample_runs", "interrater_run")
 
 
 @dataclass(frozen=True)
@@ -139,17 +126,24 @@ def make_plan(
         If there is no such manifest.
     """
     root = Path(root or project_root())
-    values = load_profile(root / "profiles" / f"{profile}.yaml")
-    about = read_header(root / manifest)
-    values |= about.own | {name: read_words(value) for name, value in changes.items()}
+    cohort = read_cohort_info(root / manifest)
+    common = load_profile(root / "profiles" / f"{profile}.yaml") | cohort.own
+    changes = {name: read_words(value) for name, value in changes.items()}
+    values = common | changes
     _check_grid(values, profile)
-    default = (root / manifest).resolve() == (root / "data_manifest.csv").resolve()
-    workspace = profile if default else workspace_name(profile, about.name)
-    refuse_taken(root, workspace, manifest, about.name)
-    common = values | {"profile": workspace, "manifest_path": manifest}
-    jobs, notes = chapters(root, workspace, common, about)
+    workspace = workspace_of(root, profile, manifest)
+    refuse_taken(root, workspace, manifest, cohort.name)
+    values |= {"profile": profile, "manifest_path": manifest}
+    changes = _differing(root, common, changes)
+    jobs, notes = make_jobs(root, workspace, values, changes, cohort)
     _refuse_unknown(root, values, profile, jobs)
-    return Plan(workspace, manifest, about.name, tuple(jobs), tuple(notes))
+    return Plan(workspace, manifest, cohort.name, tuple(jobs), tuple(notes))
+
+
+def _differing(root: Path, common: Mapping, changes: Mapping) -> dict:
+    """Those of some changes that give another value than the profile, the cohort or a default."""
+    defaults = declared_parameters(root / "notebooks" / "04_sample.ipynb") | common
+    return {k: v for k, v in changes.items() if k not in defaults or v != defaults[k]}
 
 
 def _check_grid(values: Mapping, profile: str) -> None:
@@ -160,8 +154,9 @@ def _check_grid(values: Mapping, profile: str) -> None:
             f"{where}: {', '.join(taken)} cannot be given, every job gets its own; give the lists "
             f"{', '.join(GRID)} for what shall be run."
         )
-    if taken := [name for name in values if name in APART]:
-        instead = " or ".join(APART[name] for name in taken if APART[name])
+    apart = _apart()
+    if taken := [name for name in values if name in apart]:
+        instead = " or ".join(apart[name] for name in taken if apart[name])
         remedy = f"give {instead}" if instead else "run notebooks/03_train.ipynb by itself with it"
         raise SettingsError(
             f"{where}: {', '.join(taken)} cannot be given for all trainings; {remedy}."
@@ -175,13 +170,18 @@ def _check_grid(values: Mapping, profile: str) -> None:
             )
 
 
+def _apart() -> dict[str, str]:
+    """Settings that not all trainings of a book can share, and the parameter that sets each."""
+    return {name: by for study in all_studies() for name, by in study.apart.items()}
+
+
 def _refuse_unknown(root: Path, values: Mapping, profile: str, jobs: list[Job]) -> None:
-    notebooks = {*(job.notebook for job in jobs), *OPTIONAL}
+    notebooks = {*(job.notebook for job in jobs), *(study.notebook for study in all_studies())}
     known = set(GRID).union(
         *(declared_parameters(root / "notebooks" / f"{n}.ipynb") for n in notebooks)
     )
     if unknown := sorted(set(values) - known):
-        may = sorted(known - set(OWN) - set(APART))
+        may = sorted(known - set(OWN) - set(_apart()))
         near = {n: difflib.get_close_matches(n, may, n=1) for n in unknown}
         words = [f"{n} (did you mean {near[n][0]}?)" if near[n] else n for n in unknown]
         raise SettingsError(

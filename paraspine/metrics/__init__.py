@@ -1,4 +1,4 @@
-"""What a prediction is worth: overlap, borders, calibration, error detection, agreement.
+"""Metrics: overlap, borders, calibration, error detection, agreement.
 
 Label maps are ``(*spatial)`` integers, probabilities ``(C, *spatial)``; results per class leave
 background out, but `brier` has it first. NaN means undefined: leave it out of means, and count it.

@@ -1,4 +1,4 @@
-"""How far several label maps agree: raters among themselves, samples with raters."""
+"""Agreement of label maps: raters among themselves, samples with raters."""
 
 from __future__ import annotations
 

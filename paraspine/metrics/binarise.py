@@ -20,7 +20,7 @@ __all__ = ["ThresholdSearch", "binarise", "search_threshold"]
 
 @dataclass(frozen=True, eq=False)
 class ThresholdSearch:
-    """What each threshold gives; goes wherever a number does (``float(found)``).
+    """Dice at each threshold; goes wherever a number does (``float(found)``).
 
     Attributes
     ----------

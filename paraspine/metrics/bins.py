@@ -40,12 +40,12 @@ class Bins:
 
     @property
     def parts(self) -> np.ndarray:
-        """How many sixteenths of each bin occur: ``(K,)`` integers."""
+        """Number of sixteenths of each bin that occur: ``(K,)`` integers."""
         return count_parts(self.occupied)
 
 
 def count_parts(occupied: np.ndarray) -> np.ndarray:
-    """How many bits are set: ``(K,)`` integers."""
+    """Number of bits set: ``(K,)`` integers."""
     pairs = np.ascontiguousarray(occupied, np.uint16).view(np.uint8).reshape(-1, 2)
     return np.unpackbits(pairs, axis=1).sum(axis=1, dtype=np.int64)
 

@@ -1,4 +1,4 @@
-"""Does confidence keep its word? Reliability diagrams and the calibration error they give.
+"""Calibration: reliability diagrams and expected calibration error.
 
 Confidence is the largest probability of a voxel, the prediction the class that has it (the lower
 class number on a tie). Bins are equally wide: bin ``k`` of ``B`` takes ``k / B < confidence <=
@@ -226,7 +226,7 @@ def _sums(probabilities: np.ndarray, reference: np.ndarray, bins: int):
 
 
 def _bins(confidence: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """How many edges lie below each confidence."""
+    """Number of edges below each confidence."""
     if len(edges) > 63:
         return np.searchsorted(edges, confidence, side="left")
     number = np.zeros(confidence.size, np.uint8)

@@ -1,4 +1,4 @@
-"""Does uncertainty find the errors? Average precision, AUROC and curves over pooled voxels.
+"""Error detection by uncertainty: average precision, AUROC, curves over pooled voxels.
 
 Positive is a misclassified voxel, the score its uncertainty (Mobiny 2021, as in roshanzamir2023).
 Voxels with the same score form one threshold.
@@ -231,7 +231,7 @@ class ErrorDetection:
         return self.thresholds().accuracy_retention(points)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """What has been seen, as a few arrays for an ``.npz`` file: voxels, or occupied bins."""
+        """All that was seen as arrays for an ``.npz`` file: voxels, or occupied bins."""
         arrays = {"bins": np.array(self.bins), "left_out": np.array(self.left_out)}
         if self._counts is None:
             scores, error = self._together()

@@ -1,4 +1,4 @@
-"""How much of a muscle is fat, and the class that a clinician gives it."""
+"""Fat fraction of a muscle, and its Goutallier class."""
 
 from __future__ import annotations
 

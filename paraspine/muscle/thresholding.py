@@ -65,7 +65,7 @@ def otsu_threshold(values) -> Threshold:
 
 
 def mixture_threshold(values, *, tolerance: float = 1e-8, iterations: int = 1000) -> Threshold:
-    """Where a mixture of two normal distributions gives both kinds the same chance.
+    """Grey value at which a mixture of two normal distributions gives both the same chance.
 
     Fitted by expectation maximisation from Otsu's split, without any randomness. The threshold is
     the grey value between the two means at which either kind is as likely; if one kind is the

@@ -1,4 +1,4 @@
-"""What the published tables say against each other: roshanzamir2023, Tables 3 and 5.
+"""Inconsistencies between Tables 3 and 5 of roshanzamir2023.
 
 A column of Table 5 is the one-predictor R² of the same uncertainty whose Pearson r with GT entropy
 stands in Table 3, so 100 r² must give it back up to rounding. Where it does not, these functions

@@ -5,24 +5,17 @@ executes one under papermill and skips it where a fresh result stands already; `
 inside a notebook whose upstream run is missing.
 """
 
-from paraspine.session.fingerprint import cohort_digest, fingerprint, project_root, sources
-from paraspine.session.parameters import check_parameters, declared_parameters
-from paraspine.session.runner import need, need_each, run_notebook
-from paraspine.session.session import Session, begin, is_fresh, is_generated, staleness
+import lazy_loader
 
-__all__ = [
-    "Session",
-    "begin",
-    "check_parameters",
-    "cohort_digest",
-    "declared_parameters",
-    "fingerprint",
-    "is_fresh",
-    "is_generated",
-    "need",
-    "need_each",
-    "project_root",
-    "run_notebook",
-    "sources",
-    "staleness",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "fingerprint": ["cohort_digest", "project_root", "sources"],
+        "freshness": ["is_fresh", "staleness"],
+        "parameters": ["check_parameters", "declared_parameters"],
+        "profile": ["common_parameters", "load_profile"],
+        "runner": ["need", "need_each", "run_notebook"],
+        "session": ["Session", "begin"],
+        "workspace": ["is_generated"],
+    },
+)

@@ -6,11 +6,34 @@ import ast
 import difflib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from paraspine.arrays import SettingsError
 
-__all__ = ["declared_parameters", "check_parameters"]
+__all__ = [
+    "CHOSEN",
+    "TRAINING",
+    "check_parameters",
+    "declared_parameters",
+    "training_settings",
+]
+
+#: Parameter that holds settings of trainings and samples that differ from the profile's.
+TRAINING = "training"
+
+
+#: Notebooks that take such settings.
+WITH_SETTINGS = ("03_train", "04_sample")
+
+
+#: Parameters of these notebooks that every run is given, so that no profile can.
+CHOSEN = (
+    *("profile", "run_folder", "manifest_path", "train_runs"),
+    *("model", "fusion", "seed", "method", "members"),
+)
 
 
 def declared_parameters(notebook: Path | str) -> dict:
@@ -33,9 +56,16 @@ def declared_parameters(notebook: Path | str) -> dict:
     """
     path = Path(notebook)
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        found = path.stat()
     except FileNotFoundError as error:
         raise SettingsError(f"{path}: no such notebook.") from error
+    return deepcopy(_declared(path, found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@cache
+def _declared(path: Path, *_changed: int) -> dict:
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not a notebook ({error}).") from error
     tagged = [c for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])]
@@ -69,7 +99,8 @@ def check_parameters(notebook: Path | str, given: Mapping) -> dict:
     """Return `given` after checking every name and type against the notebook's defaults.
 
     papermill itself only warns of an unknown parameter, so that a misspelt one would run with
-    the default value unnoticed.
+    the default value unnoticed. The settings in ``training`` are checked against the notebooks
+    that take them (`training_settings`).
 
     Raises
     ------
@@ -77,11 +108,41 @@ def check_parameters(notebook: Path | str, given: Mapping) -> dict:
         Naming every unknown name (with the nearest known one) and every value of another type.
     """
     declared = declared_parameters(notebook)
-    problems = []
-    checked = {}
+    checked, problems = _checked(declared, given)
+    if checked.get(TRAINING):
+        settings = training_settings(notebook)
+        checked[TRAINING], more = _checked(settings, checked[TRAINING], outside=declared)
+        problems += more
+    if problems:
+        end = "" if problems[-1].endswith("?") else "."
+        raise SettingsError(f"{Path(notebook).name}: {'; '.join(problems)}{end}")
+    return checked
+
+
+def training_settings(notebook: Path | str) -> dict:
+    """Names and defaults of what a notebook's parameter ``training`` can hold.
+
+    Those of ``03_train`` and ``04_sample`` beside it, without what every run is given (`CHOSEN`)
+    and what the notebook declares itself.
+    """
+    folder, own = Path(notebook).parent, declared_parameters(notebook)
+    found = {}
+    for name in WITH_SETTINGS:
+        found |= declared_parameters(folder / f"{name}.ipynb")
+    return {k: v for k, v in found.items() if k not in CHOSEN and k not in own}
+
+
+def _checked(declared: Mapping, given: Mapping, outside: Mapping = MappingProxyType({})):
+    """Values that fit what is declared, and what is wrong with the others.
+
+    Names `outside` are given elsewhere: beside ``training``, not in it.
+    """
+    checked, problems = {}, []
     for name, value in given.items():
-        if name not in declared:
-            near = difflib.get_close_matches(name, declared, n=1)
+        if name in outside and name not in declared:
+            problems.append(f"'{name}' is a parameter of the notebook itself, not of {TRAINING}")
+        elif name not in declared:
+            near = difflib.get_close_matches(str(name), declared, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(declared)}"
             problems.append(f"unknown parameter '{name}': {hint}")
         elif not _same_type(value, declared[name]):
@@ -93,10 +154,7 @@ def check_parameters(notebook: Path | str, given: Mapping) -> dict:
             checked[name] = float(value)
         else:
             checked[name] = value
-    if problems:
-        end = "" if problems[-1].endswith("?") else "."
-        raise SettingsError(f"{Path(notebook).name}: {'; '.join(problems)}{end}")
-    return checked
+    return checked, problems
 
 
 def _same_type(value, default) -> bool:
@@ -113,4 +171,6 @@ def _same_type(value, default) -> bool:
 
 def _type_name(value) -> str:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    if isinstance(value, dict):
+        return "names with values"
     return names.get(type(value), "a list" if isinstance(value, list | tuple) else "a value")

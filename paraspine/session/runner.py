@@ -13,9 +13,12 @@ from pathlib import Path
 from paraspine import runs
 from paraspine.arrays import RunError
 from paraspine.session.fingerprint import project_root
+from paraspine.session.freshness import is_fresh
 from paraspine.session.imports import import_nbformat
 from paraspine.session.parameters import check_parameters, declared_parameters
-from paraspine.session.session import PLACES, Session, _folder, is_fresh
+from paraspine.session.profile import upstream_parameters
+from paraspine.session.session import Session
+from paraspine.session.workspace import run_folder
 
 __all__ = ["run_notebook", "need", "need_each"]
 
@@ -59,7 +62,7 @@ def run_notebook(
     given = check_parameters(notebook, parameters)
     values = declared_parameters(notebook) | given
     root = project_root(notebook.parent)
-    folder = _folder(root, notebook.stem, values)
+    folder = run_folder(root, notebook.stem, values)
     executed = folder / "notebook.ipynb"
     if not force and executed.is_file() and is_fresh(folder, values, root=root):
         return folder
@@ -77,7 +80,7 @@ def run_notebook(
 
 
 def _state(folder: Path) -> tuple | None:
-    """What tells one completion of a run from the next; None while there is none."""
+    """Mark of one completion of a run, another for the next; None while there is none."""
     try:
         found = (folder / "complete.json").stat()
     except FileNotFoundError:
@@ -143,7 +146,7 @@ def _papermill(
 
 
 def _began(output: Path) -> bool:
-    """Whether a cell of an executed notebook was run."""
+    """Say whether a cell of an executed notebook was run."""
     nbformat = import_nbformat()
     cells = nbformat.read(output, as_version=4).cells if output.is_file() else []
     return any(cell.get("execution_count") for cell in cells)
@@ -180,7 +183,7 @@ def need(session: Session, name: str, folder: str = "", **parameters) -> runs.Ru
     Parameters
     ----------
     session : Session
-        The open run that needs it; parameters that both notebooks declare are handed on.
+        The open run that needs it; see `upstream_parameters` for what it hands on.
     name : str
         The upstream notebook, for example ``"03_train"``.
     folder : str
@@ -191,16 +194,13 @@ def need(session: Session, name: str, folder: str = "", **parameters) -> runs.Ru
     if folder:
         return session.upstream(folder)
     notebook = session.root / "notebooks" / f"{name}.ipynb"
-    declared = declared_parameters(notebook)
-    shared = {
-        k: v for k, v in session.parameters.items() if k in declared and k not in PLACES
-    } | check_parameters(notebook, parameters)
-    values = declared | shared
-    there = _folder(session.root, name, values).parent
+    given = upstream_parameters(notebook, session.parameters, parameters)
+    values = declared_parameters(notebook) | given
+    there = run_folder(session.root, name, values).parent
     for found in sorted(there.glob("[!.]*/complete.json")):  # not one on its way to its place
         if is_fresh(found.parent, values, root=session.root):
             return session.upstream(found.parent)
-    return session.upstream(run_notebook(notebook, shared))
+    return session.upstream(run_notebook(notebook, given))
 
 
 def need_each(

@@ -1,4 +1,4 @@
-"""From tidy frames to evidence: correlations, intervals, variance shares, tests, reliability.
+"""Statistics: correlations, intervals, variance shares, tests, reliability.
 
 Slices of a subject are not independent, so intervals resample *subjects* (``groups``) wherever a
 grouping is given. NaN means "undefined" throughout: it is left out and counted, never a zero.

@@ -25,7 +25,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ClusterWeights:
-    """How often each cluster was drawn in each resample.
+    """Bootstrap draws: how often each cluster is in each resample.
 
     Attributes
     ----------

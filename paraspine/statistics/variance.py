@@ -1,4 +1,4 @@
-"""How much of the raters' disagreement each kind of uncertainty explains."""
+"""Variance partition: shares of the raters' disagreement that uncertainties explain."""
 
 from __future__ import annotations
 

@@ -300,6 +300,10 @@ def test_margin_in_voxels_and_mm():
     assert fusion.staple(labels, 2, extent="foreground", margin=1.5).extent == 9
     found = fusion.staple(labels, 2, extent="foreground", margin=2, spacing=(1, 2))
     assert found.extent == 5 + 2
+    certain = fusion.staple(labels, 2, extent="foreground", margin=1, prior=(0, 1))
+    assert certain.labels.sum() == 5  # background outside, whatever the prior is inside
+    nothing = fusion.staple(0 * labels, 2, extent="foreground")
+    assert (nothing.extent, nothing.prior.tolist()) == (0, [1, 0])
     everything = fusion.staple(labels, 2, extent="foreground", margin=50)
     assert everything.posterior == pytest.approx(fusion.staple(labels, 2).posterior)
     with pytest.raises(SpacingError):

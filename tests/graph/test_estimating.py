@@ -15,8 +15,8 @@ from paraspine import phantom, runs
 from paraspine.cli import app
 from paraspine.graph.estimating import RULES, Estimate, estimate, write_estimate
 from paraspine.graph.plan import make_plan
-from paraspine.graph.profiles import load_profile
 from paraspine.session.parameters import declared_parameters
+from paraspine.session.profile import load_profile
 
 SUBJECTS = 119  # as in roshanzamir2023
 

@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from paraspine.arrays import RunError
-from paraspine.graph.lock import hold
+from paraspine.graph.lock import lock_workspace
 
 CODE = (
-    "import sys, time; from paraspine.graph.lock import hold\n"
-    "hold(sys.argv[1], sys.argv[2]); print('held', flush=True); time.sleep(60)"
+    "import sys, time; from paraspine.graph.lock import lock_workspace\n"
+    "lock_workspace(sys.argv[1], sys.argv[2]); print('held', flush=True); time.sleep(60)"
 )
 
 
@@ -26,10 +26,10 @@ def test_another_process_is_refused_until_the_first_is_killed(tmp_path):
     process = holder("quick", tmp_path)
     try:
         with pytest.raises(RunError, match=rf"runs/quick is being .*process {process.pid}\)\. Wa"):
-            hold("quick", tmp_path)
-        hold("quick-mine", tmp_path)  # another cohort's runs are in nobody's way
+            lock_workspace("quick", tmp_path)
+        lock_workspace("quick-mine", tmp_path)  # another cohort's runs are in nobody's way
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
-    hold("quick", tmp_path)
+    lock_workspace("quick", tmp_path)

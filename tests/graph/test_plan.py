@@ -5,24 +5,29 @@ import json
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from paraspine import runs
+from paraspine import runs, studies
 from paraspine.arrays import ManifestError, RunError, SettingsError
-from paraspine.evidence.plan import conditions
+from paraspine.evidence.plan import conditions, trainings
+from paraspine.graph.assignments import parse_assignment
 from paraspine.graph.plan import make_plan
-from paraspine.graph.profiles import load_profile, parse_assignment
 from paraspine.graph.publishing import build_book
+from paraspine.graph.studies import all_studies
 from paraspine.graph.summaries import summary, write_summary
 from paraspine.session.fingerprint import fingerprint
 from paraspine.session.parameters import declared_parameters
+from paraspine.session.profile import load_profile, upstream_parameters
 from paraspine.studies.label_fusion.plan import fusion_trainings
 from paraspine.studies.multitask.plan import multitask_study
+from tests.projects import write_notebook
 
+ROOT = Path(__file__).resolve().parents[2]
 #: What a plan says of a cohort whose raters and images are not simulated.
 LEFT_OUT = (
     "11_truth, 12_noise, 14_phantom: left out, because what raters in general would say is known, "
@@ -211,6 +216,169 @@ def test_the_notebook_asks_for_what_the_plan_trains(checkout):
         assert declared | shared | choice in trained
 
 
+def asked_for(root, name, own):
+    """What a chapter with these parameters asks for by itself: (notebook, all its parameters)."""
+    if name == "07_multitask":
+        choices = [("03_train", one) for part in multitask_study(own).values() for one in part]
+    elif name == "08_label_fusion":
+        choices = [("03_train", one) for one in fusion_trainings(own, "abc", ["n", "s"])]
+    elif name == "12_noise":
+        choices = [("03_train", {})]
+    elif name == "13_published":
+        choices = [("05_interrater", {})]
+    else:
+        keys = ("models", "fusions", "seeds", "methods", "ensemble_seeds")
+        wanted = conditions(*(own[key] for key in keys))
+        choices = [("04_sample", one) for one in wanted]
+        if name == "11_truth":
+            choices = [("03_train", one) for one in trainings(wanted)]
+    found = []
+    for upstream, chosen in choices:
+        path = root / "notebooks" / f"{upstream}.ipynb"
+        values = declared_parameters(path) | upstream_parameters(path, own, chosen)
+        found.append((upstream, values))
+        for one in values.get("members") or ([values["seed"]] if upstream == "04_sample" else []):
+            train = root / "notebooks" / "03_train.ipynb"
+            given = upstream_parameters(train, values, {"seed": one})
+            found.append(("03_train", declared_parameters(train) | given))
+    return found
+
+
+@pytest.fixture
+def rich(checkout):
+    """The manifest of a phantom with three raters and two centres, and parameters of its own."""
+    own = {"width": 8, "resamples": 50, "fusion_splits": 2, "bins": 7, "max_size": 64}
+    path = checkout / "rich.csv"
+    rows = [f"s{i},{i},{'ns'[i % 2]},x,x,x\n" for i in range(6)]
+    path.write_text("subject,image,center,rater_a,rater_b,rater_c\n" + "".join(rows))
+    block = {"name": "Rich", "generator": {"name": "phantom"}, "parameters": own}
+    path.with_suffix(".json").write_text(json.dumps(block))
+    return path.name
+
+
+@pytest.mark.parametrize("profile", ["quick", "paper"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"epochs": 50, "bins": 5, "samples": 4, "seeds": [0, 1], "noise": 0.2, "width": 6},
+        {"multitask_epochs": 5, "fusion_width": 4, "clip": None, "precision": "float32"},
+    ],
+)
+def test_every_chapter_asks_for_what_the_plan_makes(checkout, rich, profile, changes):
+    """Whatever the profile, the cohort and the user say, nothing is trained twice."""
+    small = load_profile(checkout / "profiles" / "paper.yaml")
+    small |= {"ensemble_seeds": [1, 2], "fusion_by_center": True}
+    (checkout / "profiles" / "paper.yaml").write_text(yaml.safe_dump(small))
+    plan = make_plan(profile, rich, root=checkout, **changes)
+    jobs = {job.name: job for job in plan}
+    assert len(plan.jobs) == len(jobs)
+    made = {name: (job.notebook, values_of(checkout, job)) for name, job in jobs.items()}
+    for name in ("interrater", "calibration", "multitask", "label_fusion", "truth", "noise"):
+        job = jobs[name]
+        asked = asked_for(checkout, job.notebook, values_of(checkout, job))
+        before = [made[one] for one in job.after]
+        assert all(one in asked for one in before), name
+        assert all(one in made.values() for one in asked), name
+    ((_, comparison),) = asked_for(checkout, "13_published", values_of(checkout, jobs["published"]))
+    assert comparison == made["interrater"][1]
+
+
+def test_a_chapter_by_itself_finds_the_books_runs(checkout):
+    """With its defaults under papermill, where the book is that of the quick profile."""
+    profile = checkout / "profiles" / "quick.yaml"
+    values = load_profile(profile) | {"epochs": 3, "fusion_splits": 1, "bins": 6}
+    defaults = declared_parameters(checkout / "notebooks" / "05_interrater.ipynb")
+    grid = {name: defaults[name] for name in SMALL if name in defaults}
+    profile.write_text(yaml.safe_dump(values | grid))
+    plan = make_plan("quick", root=checkout)
+    made = [(job.notebook, values_of(checkout, job)) for job in plan]
+    assert {values["epochs"] for name, values in made if name == "04_sample"} == {3}
+    for name in ("05_interrater", "06_calibration", "07_multitask", "11_truth", "13_published"):
+        own = declared_parameters(checkout / "notebooks" / f"{name}.ipynb")
+        asked = asked_for(checkout, name, own)
+        assert asked
+        assert all(one in made for one in asked), name
+
+
+def test_a_chapter_is_given_the_changes_that_its_trainings_take(checkout, rich):
+    profile = load_profile(checkout / "profiles" / "quick.yaml")
+    changes = {"epochs": 50, "bins": 5, "clip": profile["clip"], "noise": 0.2, "draws": 3}
+    changes |= {"width": "8"}  # that of the cohort
+    jobs = {job.name: job for job in make_plan("quick", rich, root=checkout, **changes)}
+    given = {name: job.parameters.get("training") for name, job in jobs.items() if "-" not in name}
+    both = {"epochs": 50, "bins": 5, "noise": 0.2}
+    assert given == {
+        "cohort": None, "raters": None, "phantom": None, "label_fusion": None,
+        "interrater": both, "calibration": both, "published": both,
+        "multitask": {"epochs": 50, "noise": 0.2},
+        "truth": {"epochs": 50}, "noise": {"epochs": 50},
+    }  # fmt: skip
+    assert jobs["noise"].parameters["noise"] == 0.2
+    assert jobs["truth"].parameters["draws"] == 3
+    job = jobs["sample-unet-random-seed0-single"].parameters
+    assert {k: job[k] for k in ("epochs", "bins", "noise", "width")} == both | {"width": 8}
+    words = dict(parse_assignment(word) for word in jobs["interrater"].arguments()[2::2])
+    assert words["training"] == both
+
+
+PLAN = """
+from paraspine.evidence.plan import Request, Study, Wanted
+
+def wanted(values, cohort):
+    if cohort.subjects:
+        return Wanted(notes=("{chapters}: too many.",))
+    return Wanted((Request("extra", "09_extra", ("interrater",), {"size": 3}),))
+
+STUDY = Study("09_extra", wanted, {"loss": "extra_loss"})
+"""
+
+
+def test_a_study_is_a_folder_and_a_notebook(checkout, tmp_path, monkeypatch):
+    room = tmp_path / "more" / "extra"
+    room.mkdir(parents=True)
+    (room / "__init__.py").write_text("")
+    (room / "plan.py").write_text(PLAN)
+    (tmp_path / "more" / "no_chapter").mkdir()
+    (tmp_path / "more" / "no_chapter" / "__init__.py").write_text("")
+    declared = "profile = 'quick'\nrun_folder = ''\nmanifest_path = ''\nsize = 1\nextra_loss = ''"
+    write_notebook(checkout / "notebooks" / "09_extra.ipynb", declared, [])
+    monkeypatch.setattr(studies, "__path__", [*studies.__path__, str(tmp_path / "more")])
+    plan = make_plan("quick", root=checkout, extra_loss="dice")
+    (job,) = [job for job in plan if job.name == "extra"]
+    assert (job.folder, job.after) == ("runs/quick/extra/extra", ("interrater",))
+    assert job.parameters["size"] == 3
+    assert job.parameters["extra_loss"] == "dice"
+    names = [job.name for job in plan]
+    assert names.index("multitask") < names.index("extra") < names.index("published")
+    with pytest.raises(SettingsError, match="cannot be given for all trainings; give extra_loss"):
+        make_plan("quick", root=checkout, loss="dice")
+    some = filled(checkout, "some.csv", "s1,1,x,x")
+    assert make_plan("quick", some, root=checkout).notes[-1] == "09_extra: too many."
+
+
+def test_chapters_come_as_their_notebooks_are_numbered():
+    numbered = [study.notebook for study in all_studies()]
+    assert numbered == sorted(numbered)
+    notebooks = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {*numbered, "03_train", "04_sample"} == notebooks
+    folders = {p.parent.name for p in (ROOT / "paraspine" / "studies").glob("*/__init__.py")}
+    assert {name.split("_", 1)[1] for name in numbered} == folders
+
+
+def test_planning_imports_the_plans_of_the_studies_alone(checkout):
+    code = (
+        "import sys; from paraspine.graph import make_plan; make_plan('quick', root=sys.argv[1])\n"
+        "print(*(m for m in sys.modules if m.startswith('paraspine.studies.') or "
+        "m in {'torch', 'scipy', 'plotly', 'SimpleITK', 'monai', 'paraspine.frames'}))"
+    )
+    words = [sys.executable, "-c", code, str(checkout)]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    names = [name.removeprefix("paraspine.studies.") for name in said]
+    assert {name.split(".")[1] for name in names if "." in name} == {"plan"}
+    assert all(name.startswith("paraspine.studies.") for name in said)
+
+
 def test_a_book_without_multitask_networks_says_so(checkout):
     plan = make_plan("quick", root=checkout, models=["unet"], leak_models=[])
     assert not [job.name for job in plan if "by-slice" in job.name]
@@ -230,9 +398,13 @@ def filled(folder, where, *rows):
 
 def test_a_cohort_whose_raters_share_no_image_has_no_multitask_chapter(checkout):
     rows = [f"s{i},{i},{'x,' if i % 2 else ',x'}" for i in range(6)]
-    plan = make_plan("quick", filled(checkout, "apart.csv", *rows), root=checkout)
-    assert "multitask" not in [job.name for job in plan]
-    assert any(note.startswith("One rater an image:") for note in plan.notes)
+    mine = filled(checkout, "apart.csv", *rows)
+    plan = make_plan("quick", mine, root=checkout, fusion_splits=1)
+    assert not {"multitask", "label_fusion"} & {job.name for job in plan}
+    assert [note.split(":")[0] for note in plan.notes] == [
+        "One rater", "11_truth, 12_noise, 14_phantom", "One rater an image", "One rater",
+    ]  # fmt: skip
+    assert {job.parameters["fusion"] for job in plan if job.notebook == "03_train"} == {"majority"}
     plan = make_plan("quick", filled(checkout, "both.csv", *rows, "s7,7,x,x"), root=checkout)
     assert "multitask" in [job.name for job in plan]
     assert plan.notes == (LEFT_OUT,)
@@ -243,6 +415,8 @@ def test_too_few_subjects_for_both_splits(checkout):
     plan = make_plan("quick", filled(checkout, "two.csv", *rows), root=checkout, split_by="slice")
     jobs = {job.name: job for job in plan}
     assert jobs["multitask"].parameters["leak_models"] == []
+    trained = [values_of(checkout, job) for job in plan if job.notebook == "03_train"]
+    assert {values["split_by"] for values in trained} == {"slice"}
     assert plan.notes[1].startswith("2 of the 3 subjects that a split by subject takes")
 
 
@@ -359,13 +533,12 @@ def test_changes_go_before_the_cohorts_parameters_before_the_profiles(checkout):
 
 def test_texts_are_read_as_yaml_since_snakemake_hands_on_texts(checkout):
     changes = {"seeds": ["0", "1"], "clip": "null", "epochs": "3", "split_by": "slice"}
-    job = make_plan("quick", root=checkout, **changes).jobs[-1]
-    assert {k: job.parameters[k] for k in changes} == {
-        "seeds": [0, 1],
-        "clip": None,
-        "epochs": 3,
-        "split_by": "slice",
-    }
+    plan = make_plan("quick", root=checkout, **changes)
+    jobs = {job.name: job.parameters for job in plan}
+    training = {"clip": None, "epochs": 3}
+    expected = {"seeds": [0, 1], "split_by": "slice", "training": training}
+    assert {name: jobs["published"][name] for name in expected} == expected
+    assert {name: jobs["train-unet-random-seed1"][name] for name in training} == training
 
 
 @pytest.mark.parametrize(
@@ -378,6 +551,7 @@ def test_texts_are_read_as_yaml_since_snakemake_hands_on_texts(checkout):
         ({"zzz": 1}, r"profile 'quick': no notebook declares zzz; known: batch_size, "),
         ({"seed": 3}, "profile 'quick': seed cannot be given, every job gets its own; give the li"),
         ({"run_folder": "x", "method": "a"}, "run_folder, method cannot be given"),
+        ({"training": {"epochs": 3}}, "training cannot be given, every job gets its own"),
         ({"seeds": 0}, "seeds: expected a list of different values, one seed or more, got 0"),
         ({"models": []}, "models: expected a list"),
         ({"methods": ["single", "single"]}, "methods: expected a list of different values"),
@@ -515,7 +689,8 @@ def test_a_book_of_stale_runs_or_other_parameters_is_refused(checkout, monkeypat
     fake(checkout, plan)
     with pytest.raises(RunError) as caught:
         build_book("quick", root=checkout, bins=5)
-    assert str(caught.value).count("other parameters: bins was 10, is 5") == 7
+    assert str(caught.value).count("other parameters: bins was 10, is 5") == 4  # samples
+    assert str(caught.value).count("parameters: training was {}, is {'bins': 5}") == 3  # chapters
     assert "runs/quick/raters" not in str(caught.value)
     edit(checkout, "02_raters")
     with pytest.raises(
@@ -713,7 +888,9 @@ def test_snakemake_hands_on_what_stands_after_config(checkout):
     assert f"rule {plan.jobs[-1].name}:" in words
     typed = [shlex.split(line) for line in words.splitlines() if " -m paraspine run " in line]
     assert sorted(t[t.index("run") + 1 :] for t in typed) == sorted(j.arguments() for j in plan)
-    assert {j.parameters.get("clip", 0) for j in plan if j.trains} == {None}
+    for job in plan:
+        if job.trains:
+            assert job.parameters.get("training", job.parameters)["clip"] is None
 
 
 # --- the label-fusion study --------------------------------------------------------------------
@@ -731,11 +908,12 @@ def test_the_label_fusion_study_trains_six_candidates_and_one_network_a_rater(ch
     expected = {
         "fusion": "average", "loss": "adaptive_wing", "activation": "normalised_relu",
         "softness": "soft", "split_seed": 1, "seed": 1, "test_center": "", "epochs": 3,
-        "validation_fusion": "",
+        "validation_fusion": "", "include_background": True,
     }  # fmt: skip
     assert {k: soft[k] for k in expected} == expected
     hard = jobs["train-fusion-dice-average-split-0"].parameters
     expected = {"loss": "dice", "activation": "softmax", "softness": "hard"}
+    expected["include_background"] = False
     assert {k: hard[k] for k in expected} == expected
     member = jobs["train-fusion-dice-rater-b-split-0"].parameters
     assert (member["fusion"], member["softness"]) == ("rater:b", "hard")

@@ -97,6 +97,8 @@ def test_matched_iou_of_unequal_sets():
     full, empty = np.ones(4, int), np.zeros(4, int)
     assert metrics.hungarian_iou([full, empty], [full, full, empty, empty], 2) == 1
     assert metrics.hungarian_iou([full], [full, empty], 2) == pytest.approx(0.5)
+    # Two and three are repeated to six: three full ones meet four, three empty ones two.
+    assert metrics.hungarian_iou([full, empty], [full, full, empty], 2) == pytest.approx(5 / 6)
 
 
 def test_messages():

@@ -158,6 +158,7 @@ def test_unseen_voxels_and_those_outside_are_left_out():
     assert np.isnan(nothing.error().expected)
     assert np.isnan(nothing.error().maximum)
     assert np.isnan(metrics.expected_calibration_error(p, reference, where=where & ~where))
+    assert found.update(lost, reference).left_out == 2 * 4 * 11
 
 
 def images(seed, n=5):

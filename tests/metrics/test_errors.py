@@ -207,6 +207,7 @@ def test_written_and_read(tmp_path, monkeypatch, kept):
     assert_same(found, again)
     assert again.average_precision() == found.average_precision()
     assert (again.bins, again.left_out) == (256, 1)
+    assert counted(scores, error, 256).merge(found).left_out == 2
     assert_same(again.update(scores, error), counted(np.tile(scores, 2), np.tile(error, 2), 256))
     nothing = metrics.ErrorDetection.from_arrays(metrics.ErrorDetection().to_arrays())
     assert np.isnan(nothing.average_precision())

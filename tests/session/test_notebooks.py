@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from paraspine.graph.profiles import load_profile
-from paraspine.session.parameters import declared_parameters
+from paraspine.session.parameters import CHOSEN, WITH_SETTINGS, declared_parameters
+from paraspine.session.profile import load_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -77,10 +77,19 @@ def test_every_parameter_is_used_here_or_by_a_run_that_is_needed(path):
     names = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     session = {"profile", "run_folder", "manifest_path", "max_size", "denoise", "bias_correction"}
     session |= {"split_by", "train_fraction", "validation_fraction", "split_seed", "test_center"}
+    session |= {"training", "resamples"}
     declared = set(declared_parameters(path))
     if "study.fusion_trainings(session.parameters" in code:
         session |= {name for name in declared if name.startswith("fusion_")}
-    assert declared <= names | session | needed(code)
+    handed_on = needed(code)
+    if path.stem not in WITH_SETTINGS:  # the profile gives the settings of trainings, or `training`
+        handed_on -= settings_of_trainings()
+    assert declared <= names | session | handed_on
+
+
+def settings_of_trainings():
+    found = (set(declared_parameters(ROOT / "notebooks" / f"{n}.ipynb")) for n in WITH_SETTINGS)
+    return set().union(*found) - set(CHOSEN)
 
 
 def needed(code):

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from paraspine.arrays import SettingsError
-from paraspine.graph.profiles import load_profile, parse_assignment
+from paraspine.graph.assignments import parse_assignment
 from paraspine.session.parameters import check_parameters, declared_parameters
+from paraspine.session.profile import load_profile
 
 
 def write_notebook(path, parameters, code=("pass",)):

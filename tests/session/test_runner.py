@@ -11,9 +11,10 @@ from jupyter_client import LocalPortCache
 
 from paraspine import runs
 from paraspine.arrays import RunError, SettingsError
+from paraspine.session.freshness import staleness
 from paraspine.session.parameters import declared_parameters
 from paraspine.session.runner import need, run_notebook
-from paraspine.session.session import begin, staleness
+from paraspine.session.session import begin
 
 
 def stamp(folder):
@@ -203,6 +204,7 @@ def test_need_passes_on_what_both_declare_and_nothing_else(mini, monkeypatch):
 
     monkeypatch.setattr("paraspine.session.runner.run_notebook", run)
     values = declared_parameters(mini.notebook("02_use"))
+    (mini.root / "profiles" / "mine.yaml").write_text("scale: 3.0\n")
     session = begin("02_use", values | {"profile": "mine", "run_folder": "runs/x/y/z"})
     found = need(session, "01_numbers", scale=9.0)
     assert asked == [{"profile": "mine", "manifest_path": "data_manifest.csv", "scale": 9.0}]

@@ -13,15 +13,10 @@ from paraspine import manifest, preprocess, runs, slices, volumes
 from paraspine.arrays import ManifestError, RunError, SettingsError
 from paraspine.session import cache as memory
 from paraspine.session.fingerprint import cohort_digest, fingerprint, project_root, sources
+from paraspine.session.freshness import is_fresh, results_digest, staleness
 from paraspine.session.parameters import declared_parameters
-from paraspine.session.session import (
-    Session,
-    begin,
-    is_fresh,
-    is_generated,
-    results_digest,
-    staleness,
-)
+from paraspine.session.session import Session, begin
+from paraspine.session.workspace import is_generated
 
 
 def test_a_run_is_complete_and_says_what_it_read(mini):
@@ -138,6 +133,10 @@ def test_a_stale_upstream_run_makes_what_follows_stale(mini):
         "changed since it ran"
     )
     assert mini.perform("01_numbers") == first  # to the same numbers
+    assert staleness(second) is None
+    side = mini.manifest.with_suffix(".json")
+    side.write_text(side.read_text() + "\n")
+    assert mini.perform("01_numbers") == first  # and so of a cohort of other bytes
     assert staleness(second) is None
     mini.edit("01_numbers", "len(cohort) * scale", "7.0 + scale")
     mini.perform("01_numbers")

@@ -114,6 +114,10 @@ def test_too_little_to_resample():
 def test_undefined_replicates():
     assert statistics.percentile_interval([1, 2, 3, NAN]) == pytest.approx((1.05, 2.95))
     assert np.isnan(statistics.percentile_interval([1, NAN, NAN])).all()
+    assert statistics.bootstrap_p([-1, 1, 2, 3, NAN, NAN]) == pytest.approx(2 * 2 / 5)
+    # No interpolation between a number and infinity: the next one outwards.
+    assert statistics.percentile_interval([1, 2, 3, 4, INF], 0.5) == (2, 4)
+    assert statistics.percentile_interval([1, 2, 3, 4, 5, INF], 0.5) == (2, 5)
 
 
 def test_bad_input():
@@ -145,6 +149,15 @@ def test_bca_is_scipys_on_the_same_resamples(statistic):
     without = [statistic(np.delete(x, i)) for i in range(len(x))]
     ends = statistics.bca_interval(statistic(x), found.bootstrap_distribution, without, 0.9)
     assert ends == pytest.approx(tuple(found.confidence_interval))
+
+
+def test_bca_counts_replicates_that_equal_the_value_half():
+    """But for rounding: as Efron's rule with ties in both counts, here without acceleration."""
+    value, replicates = 3.0, np.array([1, 2, 3 - 1e-15, 3, 3 + 1e-15, 4, 5, 6, 7, 8])
+    bias = stats.norm.ppf((2 + 3 / 2) / 10)
+    ends = stats.norm.cdf(2 * bias + stats.norm.ppf([0.1, 0.9]))
+    found = statistics.bca_interval(value, replicates, [1.0, 2.0, 3.0], 0.8)
+    assert found == pytest.approx(np.quantile(replicates, ends))
 
 
 def test_bca_is_undefined_where_resamples_show_nothing():

@@ -12,6 +12,8 @@
     plotlyServerURL: "",
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
   };
+  /* Width of the text on an A4 or letter page, CSS pixels. */
+  const PAPER = 680;
   const THEMES = {
     light: { text: "#24292f", faint: "#57606a", grid: "#dfe3e8", line: "#8c959f", button: "#f6f8fa", label: "#ffffff" },
     dark: { text: "#e6edf3", faint: "#9aa4af", grid: "#3a4149", line: "#7d8590", button: "#2b3138", label: "#22272e" },
@@ -57,9 +59,9 @@
   }
 
   function draw(place) {
-    if (place.dataset.state) { return; }
+    if (place.paraspineDone) { return place.paraspineDone; }
     place.dataset.state = "drawing";
-    load().then(function (Plotly) {
+    place.paraspineDone = load().then(function (Plotly) {
       const figure = JSON.parse(place.querySelector("script").textContent);
       place.paraspineTemplate = figure.layout.template;
       figure.layout.template = themed(figure.layout.template);
@@ -79,6 +81,7 @@
       place.appendChild(words);
       console.error(error);
     });
+    return place.paraspineDone;
   }
 
   function start() {
@@ -102,12 +105,145 @@
         window.Plotly.relayout(place.paraspineTarget, { template: themed(place.paraspineTemplate) });
       });
     }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-    window.addEventListener("beforeprint", function () { places.forEach(draw); });
+    printing(places);
+  }
+
+  /* On paper a figure is as wide as the text there; afterwards it follows the window again. */
+  function printing(places) {
+    function each(change) {
+      document.querySelectorAll('.paraspine-figure[data-state="drawn"]').forEach(function (place) {
+        window.Plotly.relayout(place.paraspineTarget, change);
+      });
+    }
+    function drawAll() {
+      return Promise.all(Array.from(places, draw));
+    }
+    window.addEventListener("beforeprint", function () { drawAll(); each({ width: PAPER, autosize: false }); });
+    window.addEventListener("afterprint", function () {
+      each({ width: null, autosize: true });
+      document.querySelectorAll('.paraspine-figure[data-state="drawn"]').forEach(function (place) {
+        window.Plotly.Plots.resize(place.paraspineTarget);
+      });
+    });
+    const print = window.print.bind(window);
+    window.print = function () { drawAll().then(function () { print(); }); };
+    document.addEventListener("keydown", function (event) {
+      if ((event.ctrlKey || event.metaKey) && event.key === "p") {
+        event.preventDefault();
+        window.print();
+      }
+    });
+  }
+
+  /* One switch shows the code of all cells of a page. */
+  function codeSwitch() {
+    const place = document.querySelector(".article-header-buttons");
+    if (!place || !document.querySelector("div.cell > .cell_input")) { return; }
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn btn-sm paraspine-code-switch";
+    function say() {
+      const on = document.documentElement.classList.contains("paraspine-code");
+      button.textContent = on ? "Hide code" : "Show code";
+      button.setAttribute("aria-pressed", String(on));
+    }
+    button.addEventListener("click", function () {
+      document.documentElement.classList.toggle("paraspine-code");
+      say();
+    });
+    say();
+    place.prepend(button);
+  }
+
+  /* What is wider than the page scrolls in a box of its own, and shows at which side there is more. */
+  function boxes() {
+    document.querySelectorAll("article table").forEach(function (table) {
+      if (table.closest(".paraspine-table-box, .paraspine-explorer")) { return; }
+      const box = document.createElement("div");
+      box.className = "paraspine-table-box";
+      table.replaceWith(box);
+      box.appendChild(table);
+    });
+    const scrolling = document.querySelectorAll(".paraspine-table-box, .paraspine-figure");
+    function look(box) {
+      const rest = box.scrollWidth - box.clientWidth;
+      const wide = rest > 1;
+      box.dataset.left = String(wide && box.scrollLeft > 1);
+      box.dataset.right = String(wide && box.scrollLeft < rest - 1);
+      if (!box.classList.contains("paraspine-figure")) {
+        if (wide) {
+          const caption = box.querySelector("caption");
+          box.tabIndex = 0;
+          box.setAttribute("role", "region");
+          box.setAttribute("aria-label", (caption ? caption.textContent : "Table") + " (scrolls sideways)");
+        } else {
+          ["tabindex", "role", "aria-label"].forEach(function (name) { box.removeAttribute(name); });
+        }
+      }
+    }
+    const watcher = "ResizeObserver" in window
+      ? new ResizeObserver(function (entries) { entries.forEach(function (entry) { look(entry.target); }); })
+      : null;
+    scrolling.forEach(function (box) {
+      box.addEventListener("scroll", function () { look(box); }, { passive: true });
+      if (watcher) { watcher.observe(box); }
+      look(box);
+    });
+  }
+
+  /* A click on a head sorts the rows by that column, the next one the other way. */
+  function sorting() {
+    document.querySelectorAll("table.paraspine-sortable").forEach(function (table) {
+      const heads = Array.from(table.querySelectorAll("thead th"));
+      heads.forEach(function (head) {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.append(...head.childNodes);
+        head.appendChild(button);
+        button.addEventListener("click", function () {
+          const place = head.cellIndex;
+          const up = head.getAttribute("aria-sort") !== "ascending";
+          heads.forEach(function (other) { other.removeAttribute("aria-sort"); });
+          head.setAttribute("aria-sort", up ? "ascending" : "descending");
+          const body = table.tBodies[0];
+          Array.from(body.rows).sort(function (a, b) {
+            const words = [a, b].map(function (row) { return row.cells[place].textContent.trim(); });
+            const order = words[0].localeCompare(words[1], undefined, { numeric: true });
+            return up ? order : -order;
+          }).forEach(function (row) { body.appendChild(row); });
+        });
+      });
+    });
+  }
+
+  /* Names for what the theme leaves without one. */
+  function names() {
+    document.querySelectorAll("button.copybtn").forEach(function (button) {
+      button.setAttribute("aria-label", "Copy this code");
+    });
+    document.querySelectorAll("button.search-button-field").forEach(function (button) {
+      button.removeAttribute("aria-label");  // its words are its name
+    });
+    document.querySelectorAll(".citation-list[role=list]").forEach(function (list) {
+      list.removeAttribute("role");  // its children are no items
+    });
+    document.querySelectorAll(".bd-sidebar summary, .bd-links summary").forEach(function (summary) {
+      const link = summary.parentElement.parentElement.querySelector("a");
+      summary.setAttribute("aria-label", "Pages below " + (link ? link.textContent.trim() : "this one"));
+    });
+  }
+
+  function begin() {
+    codeSwitch();
+    sorting();
+    boxes();
+    start();
   }
 
   if (document.readyState === "loading") {
-    document.addEventListener("DOMContentLoaded", start);
+    document.addEventListener("DOMContentLoaded", begin);
   } else {
-    start();
+    begin();
   }
+  window.addEventListener("load", names);
 })();

@@ -1,102 +1,172 @@
-"""What lemay2022 claims of its candidates, judged by this run's intervals."""
+"""Claims of lemay2022 about its candidates, judged by this run's intervals."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 
 from paraspine import published, statistics, text
+from paraspine.evidence import influence
 from paraspine.evidence.judge import claims_summary, judge
-from paraspine.evidence.show import estimate
-from paraspine.studies.label_fusion.calibration import structure_means
-from paraspine.studies.label_fusion.frames import CONVENTIONAL, SOFTSEG
+from paraspine.statistics import sums
+from paraspine.studies.label_fusion.calibration import errors_by_split, over_splits, region_rows
+from paraspine.studies.label_fusion.frames import CONVENTIONAL, ENSEMBLE, SOFTSEG, by_image
+from paraspine.studies.label_fusion.tables import PAPER, PRINTED, reference_of
 
-__all__ = [
-    "fusion_claims",
-    "fusion_claims_sentence",
-    "headline_fusion",
-    "marks",
-    "pair_sentence",
-    "distance_table",
-    "distance_sentence",
-    "learned_sentence",
-]
-
-RANDOM = SOFTSEG[2]
+#: Dice that SoftSeg may lose and still segment as well (1 percentage point), and the share of the
+#: ensemble's error by which two candidates may differ and still be alike. Both are chosen here.
+AS_WELL, ALIKE = 0.01, 0.1
 
 
-OVER = "Conventional training makes over-confident networks"
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the paper: its table, its place, the statistic, and the side it takes."""
+
+    claim: str
+    table: str
+    said: str
+    statistic: str
+    quantity: str
+    kind: str
 
 
-UNDER = "SoftSeg on the average of the raters is under-confident"
+VARIABILITY = Claim(
+    "SoftSeg keeps the raters' variability better",
+    "Table 2", "Abstract", "entropy MAE, SoftSeg minus conventional", "entropy_error_total",
+    "below",
+)  # fmt: skip
+SEGMENTS = Claim(
+    "SoftSeg segments as well or better",
+    "Table 3", "Abstract", "Dice, SoftSeg minus conventional; as well: at most 1 percentage point "
+    "lower, chosen here", "dice", "near zero",
+)  # fmt: skip
+CALIBRATED = Claim(
+    "SoftSeg is better calibrated",
+    "Figure 4", "Abstract", "ECE near structures, SoftSeg minus conventional", "ece", "below",
+)  # fmt: skip
+OVER = Claim(
+    "Conventional training makes over-confident networks",
+    "Figure 4", "Results 3.3", "confidence minus accuracy near structures", "gap", "above",
+)  # fmt: skip
+UNDER = Claim(
+    "SoftSeg on the average of the raters is under-confident",
+    "Figure 4", "Results 3.3", OVER.statistic, "gap", "below",
+)  # fmt: skip
+TOO_LOW = Claim(
+    "Conventional training underestimates the raters' disagreement",
+    "Figure 1", "Abstract", "entropy of the prediction minus that of the raters", "bias", "below",
+)  # fmt: skip
+TOO_HIGH = Claim(
+    "SoftSeg on the average of the raters overestimates their disagreement",
+    "Figure 1", "Abstract", TOO_LOW.statistic, "bias", "above",
+)  # fmt: skip
+LOWEST = Claim(
+    "SoftSeg on random raters has the lowest Brier score",
+    "Table 2", "Results 3.1", "Brier score, SoftSeg on random raters minus the other", "brier",
+    "below",
+)  # fmt: skip
+LIKE = Claim(
+    "SoftSeg on STAPLE is like the loss ensemble",
+    "Table 4", "Abstract", "SoftSeg minus the ensemble; alike: within 10 % of the ensemble's, "
+    "chosen here", "", "near zero",
+)  # fmt: skip
+CLAIMS = (VARIABILITY, CALIBRATED, SEGMENTS, OVER, UNDER, TOO_LOW, TOO_HIGH, LOWEST, LIKE)
+#: Factor and unit of each quantity for showing, and digits.
+UNITS = {
+    "entropy_error_total": (1.0, "nats × voxels", 1),
+    "brier": (1e4, "× 10⁻⁴", 2),
+    "dice": (1e2, "percentage points", 2),
+    "ece": (1e2, "percentage points", 2),
+    "gap": (1e2, "percentage points", 2),
+    "bias": (1e3, "nats × 10⁻³", 2),
+}
 
 
-LOWEST = "SoftSeg on random raters has the lowest Brier score"
+def fusion_claims(counts: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Each claim at each of its places, with interval, influence of single subjects and verdict.
 
-
-GAP = "confidence minus accuracy, all test voxels"
-
-
-def fusion_claims(
-    calibration: pd.DataFrame, frame: pd.DataFrame, *, resamples: int = 2000
-) -> pd.DataFrame:
-    """The paper's three claims, place by place, with the verdict on each.
-
-    Parameters
-    ----------
-    calibration : pandas.DataFrame
-        `fusion_calibration` against STAPLE.
-    frame : pandas.DataFrame
-        `fusion_frame`.
-    resamples : int
-        Bootstrap resamples of subjects.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `claims_table` gives it, for `pretty_claims` and `claims_summary`.
-        ``printed`` is the difference in the paper's Table 2, mean over the two structures of its
-        spinal cord data; it prints no signed calibration gap.
+    Takes `fusion_reliability` and `fusion_frame`. Columns as `claims_summary` takes them, and
+    ``without_low``, ``without_high`` (range of the value leaving one subject out) and
+    ``decided_by`` (subjects without whom the verdict would be another; it isn't given then).
+    ``printed`` is the same difference in the paper, mean over its spinal cord structures.
     """
+    error, brier, dice = (
+        by_image(frame, name, reference)
+        for name, reference in (("entropy_error_total", ""), ("brier", ""), ("dice", "STAPLE"))
+    )
+    bias = by_image(frame, "entropy") - by_image(frame, "gt_entropy")
+    draws, rows = region_rows(counts, "near")
+
+    def voxels(statistic: Callable) -> tuple:
+        left = influence.leave_one_out(statistic, rows["subject"].to_numpy())
+        return sums.estimate(statistic(draws)), left, len(draws.labels)
+
+    def errors(drawn, who) -> np.ndarray:
+        return over_splits(errors_by_split(drawn, rows, who.label))
+
     lines = []
-    gaps = calibration.set_index("condition")
-    for names, claim, kind in ((CONVENTIONAL, OVER, "above"), (SOFTSEG[1:2], UNDER, "below")):
-        for who in names:
-            row = gaps.loc[who]
-            found = statistics.Estimate(row["gap"], row["gap_low"], row["gap_high"])
-            about = ("Figure 4", claim, "Results 3.3", GAP, "gap", kind, who, np.nan)
-            lines.append(_line(*about, found, int(row["subjects"])))
-    brier = structure_means(frame, "brier")
-    subjects = brier.index.get_level_values("subject").to_numpy()
-    printed = _printed()
+    for plain, soft in zip(CONVENTIONAL, SOFTSEG, strict=True):
+        a, b, where = soft.label, plain.label, soft.label
+        printed = _printed("Table 2", "entropy MAE", a, b)
+        lines.append(_line(VARIABILITY, where, _images(error[a] - error[b]), printed))
+        found = voxels(lambda drawn, a=soft, b=plain: (errors(drawn, a) - errors(drawn, b))[0])
+        lines.append(_line(CALIBRATED, where, found))
+        printed = _printed("Table 3a", "Dice", a, b)
+        bounds = (-AS_WELL, 1.0)
+        lines.append(_line(SEGMENTS, where, _images(dice[a] - dice[b]), printed, bounds))
+    for gap, entropy, group in ((OVER, TOO_LOW, CONVENTIONAL), (UNDER, TOO_HIGH, SOFTSEG[1:2])):
+        for who in group:
+            found = voxels(lambda drawn, who=who: errors(drawn, who)[3])
+            lines.append(_line(gap, who.label, found))
+            lines.append(_line(entropy, who.label, _images(bias[who.label])))
+    best = SOFTSEG[2].label
     for who in (*CONVENTIONAL, *SOFTSEG[:2]):
-        found = statistics.difference_interval(
-            brier[RANDOM].to_numpy(), brier[who].to_numpy(), subjects, resamples
-        )
-        about = (
-            "Table 2", LOWEST, "Results 3.1", "Brier score, mean over structures, difference",
-            "brier", "below", f"against {who}", printed[RANDOM] - printed[who],
-        )  # fmt: skip
-        lines.append(_line(*about, found, len(set(subjects))))
-    return pd.DataFrame(lines)
+        printed = _printed("Table 2", "Brier score", best, who.label)
+        found = _images(brier[best] - brier[who.label])
+        lines.append(_line(LOWEST, f"against {who.label}", found, printed))
+    a, b = SOFTSEG[0].label, ENSEMBLE.label
+    for table, name, quantity in (
+        (brier, "Brier score", "brier"),
+        (error, "entropy MAE", "entropy_error_total"),
+    ):
+        bound = ALIKE * table[b].mean()
+        line = _line(LIKE, name, _images(table[a] - table[b]), bounds=(-bound, bound))
+        lines.append(line | {"quantity": quantity})
+    order = [claim.claim for claim in CLAIMS]
+    return pd.DataFrame(sorted(lines, key=lambda line: order.index(line["claim"])))
 
 
-def _line(table, claim, said, statistic, quantity, kind, where, printed, found, subjects) -> dict:
-    verdict, why = judge(found, kind, subjects=subjects)
-    return {
-        "table": table,
-        "claim": claim,
-        "said": said,
-        "statistic": statistic,
-        "quantity": quantity,
-        "kind": kind,
-        "bound_low": 0.0,
-        "bound_high": 0.0,
+def _images(values: pd.Series) -> tuple:
+    """Mean over images, each subject's influence on it, and how many subjects."""
+    known = values.dropna()
+    subjects = known.index.get_level_values("subject").to_numpy()
+    found = statistics.mean_interval(known.to_numpy(), subjects)
+    return found, influence.mean(known.to_numpy(), subjects), len(set(subjects))
+
+
+def _line(claim: Claim, where: str, measured: tuple, printed=np.nan, bounds=(0.0, 0.0)) -> dict:
+    found, left, subjects = measured
+    verdict, why = judge(found, claim.kind, bounds, subjects)
+    decided = text.listing(left.decided_by)
+    if claim.kind == "near zero" and verdict == "supported":
+        alone = judge(left.without, claim.kind, bounds, subjects)[0]
+        decided = "" if alone == verdict else left.subject
+    if decided and verdict in ("supported", "contradicted"):
+        verdict, why = "can't tell", f"rests on {decided} alone"
+    return asdict(claim) | {
+        "bound_low": bounds[0],
+        "bound_high": bounds[1],
         "where": where,
         "printed": printed,
         "value": found.value,
         "low": found.low,
         "high": found.high,
+        "without_low": left.low,
+        "without_high": left.high,
+        "decided_by": decided,
         "subjects": subjects,
         "trainings": 1,  # on each split
         "verdict": verdict,
@@ -105,136 +175,55 @@ def _line(table, claim, said, statistic, quantity, kind, where, printed, found, 
     }
 
 
-def _printed() -> pd.Series:
-    """Published Brier scores, mean over the structures of the spinal cord data, in units of 1."""
-    rows = published.table("lemay2022", "Table 2")
-    rows = rows[(rows["metric"] == "Brier score") & rows["target"].str.startswith("SCGM")]
-    return rows.groupby("condition")["plain"].mean()
+def _printed(table: str, metric: str, one: str, other: str) -> float:
+    """Published difference, mean over the structures of the spinal cord data, in units of 1."""
+    rows = published.table(PAPER, table)
+    rows = rows[(rows["metric"] == metric) & rows["target"].str.startswith("SCGM")]
+    means = rows.groupby("condition")["plain"].mean()
+    return float(means[PRINTED[one]] - means[PRINTED[other]])
+
+
+def framework_difference(frame: pd.DataFrame, measure: str) -> tuple:
+    """SoftSeg minus conventional over images, influence of each subject, and how many there are."""
+    table = by_image(frame, measure, reference_of(measure))
+    soft, plain = (table[[w.label for w in group]].mean(axis=1, skipna=False)
+                   for group in (SOFTSEG, CONVENTIONAL))  # fmt: skip
+    known = (soft - plain).dropna()
+    subjects = known.index.get_level_values("subject").to_numpy()
+    found = statistics.mean_interval(known.to_numpy(), subjects)
+    return found, influence.mean(known.to_numpy(), subjects), len(set(subjects))
+
+
+def entropy_ratios(frame: pd.DataFrame) -> pd.DataFrame:
+    """Predictive entropy as a multiple of the raters', by framework, and the mean absolute error.
+
+    Images with one rater have no entropy of raters and are left out.
+    """
+    entropy, raters = by_image(frame, "entropy"), by_image(frame, "gt_entropy")
+    error = by_image(frame, "entropy_error")
+    subjects = entropy.index.get_level_values("subject").to_numpy()
+    draws, lines = statistics.cluster_weights(subjects), []
+    for candidates in (CONVENTIONAL, SOFTSEG):
+        names = [who.label for who in candidates]
+        top, bottom = (t[names].mean(axis=1).to_numpy() for t in (entropy, raters))
+        ratio = statistics.sums.estimate(statistics.sums.ratio(draws, top, bottom))
+        lines.append(
+            {
+                "framework": candidates[0].framework,
+                "ratio": ratio.value,
+                "ratio_low": ratio.low,
+                "ratio_high": ratio.high,
+                "error": float(error[names].mean(axis=1).mean()),
+            }
+        )
+    return pd.DataFrame(lines)
 
 
 def fusion_claims_sentence(table: pd.DataFrame, source: str) -> str:
-    """Each of the claims with its verdict, and where it holds and where not."""
-    summary = claims_summary(table).set_index("claim")
-    words = []
-    for claim, part in table.groupby("claim", sort=False):
-        verdict = summary.loc[claim, "verdict"]
-        told = [
-            f"{how}: {text.listing(part.loc[part['verdict'] == how, 'where'])}"
-            for how in ("supported", "contradicted", "can't tell")
-            if (part["verdict"] == how).any()
-        ]
-        reasons = [w for w in dict.fromkeys(part["why"]) if w]
-        because = f" ({'; '.join(reasons)})" if reasons else ""
-        detail = f" – {'; '.join(told)}" if len(part) > 1 else ""
-        words.append(f"*{claim}*: **{verdict}**{detail}{because}")
-    return f"On {source}: {'. '.join(words)}."
-
-
-def headline_fusion(table: pd.DataFrame) -> str:
-    """The three claims and their verdicts in one phrase."""
-    summary = claims_summary(table).set_index("claim")["verdict"]
-    names = {
-        OVER: "conventional over-confident",
-        UNDER: "SoftSeg-average under-confident",
-        LOWEST: "SoftSeg-random lowest Brier score",
-    }
-    return "; ".join(f"{names[claim]}: {summary[claim]}" for claim in names)
-
-
-def marks(table: pd.DataFrame) -> dict[str, str]:
-    """``"**"`` for each candidate that differs from the baseline, adjusted p below 0.05 by image.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        `candidate_table` of one measure without classes.
-    """
-    return {row["condition"]: "**" for _, row in table.iterrows() if row["p_holm"] < 0.05}
-
-
-def pair_sentence(
-    frame: pd.DataFrame,
-    calibration: pd.DataFrame,
-    one: str,
-    other: str,
-    *,
-    resamples: int = 2000,
-) -> str:
-    """Two candidates by Brier score, entropy error and calibration error.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        `fusion_frame`.
-    calibration : pandas.DataFrame
-        `fusion_calibration`.
-    one, other : str
-        Candidates.
-    resamples : int
-        Bootstrap resamples of subjects.
-    """
-    errors = frame[frame["measure"] == "entropy_error"]
-    keys = ["subject", "image", "slice", "split", "condition"]
-    words = []
-    for name, table, digits in (
-        ("Brier score", structure_means(frame, "brier"), 2),
-        ("entropy error", errors.set_index(keys)["value"].unstack("condition"), 2),
-    ):
-        subjects = table.index.get_level_values("subject").to_numpy()
-        found = statistics.difference_interval(
-            1e3 * table[one].to_numpy(), 1e3 * table[other].to_numpy(), subjects, resamples
-        )
-        verdict = text.verdict(
-            found, above="a higher", below="a lower", unclear="no clearly different"
-        )
-        words.append(f"{verdict} {name} (difference {text.interval(found, digits)} × 10⁻³)")
-    errors = calibration.set_index("condition")["mean"]
-    return (
-        f"{one} has {text.listing(words)} than the {other}; the calibration errors are "
-        f"{text.number(errors[one], 4)} and {text.number(errors[other], 4)}."
-    )
-
-
-def distance_table(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFrame:
-    """Energy distance and matched IoU of each candidate's sampled segmentations and the raters.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``condition``, ``measure`` and the columns of `statistics.mean_table`.
-    """
-    chosen = frame[frame["measure"].isin(["energy_distance", "matched_iou"])]
-    return statistics.mean_table(chosen, by=["condition", "measure"], resamples=resamples)
-
-
-def distance_sentence(table: pd.DataFrame) -> str:
-    """Whose sampled segmentations are closest to the raters', by each measure."""
-    words = []
-    for measure, name, lower in (
-        ("energy_distance", "generalised energy distance", True),
-        ("matched_iou", "Hungarian-matched IoU", False),
-    ):
-        part = table[(table["measure"] == measure) & table["mean"].notna()]
-        if part.empty:
-            return "No test image has two raters, so their spread cannot be compared."
-        best = part.loc[part["mean"].idxmin() if lower else part["mean"].idxmax()]
-        words.append(
-            f"{'lowest' if lower else 'highest'} {name}: {best['condition']}, "
-            f"{text.interval(estimate(best), 3)}"
-        )
-    joined = "; ".join(words)
-    return f"{joined[0].upper()}{joined[1:]}."
-
-
-def learned_sentence(curves: pd.DataFrame) -> str:
-    """How well each candidate had learned by its validation images, worst and best."""
-    best = curves.groupby(["condition", "split", "member"])["validation_dice"].max()
-    dice = best.groupby("condition", sort=False).mean().dropna()
-    runs = text.count(len(best), "training")
-    if dice.empty:
-        return f"{runs}; no validation image marks a structure."
-    return (
-        f"{runs}; mean over trainings of the best validation Dice from "
-        f"{text.number(dice.min(), 3)} ({dice.idxmin()}) to {text.number(dice.max(), 3)} "
-        f"({dice.idxmax()})."
-    )
+    """The claims by their verdicts."""
+    summary = claims_summary(table)
+    words = [
+        f"**{verdict}**: {text.listing(own['claim'])}"
+        for verdict, own in summary.groupby("verdict", sort=False)
+    ]
+    return f"On {source}: {'; '.join(words)}."

@@ -1,51 +1,21 @@
-"""The label-fusion study of lemay2022: candidates over repeated splits, measured image by image."""
+"""Candidates of the label-fusion study over repeated splits, measured image by image."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from paraspine import fusion, maps, metrics
 from paraspine.arrays import SettingsError
+from paraspine.evidence.conditions import target_label
 from paraspine.frames import IDENTITY, reliability_frame
-from paraspine.studies.label_fusion.composite import entropy_errors
 
-__all__ = [
-    "CONVENTIONAL",
-    "SOFTSEG",
-    "ENSEMBLE",
-    "BASELINE",
-    "REFERENCES",
-    "Predicted",
-    "Repetition",
-    "candidate_of",
-    "repetitions",
-    "fusion_curves",
-    "fusion_frame",
-    "fusion_reliability",
-]
-
-CONVENTIONAL = ("conventional STAPLE", "conventional average", "conventional random")
-
-
-SOFTSEG = ("SoftSeg STAPLE", "SoftSeg average", "SoftSeg random")
-
-
-#: One conventional network per rater, their predictions averaged (Ma 2020).
-ENSEMBLE = "loss ensemble"
-
-
-#: What the paper compares every candidate with.
-BASELINE = CONVENTIONAL[0]
-
-
-#: What hard measures are taken against: as published, and beside it.
+#: Label maps that hard measures are taken against: as published, and the majority vote.
 REFERENCES = ("STAPLE", "majority")
-
-
 #: Measures of the binarised prediction.
 HARD = (
     "dice",
@@ -54,14 +24,41 @@ HARD = (
     "absolute_volume_difference",
     "relative_volume_difference",
 )
+#: Columns that say which image a row is about; an image of two splits counts as two.
+KEYS = ["subject", "image", "slice", "split"]
+#: Target of the loss ensemble: one network for each rater (Ma 2020).
+EACH = "each rater"
 
 
-WORDS = {"staple": "STAPLE", "average": "average", "random": "random"}
+class Candidate(NamedTuple):
+    """A way of training (framework) on a way of fusing raters (target)."""
+
+    framework: str
+    target: str
+    scaled: bool = False  # at its temperature
+
+    @property
+    def label(self) -> str:
+        """Words for showing, never taken apart."""
+        if self.target == EACH:
+            return "loss ensemble"
+        scaled = ", scaled" if self.scaled else ""
+        return f"{self.framework}, {target_label(self.target)}{scaled}"
+
+    def columns(self) -> dict[str, str]:
+        """Columns of a tidy frame."""
+        return {"framework": self.framework, "target": self.target, "condition": self.label}
+
+
+#: The paper's candidates, framework by framework; the first is its baseline.
+CONVENTIONAL = tuple(Candidate("conventional", t) for t in ("staple", "average", "random"))
+SOFTSEG = tuple(Candidate("SoftSeg", t) for t in ("staple", "average", "random"))
+ENSEMBLE = Candidate("conventional", EACH)
 
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """What a candidate predicts for a repetition's images.
+    """Predictions of a candidate for a repetition's images.
 
     Attributes
     ----------
@@ -76,6 +73,9 @@ class Predicted:
     drawn: np.ndarray | None = None
 
 
+Predictions = Mapping[tuple[str, Candidate], Predicted]
+
+
 @dataclass(frozen=True, eq=False)
 class Repetition:
     """One split of the cohort, with the trainings on it.
@@ -86,8 +86,8 @@ class Repetition:
         ``"split 1"`` and so on, with the centre held out.
     parameters : dict
         Of its trainings, as far as they are the same.
-    networks : dict of str to list of runs.Run
-        Candidate to its trainings: one, but for the loss ensemble.
+    networks : dict of Candidate to list of runs.Run
+        One training each, but for the loss ensemble.
     validation, test : slices.Slices
         Images that somebody rated; set by `on`.
     references : dict of str to numpy.ndarray, ``(N, H, W)``
@@ -96,21 +96,21 @@ class Repetition:
 
     name: str
     parameters: dict
-    networks: dict[str, list]
+    networks: dict[Candidate, list]
     validation: object = None
     test: object = None
     references: dict[str, np.ndarray] = field(default_factory=dict)
 
     def on(self, data, sides) -> Repetition:
-        """Return it with its images, cut along the sides of the slices ``(N,)``."""
+        """The repetition with its images, cut along the sides of the slices ``(N,)``."""
         rated = data.rated.any(axis=1)
         validation, test = (
             data.select((np.asarray(sides) == side) & rated) for side in ("validation", "test")
         )
         return replace(self, validation=validation, test=test, references=references_of(test))
 
-    def method(self, who: str, *, drawn: bool = False) -> str:
-        """How a candidate predicts (one pass, or the mean of its members) or draws segmentations.
+    def method(self, who: Candidate, *, drawn: bool = False) -> str:
+        """Uncertainty method by which a candidate predicts, or draws segmentations.
 
         It draws one of each member, or several by dropout; where it has neither, by test-time
         augmentation.
@@ -133,35 +133,23 @@ def references_of(data) -> dict[str, np.ndarray]:
     return dict(zip(REFERENCES, (fused.astype(np.uint8), voted.astype(np.uint8)), strict=True))
 
 
-def candidate_of(parameters: Mapping) -> str:
-    """Name of the candidate that a training of ``03_train`` belongs to, in the paper's words."""
-    fused = parameters["fusion"]
-    if fused.startswith("rater:"):
+def candidate_of(parameters: Mapping) -> Candidate:
+    """Candidate that a training of ``03_train`` belongs to."""
+    if parameters["fusion"].startswith("rater:"):
         return ENSEMBLE
     framework = "SoftSeg" if parameters["loss"] == "adaptive_wing" else "conventional"
-    return f"{framework} {WORDS.get(fused, fused)}"
+    return Candidate(framework, parameters["fusion"])
 
 
 def repetitions(trained: Iterable) -> list[Repetition]:
-    """Sort the study's trainings into repetitions and candidates.
-
-    Parameters
-    ----------
-    trained : iterable of runs.Run
-        Runs of ``03_train``, as `fusion_trainings` asks for them.
-
-    Raises
-    ------
-    SettingsError
-        If there is none, or a repetition lacks a candidate that another has.
-    """
-    groups: dict[tuple, dict[str, list]] = {}
+    """Sort the trainings that `fusion_trainings` asks for into repetitions and candidates."""
+    groups: dict[tuple, dict[Candidate, list]] = {}
     for run in trained:
         key = (run.parameters["split_seed"], run.parameters["test_center"])
         groups.setdefault(key, {}).setdefault(candidate_of(run.parameters), []).append(run)
     if not groups:
         raise SettingsError("trained: expected runs of 03_train, got none; set fusion_splits.")
-    names = {tuple(sorted(networks)) for networks in groups.values()}
+    names = {tuple(sorted(who.label for who in networks)) for networks in groups.values()}
     if len(names) > 1:
         raise SettingsError(
             f"trained: expected the same candidates in every split, got {sorted(names)}."
@@ -170,99 +158,81 @@ def repetitions(trained: Iterable) -> list[Repetition]:
     found = []
     for number, ((_, center), networks) in enumerate(groups.items(), start=1):
         first = next(iter(networks.values()))[0].parameters
-        own = [who for who in order if who in networks]
+        every = [
+            *(who for who in order if who in networks),
+            *(w for w in networks if w not in order),
+        ]
         found.append(
             Repetition(
                 f"split {number}" + (f" (tested on {center})" if center else ""),
                 dict(first),
-                {who: networks[who] for who in [*own, *(n for n in networks if n not in order)]},
+                {who: networks[who] for who in every},
             )
         )
     return found
 
 
-def fusion_curves(repeated: Iterable[Repetition]) -> pd.DataFrame:
-    """Validation loss of every training by epoch (lemay2022, Fig. 7).
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``condition``, ``split``, ``member`` (the rater of a loss ensemble's member, else empty),
-        ``epoch``, ``validation_loss``, ``validation_dice``.
-    """
-    parts = []
-    for one in repeated:
-        for who, members in one.networks.items():
-            for run in members:
-                fused = run.parameters["fusion"]
-                member = fused.removeprefix("rater:") if fused.startswith("rater:") else ""
-                history = run.read_frame("history.parquet")
-                kept = history[["epoch", "validation_loss", "validation_dice"]]
-                parts.append(kept.assign(condition=who, split=one.name, member=member))
-    return pd.concat(parts, ignore_index=True)
-
-
 def fusion_frame(
     repeated: Iterable[Repetition],
-    predictions: Mapping[tuple[str, str], Predicted],
-    thresholds: Mapping[tuple[str, str], float] | None = None,
+    predictions: Predictions,
+    thresholds: Mapping[tuple[str, Candidate], float] | None = None,
 ) -> pd.DataFrame:
     """Measures of every candidate, image by image.
 
-    Parameters
-    ----------
-    repeated : iterable of Repetition
-        With their images.
-    predictions : mapping of (repetition's name, candidate) to Predicted
-        What was predicted.
-    thresholds : mapping of (repetition's name, candidate) to float, optional
-        Of one class's probability; the most probable class counts where there is none.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Identifying columns, ``split``, ``condition``, ``reference`` (of hard measures: one of
-        `REFERENCES`; else empty), ``class``, ``measure``, ``value``. Per class ``brier`` (against
-        the soft label, background too) and the hard measures ``dice``, ``precision``, ``recall``,
-        ``absolute_volume_difference``, ``relative_volume_difference`` (NaN instead of infinite
-        where the reference is empty); for class ``"all"`` ``entropy`` and ``gt_entropy`` (nats,
-        means over voxels; the second NaN with fewer than two raters), their difference as
-        `entropy_errors` gives it, and with sampled
-        segmentations ``energy_distance`` and ``matched_iou`` (NaN with fewer than two raters).
+    Identifying columns, ``split``, ``framework``, ``target``, ``condition``, ``reference`` (of hard
+    measures: one of `REFERENCES`; else empty), ``class``, ``measure``, ``value``. Per class
+    ``brier`` (against the soft label, background too) and the measures of `HARD` (NaN instead of
+    infinite where the reference is empty); for class ``"all"`` ``entropy`` and ``gt_entropy``
+    (nats, means over voxels; the second NaN with fewer than two raters), the absolute difference
+    ``entropy_error`` and the same summed over voxels, ``entropy_error_total``, and with sampled
+    segmentations ``energy_distance`` and ``matched_iou`` (NaN with fewer than two raters).
+    `thresholds` are of one class's probability; the most probable class counts without.
     """
-    repeated = list(repeated)
     parts = []
     for one in repeated:
         entropies = [
             float(fusion.ground_truth_entropy(labels, one.test.classes.num_classes).mean())
             if len(labels) > 1
             else np.nan
-            for labels in _rated(one.test)
+            for labels in rated_labels(one.test)
         ]
         for (name, who), found in predictions.items():
             if name == one.name:
                 threshold = (thresholds or {}).get((name, who))
                 lines = [
                     (item, *rest)
-                    for item, labels in enumerate(_rated(one.test))
+                    for item, labels in enumerate(rated_labels(one.test))
                     for rest in _image(one, item, labels, found, threshold, entropies[item])
                 ]
-                parts.append(_identified(one, who, lines))
-    frame = pd.concat(parts, ignore_index=True)
-    voxels = int(np.prod(repeated[0].test.size))
-    return pd.concat([frame, entropy_errors(frame, voxels=voxels)], ignore_index=True)
+                columns = ["item", "reference", "class", "measure", "value"]
+                frame = identified(one, pd.DataFrame(lines, columns=columns))
+                parts.append(frame.assign(**who.columns()))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _rated(data) -> list[np.ndarray]:
+def rated_labels(data) -> list[np.ndarray]:
+    """Label maps of each image's raters who rated."""
     return [data.labels[item][data.rated[item]] for item in range(len(data))]
 
 
-def _image(one: Repetition, item: int, labels, found: Predicted, threshold, entropy: float):
+def identified(one: Repetition, frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame with the identifying columns of its test images instead of ``item``."""
+    table = one.test.table
+    identity = table[[c for c in IDENTITY if c in table]].reset_index(drop=True)
+    identity = identity.loc[frame.pop("item")].reset_index(drop=True).assign(split=one.name)
+    return pd.concat([identity, frame.astype({"value": float})], axis=1)
+
+
+def _image(one: Repetition, item: int, labels, found: Predicted, threshold, disagreement: float):
     """Yield reference, class, measure and value of one image."""
     classes = one.test.classes
     mean = found.test[item]
-    yield "", "all", "entropy", float(maps.entropy(mean.astype(np.float64)).mean())
-    yield "", "all", "gt_entropy", entropy
+    entropy = float(maps.entropy(mean.astype(np.float64)).mean())
+    error = abs(entropy - disagreement)
+    yield "", "all", "entropy", entropy
+    yield "", "all", "gt_entropy", disagreement
+    yield "", "all", "entropy_error", error
+    yield "", "all", "entropy_error_total", error * mean[0].size
     brier = metrics.brier(mean, fusion.soft_labels(labels, classes.num_classes))
     for name, value in zip(classes.names, brier, strict=True):
         yield "", name, "brier", value
@@ -292,41 +262,28 @@ def segmented(probabilities, threshold: float | None = None) -> np.ndarray:
     return metrics.binarise(probabilities, threshold)
 
 
-def _identified(one: Repetition, who: str, lines: list[tuple]) -> pd.DataFrame:
-    frame = pd.DataFrame(lines, columns=["item", "reference", "class", "measure", "value"])
-    table = one.test.table
-    identity = table[[c for c in IDENTITY if c in table]].reset_index(drop=True)
-    identity = identity.loc[frame.pop("item")].reset_index(drop=True)
-    return pd.concat(
-        [identity.assign(split=one.name, condition=who), frame.astype({"value": float})], axis=1
-    )
+def by_image(frame: pd.DataFrame, measure: str, reference: str = "") -> pd.DataFrame:
+    """A measure, mean over structures: images (rows) x candidates (columns, by their labels)."""
+    structures = set(frame.loc[frame["measure"] == "dice", "class"])
+    chosen = frame[(frame["measure"] == measure) & (frame["reference"] == reference)]
+    chosen = chosen[chosen["class"].isin([*structures, "all"])]
+    order = list(dict.fromkeys(chosen["condition"]))
+    means = chosen.groupby([*KEYS, "condition"], sort=False)["value"].mean()
+    return means.unstack("condition")[order]
 
 
 def fusion_reliability(
-    repeated: Iterable[Repetition],
-    predictions: Mapping[tuple[str, str], Predicted],
-    bins: int = 10,
+    repeated: Iterable[Repetition], predictions: Predictions, bins: int = 10
 ) -> pd.DataFrame:
-    """Counts behind the reliability diagrams; `reliability_frame` of every candidate.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `reliability_frame` gives it, with ``split``, ``condition`` and ``reference``.
-    """
-    parts = []
-    for one in repeated:
-        for (name, who), found in predictions.items():
-            if name != one.name:
-                continue
-            for reference in REFERENCES:
-                counts = reliability_frame(
-                    one.test,
-                    _Mean(found.test),
-                    bins,
-                    references=one.references[reference],
-                )
-                parts.append(counts.assign(split=one.name, condition=who, reference=reference))
+    """`reliability_frame` of every candidate against STAPLE, with ``split`` and its columns."""
+    parts = [
+        reliability_frame(
+            one.test, _Mean(found.test), bins, references=one.references["STAPLE"]
+        ).assign(split=one.name, **who.columns())
+        for one in repeated
+        for (name, who), found in predictions.items()
+        if name == one.name
+    ]
     return pd.concat(parts, ignore_index=True)
 
 

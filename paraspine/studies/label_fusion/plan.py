@@ -1,19 +1,21 @@
-"""The trainings of lemay2022: ways of fusing raters x ways of training, over repeated splits."""
+"""Plan of the chapter on label fusion: ways of fusing x ways of training, on repeated splits."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from paraspine.arrays import SettingsError
+from paraspine.evidence.plan import CohortInfo, Request, Study, Wanted, train_request
 
-__all__ = ["FUSED", "fusion_trainings"]
+__all__ = ["FUSED", "STUDY", "fusion_trainings"]
 
 #: Parameters of the study begin with this; without it they are those of ``03_train``.
 PREFIX = "fusion_"
 
 
 #: Those that say which trainings there are.
-STUDY = ("fusion_splits", "fusion_by_center")
+REPETITIONS = ("fusion_splits", "fusion_by_center")
 
 
 #: Ways of making one target of several raters.
@@ -98,7 +100,7 @@ def fusion_trainings(
     shared = COMMON | {
         name.removeprefix(PREFIX): value
         for name, value in values.items()
-        if name.startswith(PREFIX) and name not in STUDY
+        if name.startswith(PREFIX) and name not in REPETITIONS
     }
     members = [("conventional", f"rater:{name}") for name in raters]
     candidates = [(framework, fused) for framework in FRAMEWORKS for fused in FUSED]
@@ -114,3 +116,31 @@ def fusion_trainings(
         for split in range(count)
         for framework, fused in [*candidates, *members]
     ]
+
+
+def _wanted(values: Mapping, cohort: CohortInfo) -> Wanted:
+    if cohort.raters_of_an_image < 2:
+        note = "One rater: there is nothing to fuse, so the label-fusion study is left out."
+        return Wanted(notes=(note,) if values["fusion_splits"] else ())
+    trained = [
+        train_request(f"fusion-{_name(one)}", one)
+        for one in fusion_trainings(values, cohort.raters, cohort.centers)
+    ]
+    if not trained:
+        return Wanted()
+    after = tuple(one.name for one in trained)
+    return Wanted((*trained, Request("label_fusion", "08_label_fusion", after, trains=True)))
+
+
+def _name(training: Mapping) -> str:
+    """Name of a training, fit for a folder."""
+    words = (training["loss"], training["fusion"], "split", training["split_seed"])
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(map(str, words)).lower()).strip("-")
+
+
+#: Settings that the other chapters' trainings leave at the default of ``03_train``.
+APART = {name: PREFIX + name for name in ("depth", "min_delta", "scaling")}
+APART |= dict.fromkeys([*FRAMEWORKS["softseg"], "test_center", "validation_fusion"], "")
+
+
+STUDY = Study("08_label_fusion", _wanted, APART)

@@ -1,46 +1,79 @@
-"""Tables 2 to 4 of lemay2022 for this run, and what leaving a rater out says of it."""
+"""Tables of the label-fusion study: tests, references, left-out raters, and the paper's tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from paraspine import published, statistics, text
+from paraspine import fusion, metrics, published, statistics
 from paraspine.evidence.printed import digits_of, unit_words, with_sd
-from paraspine.evidence.show import estimate
-from paraspine.studies.label_fusion.frames import ENSEMBLE, Predicted, Repetition, segmented
-from paraspine.studies.label_fusion.left_out import left_out_frame
-
-__all__ = [
-    "against",
-    "fusion_beside",
-    "fusion_beside_sentence",
-    "fusion_left_out",
-    "published_calibration",
-]
+from paraspine.studies.label_fusion.frames import (
+    CONVENTIONAL,
+    ENSEMBLE,
+    HARD,
+    KEYS,
+    SOFTSEG,
+    Candidate,
+    Predictions,
+    Repetition,
+    by_image,
+    identified,
+    rated_labels,
+    segmented,
+)
 
 PAPER = "lemay2022"
+#: Candidates' names in the published tables.
+PRINTED = {
+    who.label: f"{who.framework} {name}"
+    for who, name in zip(CONVENTIONAL + SOFTSEG, ("STAPLE", "average", "random") * 2, strict=True)
+} | {ENSEMBLE.label: "loss ensemble (one model per rater)"}
 
 
-#: Candidates that the paper calls otherwise.
-PUBLISHED = {ENSEMBLE: "loss ensemble (one model per rater)"}
+class Shown(NamedTuple):
+    """A measure in the tables: the paper's word, our head, factor, unit as the paper's, digits."""
+
+    metric: str
+    head: str
+    factor: float
+    unit: str
+    digits: int
 
 
-#: Measure to the paper's word, the factor that it is printed with here, its unit and digits.
 SHOWN = {
-    "brier": ("Brier score", 1e4, ", × 10⁻⁴", 2),
-    "entropy_error_total": ("entropy MAE", 1e-3, ", nats × voxels × 10³", 3),
-    "dice": ("Dice", 100.0, ", %", 1),
-    "precision": ("precision", 100.0, ", %", 1),
-    "recall": ("recall", 100.0, ", %", 1),
-    "absolute_volume_difference": ("AVD", 100.0, ", %", 1),
-    "relative_volume_difference": ("RVD", 100.0, ", %", 1),
+    "brier": Shown("Brier score", "Brier score, × 10⁻⁴", 1e4, "1e-4", 2),
+    "entropy_error_total": Shown("entropy MAE", "entropy MAE, nats × voxels", 1.0, "", 1),
+    "dice": Shown("Dice", "Dice, %", 100.0, "%", 1),
+    "precision": Shown("precision", "precision, %", 100.0, "%", 1),
+    "recall": Shown("recall", "recall, %", 100.0, "%", 1),
+    "absolute_volume_difference": Shown("AVD", "AVD, %", 100.0, "%", 1),
+    "relative_volume_difference": Shown("RVD", "RVD, %", 100.0, "%", 1),
 }
+#: Measures of the tests against the baseline, in words.
+TESTED = {
+    "brier": "Brier score",
+    "entropy_error": "entropy error",
+    "dice": "Dice",
+    "precision": "precision",
+    "recall": "recall",
+    "absolute_volume_difference": "absolute volume difference (AVD)",
+    "relative_volume_difference": "relative volume difference (RVD)",
+    "composite": "composite score",
+}
+#: Measures of the composite score and their weights (lemay2022, 2.3.4).
+COMPOSITE = {"dice": 1.0, "precision": 1.0, "recall": 1.0, "absolute_volume_difference": -1.0}
+#: Condition of the rater who has no part in the reference, and of the favoured candidates together.
+LEFT_OUT, FAVOUR = "left-out rater", "gain beyond the others'"
+#: Raters an image needs: one to leave out, two to fuse.
+NEEDED = 3
 
 
-NOT_PUBLISHED = "not published"
+def reference_of(measure: str) -> str:
+    """Reference that a measure is taken against as published; empty for one without."""
+    return "STAPLE" if measure in (*HARD, "composite") else ""
 
 
 def against(frame: pd.DataFrame, reference: str) -> pd.DataFrame:
@@ -50,153 +83,208 @@ def against(frame: pd.DataFrame, reference: str) -> pd.DataFrame:
     return frame[kept]
 
 
-def fusion_beside(
-    frame: pd.DataFrame,
-    measures: Iterable[str],
-    tables: Iterable[str],
-    *,
-    source: str,
-    only: Iterable[str] | None = None,
-    resamples: int = 2000,
+def paper_table(
+    frame: pd.DataFrame, measure: str, tables: Iterable[str] = ("Table 2", "Table 3a", "Table 3b")
 ) -> pd.DataFrame:
-    """Candidates of this run beside the published ones, for reading.
+    """A measure of each candidate, in the paper's unit, beside the published values as text.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        `fusion_frame` `against` one reference, with `entropy_errors`.
-    measures : iterable of str
-        Keys of `SHOWN`.
-    tables : iterable of str
-        Published tables, such as ``"Table 3a"``.
-    source : str
-        Where this run's data comes from; it stands over this run's numbers.
-    only : iterable of str, optional
-        Candidates to show; all if left out.
-    resamples : int
-        Bootstrap resamples of subjects.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by measure and candidate. This run: mean over images and splits with its 95 %
-        interval, subjects resampled, one column per class; published: mean ± standard deviation
-        over trainings.
+    ``measure`` (with unit), the candidate's columns, ``mean``, ``low``, ``high`` (over images,
+    splits and structures) and a column for each published structure.
     """
+    shown = SHOWN[measure]
+    own = frame[frame["class"] != "background"]
+    own = own[(own["measure"] == measure) & own["reference"].isin(["", "STAPLE"])]
+    own = own.assign(value=shown.factor * own["value"])
+    lines = statistics.mean_table(own, by=["framework", "target", "condition"])
     printed = published.table(PAPER)
-    printed = printed[printed["table"].isin(list(tables))]
-    structures = set(frame.loc[frame["measure"] == "dice", "class"])
-    whos = [w for w in dict.fromkeys(frame["condition"]) if only is None or w in set(only)]
-    lines = []
-    for measure in measures:
-        word, factor, unit, digits = SHOWN[measure]
-        own = frame[(frame["measure"] == measure) & frame["condition"].isin(whos)]
-        own = own[own["class"].isin([*structures, "all"])]
-        own = own.assign(value=factor * own["value"])
-        cells = statistics.mean_table(own, by=["condition", "class"], resamples=resamples)
-        cells = cells.set_index(["condition", "class"])
-        classes = list(dict.fromkeys(own["class"]))
-        rows = printed[printed["metric"] == word]
-        places = digits_of(rows["value"])
-        targets = list(dict.fromkeys(rows["target"]))
-        for who in whos:
-            line = {"measure": f"{word}{unit}", "candidate": who}
-            for name in classes:
-                found = estimate(cells.loc[(who, name)])
-                head = "image" if name == "all" else name
-                line[f"{head} ({source})"] = _cell(found, digits)
-            theirs = rows[rows["condition"] == PUBLISHED.get(who, who)].set_index("target")
-            for target in targets:
-                head = f"{target}, published"
-                if _column_unit(rows, target) != _own_unit(unit):
-                    head += unit_words(_column_unit(rows, target))
-                there = target in theirs.index
-                line[head] = (
-                    with_sd(theirs.loc[target, "value"], theirs.loc[target, "sd"], places)
-                    if there
-                    else NOT_PUBLISHED
-                )
-            lines.append(line)
-    table = pd.DataFrame(lines).fillna("")
-    return table.set_index(["measure", "candidate"])
+    printed = printed[printed["table"].isin(list(tables)) & (printed["metric"] == shown.metric)]
+    digits = digits_of(printed["value"])
+    for target, rows in printed.groupby("target", sort=False):
+        theirs = rows.set_index("condition")
+        other = rows["unit"].iloc[0]
+        lines[f"{target}{'' if other == shown.unit else unit_words(other)}"] = [
+            with_sd(theirs.loc[PRINTED[who], "value"], theirs.loc[PRINTED[who], "sd"], digits)
+            if PRINTED[who] in theirs.index
+            else "–"
+            for who in lines["condition"]
+        ]
+    return lines.assign(measure=shown.head)
 
 
-def _column_unit(rows: pd.DataFrame, target: str) -> str:
-    return rows.loc[rows["target"] == target, "unit"].iloc[0]
-
-
-def _own_unit(unit: str) -> str:
-    return {", × 10⁻⁴": "1e-4", ", %": "%", ", nats × voxels × 10³": "1e3"}[unit]
-
-
-def _cell(found: statistics.Estimate, digits: int) -> str:
-    words = text.number(found.value, digits)
-    if np.isnan(found.low) or np.isnan(found.high):
-        return words
-    return f"{words} ({text.number(found.low, digits)} to {text.number(found.high, digits)})"
-
-
-def fusion_beside_sentence(frame: pd.DataFrame, measure: str, tables: Iterable[str]) -> str:
-    """Who is best by a measure here, and who was in the paper."""
-    word = SHOWN[measure][0]
-    lower = measure in ("brier", "entropy_error_total", "absolute_volume_difference")
-    chosen = frame[frame["measure"] == measure]
-    chosen = chosen[chosen["class"] != "background"]
-    means = chosen.groupby("condition", sort=False)["value"].mean().dropna()
-    how = "lowest" if lower else "highest"
-    if means.empty:
-        return f"The {word} is undefined on these images."
-    best = means.idxmin() if lower else means.idxmax()
+def published_errors(near: pd.DataFrame, every: pd.DataFrame) -> pd.DataFrame:
+    """Calibration error of each framework, mean over its candidates, beside the paper's (%)."""
     rows = published.table(PAPER)
-    rows = rows[rows["table"].isin(list(tables)) & (rows["metric"] == word)]
-    theirs = []
-    for target, part in rows.groupby("target", sort=False):
-        place = part["value"].idxmin() if lower else part["value"].idxmax()
-        theirs.append(f"{part.loc[place, 'condition']} ({target})")
-    same = all(t.startswith(f"{PUBLISHED.get(best, best)} (") for t in theirs)
-    return (
-        f"The {how} mean {word} here: {best}; published: {text.listing(theirs)}"
-        f"{', the same' if same else ''}."
+    rows = rows[rows["metric"] == "expected calibration error"].set_index(["condition", "target"])
+    lines = []
+    for candidates in (CONVENTIONAL, SOFTSEG):
+        names, framework = [who.label for who in candidates], candidates[0].framework
+        line = {"framework": framework}
+        for region, table in (("near", near), ("all", every)):
+            line[region] = 100 * table.loc[table["condition"].isin(names), "mean"].mean()
+        lines.append(line | rows.loc[framework, "value"].to_dict())
+    return pd.DataFrame(lines)
+
+
+def wilcoxon_table(frame: pd.DataFrame, composite: pd.DataFrame) -> pd.DataFrame:
+    """Every candidate against conventional STAPLE: Wilcoxon signed-rank test, over structures.
+
+    By image, as published, ``n``, ``dropped`` (undefined in either), ``value`` and
+    ``value_baseline`` (means), ``mean`` (of the differences) with ``low`` and ``high`` (subjects
+    resampled), ``p``, ``p_holm``, ``effect`` (matched-pairs rank-biserial correlation); by subject,
+    whose images are averaged first, ``subjects``, ``p_subject``, ``p_holm_subject``,
+    ``effect_subject``. Holm's adjustment is over the candidates of a measure.
+    """
+    columns = ["measure", "condition", "n", "dropped", "value", "value_baseline", "mean", "low",
+               "high", "p", "p_holm", "effect", "subjects", "p_subject", "p_holm_subject",
+               "effect_subject"]  # fmt: skip
+    names = {"a": "condition", "mean_a": "value", "mean_b": "value_baseline", "difference": "mean"}
+    frame, tables = pd.concat([frame, composite]), []
+    for measure in TESTED:
+        wide = by_image(frame, measure, reference_of(measure))
+        long = wide.stack(future_stack=True).rename("value").reset_index()
+        given = long, "value", "condition", KEYS, "wilcoxon"
+        options = {"reference": CONVENTIONAL[0].label}
+        image = statistics.paired_test(*given, clusters="subject", **options)
+        subject = statistics.paired_test(*given, average="subject", **options)
+        own = {f"{n}_subject": subject[n] for n in ("p", "p_holm", "effect")}
+        image = image.assign(measure=measure, subjects=subject["n"], **own)
+        tables.append(image.rename(columns=names)[columns])
+    return pd.concat(tables, ignore_index=True)
+
+
+def composite_score(frame: pd.DataFrame) -> pd.DataFrame:
+    """Weighted sum of z-scores across candidates, image by image (lemay2022, 2.3.4 and Fig. 5).
+
+    Each measure of each structure is standardised over all images of all candidates together (a
+    measure that never varies gives 0), the z-scores are added with the weights of `COMPOSITE`, and
+    an image's score is the mean over its structures. A structure for which a measure of any
+    candidate is undefined in an image counts for none of them there.
+    """
+    chosen = frame[frame["measure"].isin(list(COMPOSITE)) & (frame["reference"] == "STAPLE")]
+    order = list(dict.fromkeys(chosen["condition"]))
+    table = chosen.set_index([*KEYS, "class", "condition", "measure"])["value"]
+    table = table.unstack(["condition", "measure"])
+    table.loc[table.isna().any(axis=1)] = np.nan
+    scores = [
+        sum(w * _standard(part.xs(m, axis=1, level="measure")[order]) for m, w in COMPOSITE.items())
+        for _, part in table.groupby("class", sort=False)
+    ]
+    images = pd.concat(scores).groupby(KEYS, sort=False).mean()
+    found = images.rename_axis(columns="condition").stack(future_stack=True).rename("value")
+    return found.reset_index().assign(
+        **{"class": "all", "measure": "composite", "reference": "STAPLE"}
     )
 
 
-def fusion_left_out(
+def _standard(values: pd.DataFrame) -> pd.DataFrame:
+    known = values.to_numpy(dtype=float)
+    known = known[~np.isnan(known)]
+    spread = known.std() if known.size else 0.0
+    if not spread > 1e-13 * np.abs(known).max(initial=0.0):
+        return values * 0.0
+    return (values - known.mean()) / spread
+
+
+def reference_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Gain in Dice of each candidate measured against STAPLE instead of the majority vote.
+
+    ``trained`` (``"on STAPLE"`` or ``"otherwise"``), ``n`` (images x structures), ``value_first``,
+    ``value_second`` (means against STAPLE and the majority), ``mean`` (the gain), ``low``,
+    ``high``; the last row is how much larger the mean gain of candidates trained on STAPLE is.
+    """
+    chosen = frame[frame["measure"] == "dice"]
+    table = chosen.set_index([*KEYS, "class", "condition", "reference"])["value"]
+    table = table.unstack("reference").dropna()
+    gain = (table["STAPLE"] - table["majority"]).unstack("condition")
+    every = chosen.drop_duplicates("condition").set_index("condition")["target"]
+    favoured = every == "staple"
+    lines = []
+    for who in every.index:
+        own = gain[who].dropna() if who in gain else pd.Series(dtype=float)
+        means = (
+            table.xs(who, level="condition").mean()
+            if len(own)
+            else dict.fromkeys(table.columns, np.nan)
+        )
+        trained = "on STAPLE" if favoured[who] else "otherwise"
+        lines.append((who, trained, len(own), means["STAPLE"], means["majority"], *_mean(own)))
+    complete = gain.reindex(columns=every.index).dropna()
+    beyond = complete.loc[:, favoured].mean(axis=1) - complete.loc[:, ~favoured].mean(axis=1)
+    lines.append((FAVOUR, "", len(beyond), np.nan, np.nan, *_mean(beyond)))
+    columns = ["condition", "trained", "n", "value_first", "value_second", "mean", "low", "high"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def _mean(values: pd.Series) -> tuple[float, float, float]:
+    if values.empty:
+        return np.nan, np.nan, np.nan
+    subjects = values.index.get_level_values("subject").to_numpy()
+    found = statistics.mean_interval(values.to_numpy(), subjects)
+    return found.value, found.low, found.high
+
+
+def distance_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Energy distance and matched IoU of each candidate's sampled segmentations and the raters."""
+    chosen = frame[frame["measure"].isin(["energy_distance", "matched_iou"])]
+    return statistics.mean_table(chosen, by=["condition", "measure"])
+
+
+def left_out_scores(labels, predictions: Sequence, num_classes: int) -> np.ndarray:
+    """Dice against the other raters' vote: ``(1 + predictions, R, C - 1)``.
+
+    Row r is about the reference without rater r of ``labels`` ``(R, H, W)``, first of that rater,
+    then of each prediction ``(H, W)``: both meet the same reference, in which neither has a part.
+    """
+    found = []
+    for rater, own in enumerate(labels):
+        others = fusion.majority_vote(np.delete(labels, rater, axis=0), num_classes)
+        found.append([metrics.dice(map_, others, num_classes) for map_ in (own, *predictions)])
+    return np.swapaxes(np.asarray(found), 0, 1)
+
+
+def left_out_frame(
     repeated: Iterable[Repetition],
-    predictions: Mapping[tuple[str, str], Predicted],
-    thresholds: Mapping[tuple[str, str], float],
+    predictions: Predictions,
+    thresholds: Mapping[tuple[str, Candidate], float],
 ) -> pd.DataFrame:
-    """`left_out_frame` of every repetition; an image of two splits counts as two."""
+    """`left_out_scores` of every test image with at least 3 raters, as a tidy frame.
+
+    ``rater`` is who is left out, ``condition`` a candidate or the left-out rater.
+    """
     parts = []
     for one in repeated:
-        label_maps = {
-            who: np.stack([segmented(p, thresholds.get((name, who))) for p in found.test])
-            for (name, who), found in predictions.items()
-            if name == one.name
-        }
-        part = left_out_frame(one.test, label_maps)
-        parts.append(part.assign(image=part["image"].astype(str) + f", {one.name}"))
+        data, classes = one.test, one.test.classes
+        own = {w: (found.test, thresholds.get((n, w))) for (n, w), found in predictions.items()
+               if n == one.name}  # fmt: skip
+        lines = []
+        for item, labels in enumerate(rated_labels(data)):
+            if len(labels) < NEEDED:
+                continue
+            raters = np.asarray(data.raters)[data.rated[item]]
+            hard = [segmented(test[item], threshold) for test, threshold in own.values()]
+            scores = left_out_scores(labels, hard, classes.num_classes)
+            for who, values in zip((LEFT_OUT, *(w.label for w in own)), scores, strict=True):
+                lines += [
+                    (item, name, structure, "dice", who, value)
+                    for name, row in zip(raters, values, strict=True)
+                    for structure, value in zip(classes.foreground, row, strict=True)
+                ]
+        columns = ["item", "rater", "class", "measure", "condition", "value"]
+        parts.append(identified(one, pd.DataFrame(lines, columns=columns)))
     return pd.concat(parts, ignore_index=True)
 
 
-def published_calibration(source: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Mean ECE of each framework's three candidates beside the paper's, for reading.
+def left_out_table(frame: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Closeness of each candidate to the other raters minus that of the left-out rater.
 
-    Parameters
-    ----------
-    source : str
-        Where this run's data comes from.
-    table : pandas.DataFrame
-        `fusion_calibration`.
+    ``n`` (images x raters x structures), ``dropped`` (undefined in either), ``clusters``
+    (subjects), ``value`` and ``value_left_out`` (means), ``mean`` (of the difference) with ``low``,
+    ``high``, ``p`` and ``p_holm``. Empty without an image that three raters rated.
     """
-    rows = published.table(PAPER)
-    rows = rows[rows["metric"] == "expected calibration error"]
-    lines = []
-    for framework in ("conventional", "SoftSeg"):
-        own = table[table["condition"].str.startswith(f"{framework} ")]
-        own = own[~own["condition"].str.contains(", ")]
-        line = {"framework": framework, f"this run ({source}), %": text.number(
-            100 * own["mean"].mean(), 2)}  # fmt: skip
-        for _, row in rows[rows["condition"] == framework].iterrows():
-            line[f"{row['target']}, published, %"] = text.number(row["value"], 1)
-        lines.append(line)
-    return pd.DataFrame(lines).set_index("framework")
+    names = {"a": "condition", "mean_a": "value", "mean_b": "value_left_out", "difference": "mean"}
+    if set(frame["condition"]) <= {LEFT_OUT}:
+        return pd.DataFrame(columns=[*by, *names.values(), "n", "low", "high"])
+    keys = [c for c in (*KEYS, "rater", "class") if c not in by]
+    return statistics.difference_table(
+        frame, "value", "condition", keys, by=by, reference=LEFT_OUT
+    ).rename(columns=names)

@@ -1,16 +1,28 @@
-"""Which networks are sampled how: the conditions that a study compares."""
+"""Plan of the chapter on multi-task networks: theirs and single-task trainings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from paraspine.evidence.plan import ENSEMBLE
+from paraspine.evidence.plan import (
+    ENSEMBLE,
+    CohortInfo,
+    Request,
+    Study,
+    Wanted,
+    train_request,
+    training_key,
+)
 
-__all__ = ["MULTITASK", "multitask_study"]
+__all__ = ["MULTITASK", "STUDY", "multitask_study"]
 
 #: Architectures of which there is a multi-task network, and what its name begins with. So do the
 #: names of settings that go before the general ones in its training.
 MULTITASK, PREFIX = ("unet", "transunet"), "multitask_"
+
+
+#: Subjects that a split by subject takes: one for each side.
+SIDES = 3
 
 
 def multitask_study(parameters: Mapping) -> dict[str, list[dict]]:
@@ -58,3 +70,47 @@ def multitask_study(parameters: Mapping) -> dict[str, list[dict]]:
             for by in ("slice", "subject")
         ],
     }
+
+
+def _wanted(values: Mapping, cohort: CohortInfo) -> Wanted:
+    """Networks of two tasks and of one; both may share trainings with other chapters."""
+    if reason := _left_out(cohort, values["models"]):
+        return Wanted(notes=(reason,))
+    compared, notes = values.get("leak_models"), ()
+    if compared and 0 < cohort.subjects < SIDES:
+        compared = []
+        notes = (
+            f"{cohort.subjects} of the {SIDES} subjects that a split by subject takes: what one by "
+            "slice flatters is left out.",
+        )
+    own = {} if compared is None else {"leak_models": compared}
+    trained = []
+    for part in multitask_study({**values, **own}).values():
+        for one in part:
+            by_slice = "-by-slice" if one.get("split_by") == "slice" else ""
+            key = training_key(one["model"], one["fusion"], one["seed"])
+            trained.append(train_request(key + by_slice, one))
+    after = tuple(dict.fromkeys(one.name for one in trained))
+    return Wanted((*trained, Request("multitask", "07_multitask", after, own, trains=True)), notes)
+
+
+def _left_out(cohort: CohortInfo, models: list[str]) -> str:
+    """Reason why a book has no chapter on multi-task networks; empty if it has one."""
+    if cohort.raters_of_an_image < 2:
+        return (
+            "One rater an image: with nobody to differ from there is no variance between raters to "
+            "learn, so the chapter on multi-task networks is left out."
+        )
+    if not set(models) & set(MULTITASK):
+        return (
+            f"No multi-task network of {', '.join(models)}: there are some of "
+            f"{' and '.join(MULTITASK)}, so the chapter on them is left out."
+        )
+    return ""
+
+
+#: Settings that the other chapters' trainings leave at the default of ``03_train``.
+APART = ("dice_weight", "ce_weight", "variance_loss", "mirror", "smoothing")
+
+
+STUDY = Study("07_multitask", _wanted, {name: PREFIX + name for name in APART})

@@ -1,4 +1,4 @@
-"""What the figures of multi-task networks show: steps of variance maps, outlines, maps, errors."""
+"""What tables and figures of multi-task networks show: Table 3.1, steps, outlines, maps, errors."""
 
 from __future__ import annotations
 
@@ -6,44 +6,96 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from scipy.special import expit
 
 from paraspine import fusion
 from paraspine.arrays import SettingsError
+from paraspine.evidence.printed import with_sd
 from paraspine.evidence.views import name_of, views
 from paraspine.figures import Compared, Steps
 from paraspine.slices.choosing import orders, spread
-from paraspine.studies.multitask.frames import plain_name
+from paraspine.statistics import Estimate
+from paraspine.studies.multitask.maps import MAP, MEASURES
+from paraspine.studies.multitask.tables import QUANTITIES, names_of
 
-__all__ = ["steps_of", "level_views", "variance_views", "variance_limits"]
-
-#: Rows of `level_views` where a cohort has no levels.
-ROWS = 4
-
-
+#: Most rows of `level_views`.
+ROWS = 3
 #: Panels of `variance_views`.
 WANTED, PREDICTED, ERROR = "raters' variance", "predicted variance", "absolute error"
+#: Quantities by their part of the published table.
+PARTS = {quantity.part: quantity for quantity in QUANTITIES.values()}
+
+
+def table_rows(cells: pd.DataFrame) -> pd.DataFrame:
+    """Table 3.1 in its layout: ``measure``, ``network``, ``from``, ``target``, ``cell``.
+
+    A star marks the thesis's p < 0.01 between its two networks.
+    """
+    lines = []
+    for row in cells.to_dict("records"):
+        quantity = PARTS[row["condition"]]
+        star = "*" if row["note"].startswith("p<0.01") else ""
+        theirs = with_sd(row["published"], row["published_sd"], quantity.digits)
+        ours = with_sd(row["value"], row["sd"], quantity.digits) if not row["status"] else ""
+        for by, cell in (("this run", ours), ("thesis", theirs + star)):
+            if cell:
+                keys = {"measure": quantity.words, "network": row["system"], "from": by}
+                lines.append(keys | {"target": row["target"], "cell": cell})
+    table, order = pd.DataFrame(lines), [quantity.words for quantity in PARTS.values()]
+    return table.sort_values("measure", key=lambda own: own.map(order.index), kind="stable")
+
+
+def claim_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Claims as text: what the thesis has, this run's value, the range without one subject."""
+    lines = []
+    for row in table.to_dict("records"):
+        digits = QUANTITIES[row["measure"]].digits + 1
+        found = Estimate(row["mean"], row["low"], row["high"])
+        ends = (f"{row[k]:.{digits}f}" for k in ("without_low", "without_high"))
+        why = f": {row['why']}" if row["why"] else ""
+        lines.append(
+            {
+                "statistic": row["statistic"],
+                "class": row["class"],
+                "thesis": f"{row['published']:.{digits}f}",
+                "ours": f"{found:.{digits}f brackets}",
+                "range": " to ".join(ends),
+                "verdict": row["verdict"] + why,
+            }
+        )
+    return pd.DataFrame(lines, columns=None if lines else ["statistic", "class", "verdict"])
+
+
+def in_units(table: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """A table with its measure in words and some columns in the units of Table 3.1."""
+    known = {measure: (q.words, q.scale) for measure, q in QUANTITIES.items()}
+    words, scale = (table["measure"].map({m: q[i] for m, q in known.items()}) for i in (0, 1))
+    return table.assign(measure=words, **{name: table[name] * scale for name in names})
+
+
+def ranking_rows(ranking: pd.DataFrame, difference: pd.DataFrame, cost=None) -> pd.DataFrame:
+    """A row a map: average precision, r, the predicted variance's lead in both, and its cost."""
+    keys = ["mean", "low", "high"]
+    found = ranking[MAP].drop_duplicates()
+    for short, words in (
+        ("ap", MEASURES["average_precision"]),
+        ("pearson", MEASURES["correlation"]),
+    ):
+        for kind, table in (("", ranking), ("_lead", difference)):
+            own = table[table["measure"] == words][[*MAP, *keys]]
+            names = (f"{short}{kind}", f"{short}{kind}_low", f"{short}{kind}_high")
+            own = own.rename(columns=dict(zip(keys, names, strict=True)))
+            found = found.merge(own, on=MAP, how="left")
+    found = found if cost is None else found.merge(cost, on=MAP, how="left")
+    return found.rename(columns={"label": "map"})
 
 
 def steps_of(data, wanted) -> tuple[list[Steps], list[str]]:
-    """Every structure of the slice whose raters differ most, on its way to the variance map.
+    """Steps of each structure of the slice whose raters differ most, and who rated it.
 
-    Parameters
-    ----------
-    data : slices.Slices
-        To choose from.
-    wanted : (N, C - 1, H, W)
-        Variance maps; NaN where fewer than two rated.
-
-    Returns
-    -------
-    tuple
-        A `figures.Steps` for each structure that a rater marked, and the names of those who rated.
-
-    Raises
-    ------
-    SettingsError
-        If no slice was rated by two.
+    `wanted` are variance maps ``(N, C - 1, H, W)``, NaN where fewer than two rated. Raises
+    `SettingsError` if no slice was rated by two.
     """
     total = np.asarray(wanted).mean(axis=(1, 2, 3))
     if np.isnan(total).all():
@@ -73,27 +125,17 @@ def steps_of(data, wanted) -> tuple[list[Steps], list[str]]:
 
 
 def level_views(data, together: Mapping, subjects: int = 2):
-    """Majority vote and predictions of some subjects, level by level.
+    """Majority vote and predictions of the subjects with most slices, level by level.
 
-    Parameters
-    ----------
-    data : slices.Slices
-        The images.
-    together : mapping of str to sampling.MultiTaskPrediction
-        Predictions by the network's name.
-    subjects : int
-        How many, those with most slices first.
-
-    Returns
-    -------
-    tuple
-        `figures.Compared` for each subject, the rows' names (levels; empty where the cohort has
-        none) and the columns'.
+    Returns a `figures.Compared` for each, the rows' names (levels, at most `ROWS` of them; empty
+    where the cohort has none) and the columns'.
     """
     table, rated = data.table, data.rated.any(axis=1)
     counts = table["subject"][rated].value_counts(sort=False)
     names = list(counts.sort_values(ascending=False, kind="stable").index[:subjects])
     levels = orders(table).get("level") if "level" in table else None
+    if levels and len(levels) > ROWS:
+        levels = [levels[i] for i in np.linspace(0, len(levels) - 1, ROWS).round().astype(int)]
     found = []
     for name in names:
         own = np.flatnonzero((table["subject"] == name).to_numpy() & rated)
@@ -116,7 +158,7 @@ def level_views(data, together: Mapping, subjects: int = 2):
         for f in found
     ]
     rows = [levels[r] if levels else "" for r in used]
-    return found, rows, ["majority vote", *(plain_name(name) for name in together)]
+    return found, rows, ["majority vote", *(names_of(name)["condition"] for name in together)]
 
 
 def _outlined(data, item: int, together: Mapping) -> list[np.ndarray]:
@@ -126,23 +168,9 @@ def _outlined(data, item: int, together: Mapping) -> list[np.ndarray]:
 
 
 def variance_views(data, shown: Iterable[int], together: Mapping, wanted) -> list:
-    """The raters' variance map of some slices beside each network's, and its error.
+    """Raters' variance of some slices beside each network's, and its error, summed over structures.
 
-    Parameters
-    ----------
-    data : slices.Slices
-        The images.
-    shown : iterable of int
-        Which of them; those that fewer than two raters rated are left out.
-    together : mapping of str to sampling.MultiTaskPrediction
-        Predictions by the network's name.
-    wanted : (N, C - 1, H, W)
-        Variance maps of the raters.
-
-    Returns
-    -------
-    list of figures.View
-        Maps are summed over structures.
+    Slices that fewer than two raters rated are left out; `wanted` as in `steps_of`.
     """
     found = []
     known = [i for i in shown if data.rated[i].sum() > 1]
@@ -152,7 +180,7 @@ def variance_views(data, shown: Iterable[int], together: Mapping, wanted) -> lis
             found.append(
                 replace(
                     view,
-                    title=f"{view.title} · {plain_name(name)}",
+                    title=f"{view.title} · {names_of(name)['condition']}",
                     prediction=joint.moments.mean[item].argmax(axis=0),
                     maps={WANTED: true, PREDICTED: said, ERROR: np.abs(said - true)},
                 )
@@ -161,7 +189,9 @@ def variance_views(data, shown: Iterable[int], together: Mapping, wanted) -> lis
 
 
 def variance_limits(shown: Iterable) -> dict[str, float]:
-    """One scale for all maps of `variance_views`: up to the largest value in any of them."""
-    shown = list(shown)
-    highest = max((float(m.max()) for view in shown for m in view.maps.values()), default=0.0)
-    return dict.fromkeys((WANTED, PREDICTED, ERROR), highest if highest > 0 else 0.25)
+    """Tops of the scales of `variance_views`: predicted maps have their own, else all is dark."""
+    found = {}
+    for name in (WANTED, PREDICTED, ERROR):
+        highest = max((float(v.maps[name].max()) for v in shown), default=0.0)
+        found[name] = highest if highest > 0 else 0.25
+    return found | {ERROR: found[WANTED]}
