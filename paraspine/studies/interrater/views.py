@@ -41,7 +41,7 @@ def scatter_frame(
     method = method or next(name for name in ORDER if name in there)
     images = images[images["method"] == method]
     known = correlations[(correlations["kind"] == "pearson") & (correlations["score"] == "entropy")]
-    found = images.merge(known[["condition", "r", "low", "high", "moved_by"]], on="condition")
+    found = known[["condition", "r", "low", "high", "moved_by"]].merge(images, on="condition")
     names = found["model"].map(network_label) + ", " + found["fusion"].map(target_label)
     if found["seed"].nunique() > 1:
         names += ", seed " + found["seed"].astype(str)

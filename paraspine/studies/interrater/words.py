@@ -116,8 +116,7 @@ def influence_sentence(chosen: pd.DataFrame, sides: list[str]) -> str:
         return ""
     counts = known["moved_by"].value_counts()
     name, count = counts.index[0], counts.iloc[0]
-    own = known.loc[known["moved_by"] == name, "moved_to"]
-    span = " to ".join(dict.fromkeys(f"{v:.2f}" for v in (own.min(), own.max())))
+    span = _range(known.loc[known["moved_by"] == name, "moved_to"], 2)
     whose = "" if count == len(known) else f" for {count} of them"
     words = f"Without {name}, the subject that matters most{whose}, *r* is {span}"
     if decided := sides.count("one subject"):
@@ -153,7 +152,7 @@ def gap_sentence(gap: pd.DataFrame) -> str:
 
 def partition_sentence(table: pd.DataFrame) -> str:
     """What each kind of uncertainty explains, and what the second adds to the first."""
-    chosen = table[(table["score"] == "entropy") & table["mean"].notna()] if len(table) else table
+    chosen = _shares(table)
     if table.empty:
         return (
             "Left out: dividing the variance needs GT entropy, and dropout or an ensemble beside "
@@ -161,8 +160,7 @@ def partition_sentence(table: pd.DataFrame) -> str:
         )
     if chosen.empty:
         return "GT entropy or uncertainty is the same for all images: there is nothing to divide."
-    share = {part: own["mean"] for part, own in chosen.groupby("part")}
-    alone = _range([*share["epistemic"], *share["aleatoric"]])
+    alone = _range(chosen.loc[chosen["part"].isin(["epistemic", "aleatoric"]), "mean"])
     added = _added(chosen)
     shown = chosen[chosen["part"].isin(["epistemic", "aleatoric", "joint"])]
     low, high = shown["low"].min(), shown["high"].max()
@@ -175,6 +173,11 @@ def partition_sentence(table: pd.DataFrame) -> str:
     )
 
 
+def _shares(table: pd.DataFrame) -> pd.DataFrame:
+    """Shares that predictive entropy explains, where they are defined."""
+    return table[(table["score"] == "entropy") & table["mean"].notna()]
+
+
 def _added(chosen: pd.DataFrame) -> pd.Series:
     """Percentage points that the second kind adds to the better one, by condition."""
     share = chosen.pivot(index="epistemic", columns="part", values="mean")
@@ -183,7 +186,7 @@ def _added(chosen: pd.DataFrame) -> pd.Series:
 
 def one_signal(table: pd.DataFrame) -> str:
     """Whether the second kind adds less than half of what the better one explains, for all."""
-    chosen = table[(table["score"] == "entropy") & table["mean"].notna()] if len(table) else table
+    chosen = _shares(table)
     if chosen.empty:
         return ""
     share = chosen.pivot(index="epistemic", columns="part", values="mean")
@@ -191,8 +194,9 @@ def one_signal(table: pd.DataFrame) -> str:
     return "no, largely one signal" if (_added(chosen) < better / 2).all() else "in part"
 
 
-def _range(values) -> str:
-    return " to ".join(dict.fromkeys(f"{v:.0f}" for v in (min(values), max(values))))
+def _range(values: pd.Series, digits: int = 0) -> str:
+    """Lowest and highest of some numbers, once where they are written alike."""
+    return " to ".join(dict.fromkeys(text.number(v, digits) for v in (values.min(), values.max())))
 
 
 def detection_sentence(table: pd.DataFrame) -> str:
@@ -258,8 +262,8 @@ def difference_sentence(table: pd.DataFrame, what: str, *, better: str) -> str:
         left = int((part["p_holm_subject"] < 0.05).sum())
         names = [f"{NAMED[question]}{name}" for name in (a, b)]
         words = (
-            f"{what} is better with {names[0]} than with {names[1]} in {first or 'none'} of {len(part)} "
-            f"{'comparison' if len(part) == 1 else 'comparisons'} and worse in {second or 'none'}"
+            f"{what} is better with {names[0]} than with {names[1]} in {first or 'none'} of "
+            f"{text.count(len(part), 'comparison')} and worse in {second or 'none'}"
         )
         words += f"; in {alone} more one subject decides" if alone else ""
         sentences.append(f"{words}. Tested by subject and adjusted, {left or 'none'} differ.")
@@ -273,11 +277,10 @@ def overlap_sentence(table: pd.DataFrame) -> str:
     if networks.empty:
         return NOBODY
     means = networks.groupby("condition", sort=False)["mean"].mean()
-    span = " to ".join(dict.fromkeys(f"{v:.2f}" for v in (means.min(), means.max())))
-    words = f"Networks reach a mean Dice of {span} against the vote"
+    words = f"Networks reach a mean Dice of {_range(means, 2)} against the vote"
     if raters.empty:
         return f"{words}. {ONE_RATER}"
-    words += f", the raters {raters['mean'].mean():.2f} against each other"
+    words += f", the raters {text.number(raters['mean'].mean())} against each other"
     beside = networks.join(raters[["low", "high"]].add_suffix("_raters"), on="class")
     below = int((beside["high"] < beside["low_raters"]).sum())
     above = int((beside["low"] > beside["high_raters"]).sum())

@@ -142,10 +142,20 @@ def test_split_tables(people):
 
 def test_split_sentences(people):
     words = tables.split_sentence(people, SIDES, "subject")
-    assert words == "No subject stands on two sides (split by subject)."
+    assert words == "No subject is on two sides of the split, which goes by subject."
     torn = tables.split_sentence(people, ["train", "test", "validation", "test"], "slice")
     assert torn.startswith(
-        "**Slices of 1 subject (of 3) stand on more than one side**, because the split goes by "
-        "slice."
+        "**Slices of 1 of 3 subjects are on more than one side**, because the split goes by slice."
     )
-    assert "they say nothing about people it has not seen" in torn
+    assert "say nothing about people whom the networks have not seen" in torn
+
+
+def test_how_the_split_and_the_figure_are_written(people):
+    cells = tables.split_cells(tables.split_table(people, SIDES))
+    row = {"side": "test", "subjects": 3, "slices": 4, "outlines": 5, "sex F": 1, "sex M": 2}
+    row["mean age"] = 49.25
+    assert {name: cell.text(row) for name, cell in cells.items()} == {
+        "subjects": "3", "slices": "4", "outlines": "5", "sex F": "1", "sex M": "2",
+        "mean age": "49.2",
+    }  # fmt: skip
+    assert tables.shown_title([0, 2], people) == "Figure 1.1: 2 of the 4 slices and their outlines"
