@@ -58,6 +58,7 @@ def test_what_is_no_label_map(labels, classes, words):
         ([[0.2, 1.0], [0.802, 0.0]], 0, "deviation of 0.002"),
         ([[-0.002, 1.0], [1.002, 0.0]], 0, r"values in \[0, 1\], got -0.002 to 1.002"),
         ([[NAN, 1.3], [NAN, -0.3]], 0, r"values in \[0, 1\], got -0.3 to 1.3"),
+        ([[1.3], [NAN]], 0, r"values in \[0, 1\], got 1.3 to 1.3"),
         ([[0.9, 0.9], [0.05, 0.1]], 0, "deviation of 0.05"),
     ],
 )

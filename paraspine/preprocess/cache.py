@@ -106,11 +106,11 @@ def cached(path, settings: Preprocessing, cache_dir=None) -> Volume:
     """
     if not settings.cleans:
         return scaled(read(path), settings)
-    if cache_dir is None:
-        return scaled(clean(read(path), settings), settings)
 
     def make() -> Volume:
         return clean(read(path), settings)
 
+    if cache_dir is None:
+        return scaled(make(), settings)
     volume = storage.cached(cache_dir, recipe(path, settings), make, save=_save, load=_load)
     return scaled(volume, settings)
