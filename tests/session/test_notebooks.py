@@ -79,7 +79,7 @@ def test_every_parameter_is_used_here_or_by_a_run_that_is_needed(path):
     session |= {"split_by", "train_fraction", "validation_fraction", "split_seed", "test_center"}
     session |= {"training", "resamples"}
     declared = set(declared_parameters(path))
-    if "study.fusion_trainings(session.parameters" in code:
+    if "plan.fusion_trainings(session.parameters" in code:
         session |= {name for name in declared if name.startswith("fusion_")}
     handed_on = needed(code)
     if path.stem not in WITH_SETTINGS:  # the profile gives the settings of trainings, or `training`
