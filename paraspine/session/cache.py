@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from paraspine import manifest, preprocess, slices, volumes
-from paraspine.session.fingerprint import cohort_digest, room_fingerprint
+from paraspine.session.digests import cohort_digest, room_fingerprint
 
 __all__ = ["KEPT", "read_cohort", "load_slices"]
 

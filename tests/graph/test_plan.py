@@ -20,7 +20,7 @@ from paraspine.graph.plan import make_plan
 from paraspine.graph.publishing import build_book
 from paraspine.graph.studies import all_studies
 from paraspine.graph.summaries import summary, write_summary
-from paraspine.session.fingerprint import fingerprint
+from paraspine.session.digests import fingerprint
 from paraspine.session.parameters import declared_parameters
 from paraspine.session.profile import load_profile, upstream_parameters
 from paraspine.studies.label_fusion.plan import fusion_trainings

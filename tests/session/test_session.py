@@ -12,7 +12,7 @@ import pytest
 from paraspine import manifest, preprocess, runs, slices, volumes
 from paraspine.arrays import ManifestError, RunError, SettingsError
 from paraspine.session import cache as memory
-from paraspine.session.fingerprint import cohort_digest, fingerprint, project_root, sources
+from paraspine.session.digests import cohort_digest, fingerprint, project_root, sources
 from paraspine.session.freshness import is_fresh, results_digest, staleness
 from paraspine.session.parameters import declared_parameters
 from paraspine.session.session import Session, begin
@@ -262,9 +262,7 @@ def test_an_edit_of_a_module_changes_the_fingerprint(mini, monkeypatch, tmp_path
         path = package / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(code)
-    monkeypatch.setattr(
-        importlib.import_module("paraspine.session.fingerprint"), "PACKAGE", package
-    )
+    monkeypatch.setattr(importlib.import_module("paraspine.session.digests"), "PACKAGE", package)
     before = fingerprint(mini.notebook("01_numbers"))
     (package / "unrelated.py").write_text("x = 2")
     assert fingerprint(mini.notebook("01_numbers")) == before
