@@ -44,7 +44,7 @@ class Shown(NamedTuple):
 
 
 SHOWN = {
-    "brier": Shown("Brier score", "Brier score, × 10⁻⁴", 1e4, "1e-4", 2),
+    "brier": Shown("Brier score", "Brier score, × 10⁻⁴", 1e4, "1e-4", 1),
     "entropy_error_total": Shown("entropy MAE", "entropy MAE, nats × voxels", 1.0, "", 1),
     "dice": Shown("Dice", "Dice, %", 100.0, "%", 1),
     "precision": Shown("precision", "precision, %", 100.0, "%", 1),
@@ -59,8 +59,8 @@ TESTED = {
     "dice": "Dice",
     "precision": "precision",
     "recall": "recall",
-    "absolute_volume_difference": "absolute volume difference (AVD)",
-    "relative_volume_difference": "relative volume difference (RVD)",
+    "absolute_volume_difference": "AVD",
+    "relative_volume_difference": "RVD",
     "composite": "composite score",
 }
 #: Measures of the composite score and their weights (lemay2022, 2.3.4).

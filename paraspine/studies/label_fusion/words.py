@@ -61,25 +61,33 @@ def learned_sentence(repeated: Iterable[Repetition]) -> str:
     )
 
 
-def entropy_sentence(frame: pd.DataFrame) -> str:
-    """Entropy of each framework as a multiple of the raters', and whose error is smaller."""
+def ratio_sentence(frame: pd.DataFrame) -> str:
+    """Predictive entropy of each framework as a multiple of the raters'."""
     ratios = entropy_ratios(frame).set_index("framework")
     if ratios["ratio"].isna().all():
         return NO_DISAGREEMENT
     soft, plain = (estimate(ratios.loc[name], "ratio") for name in ("SoftSeg", "conventional"))
+    return (
+        f"**Predictive entropy is {soft:.1f} times the raters' entropy with SoftSeg and "
+        f"{plain:.1f} times with conventional training.**"
+    )
+
+
+def error_sentence(frame: pd.DataFrame) -> str:
+    """Which framework's entropy is closer to the raters', beside what the paper found."""
     found, left, subjects = framework_difference(frame, "entropy_error")
+    if np.isnan(found.value):
+        return ""
     without = left.low, left.high
     verdict, why = judge(found, "below", subjects=subjects, without=without)
     words = {
-        "supported": "SoftSeg's error is the smaller one, as in the paper",
-        "contradicted": "SoftSeg's error is the larger one, the opposite of the paper's finding",
-        "can't tell": f"Whose error is smaller can't be told ({why})",
+        "supported": "SoftSeg's entropy is the closer one, as in the paper",
+        "contradicted": "SoftSeg's entropy is the further one, the opposite of the paper's finding",
+        "can't tell": f"Whose entropy is closer can't be told ({why})",
     }[verdict]
     return (
-        f"**Predictive entropy is {soft:.1f} times the raters' entropy with SoftSeg and "
-        f"{plain:.1f} times with conventional training.** {words}: "
-        f"difference {_scaled(found, 1e3):.1f} × 10⁻³ nats a voxel"
-        f"{_left(left, 1e3, 1)}."
+        f"{words}: its error minus that of conventional training is "
+        f"{_scaled(found, 1e3):.1f} × 10⁻³ nats a voxel{_left(left, 1e3, 1)}."
     )
 
 

@@ -141,6 +141,10 @@ def test_the_scaling_table_has_each_way_before_after_and_with_softseg(made):
     )
     assert table["against"][4] == pytest.approx(table["brier"][4] - table["brier"][5])
     assert table["against_low"][4] <= table["against"][4] <= table["against_high"][4]
+    scaled = calibration.scaled_predictions(made.predictions, fitted)
+    counts = frames.fusion_reliability(made.repeated, scaled)
+    errors = calibration.fusion_calibration(counts, region="near").set_index("condition")["mean"]
+    assert table["mean"][4] == errors[frames.CONVENTIONAL[1]._replace(scaled=True).label]
     assert table["mean"][4] != table["mean"][3]
 
 

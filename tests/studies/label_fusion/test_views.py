@@ -40,7 +40,7 @@ def test_the_papers_tables_have_every_head(made):
     assert list(table.frame.index) == [who.label for who in CANDIDATES]
     row = table.frame.loc[CANDIDATES[5].label]
     mean = frames.by_image(made.frame, "brier")[CANDIDATES[5].label].mean()
-    assert row.iloc[0].startswith(f"{1e4 * mean:.2f} [")
+    assert row.iloc[0].startswith(f"{1e4 * mean:.1f} [")
     assert row["MS image, × 10⁴, published"] == "3.40 ± 3.96"
     assert "(hand)" in table._repr_html_()
     rows = views.paper_rows(made.frame, frames.HARD[1:], "Table 8.3", "hand")

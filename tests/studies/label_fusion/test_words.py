@@ -28,25 +28,24 @@ def entropies(soft, plain, gt=0.02):
 
 def test_whose_entropy_is_closer_turns():
     both_ways(
-        lambda sign: words.entropy_sentence(entropies(*((3.0, 0.8), (1.1, 0.5))[sign < 0])),
-        "SoftSeg's error is the larger one, the opposite of the paper's finding",
-        "SoftSeg's error is the smaller one, as in the paper",
+        lambda sign: words.error_sentence(entropies(*((3.0, 0.8), (1.1, 0.5))[sign < 0])),
+        "SoftSeg's entropy is the further one, the opposite of the paper's finding",
+        "SoftSeg's entropy is the closer one, as in the paper",
     )
-    said = words.entropy_sentence(entropies(3.0, 0.8))
+    frame = entropies(3.0, 0.8)
+    said = words.ratio_sentence(frame)
     assert "is 3.0 (95 % CI 2.8 to 3.1) times the raters' entropy with SoftSeg and 0.8 (" in said
-    assert "difference 36.0 (" in said
-    assert "× 10⁻³ nats a voxel, 35.0 to 37.0 leaving one subject out." in said
-    same = words.entropy_sentence(entropies(1.2, 0.8))
-    assert "Whose error is smaller can't be told (the interval includes 0)" in same
-
-
-def test_an_answer_of_few_subjects_or_one_rater_is_not_given():
-    frame = entropies(1.2, 0.8)
-    few = entropies(3.0, 0.8)
-    few = few[few["subject"].isin(["p0", "p1", "p2"])]
-    assert "can't be told (fewer than 6 subjects)" in words.entropy_sentence(few)
-    assert words.entropy_sentence(frame.assign(value=np.nan)) == words.NO_DISAGREEMENT
-    assert words.answer_sentence(frame.assign(value=np.nan), None).startswith("No test image")
+    said = words.error_sentence(frame)
+    assert "conventional training is 36.0 (" in said
+    assert said.endswith("× 10⁻³ nats a voxel, 35.0 to 37.0 leaving one subject out.")
+    same = words.error_sentence(entropies(1.2, 0.8))
+    assert "Whose entropy is closer can't be told (the interval includes 0)" in same
+    few = frame[frame["subject"].isin(["p0", "p1", "p2"])]
+    assert "can't be told (fewer than 6 subjects)" in words.error_sentence(few)
+    alone = frame.assign(value=np.nan)
+    assert words.ratio_sentence(alone) == words.NO_DISAGREEMENT
+    assert words.error_sentence(alone) == ""
+    assert words.answer_sentence(alone, None).startswith("No test image")
 
 
 def errors(means, gaps):
