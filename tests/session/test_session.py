@@ -398,7 +398,7 @@ def test_other_content_settings_rows_or_code_are_read_anew(mini, monkeypatch):
 
 def test_a_damaged_entry_is_made_again_and_few_are_kept(mini):
     first = load(mini)
-    (entry,) = (mini.root / ".cache/slices").glob("*.npz")
+    (entry,) = (mini.root / ".cache/slices").rglob("*.npz")
     whole = entry.read_bytes()
     for damaged in (b"", b"nonsense", whole[: len(whole) // 2]):
         entry.write_bytes(damaged)
@@ -406,7 +406,7 @@ def test_a_damaged_entry_is_made_again_and_few_are_kept(mini):
         assert entry.read_bytes() == whole
     for size in range(2, 10):
         load(mini, max_size=16 * size)
-    assert len(list((mini.root / ".cache/slices").iterdir())) == memory.KEPT
+    assert len(list((mini.root / ".cache/slices").rglob("*.npz"))) == memory.KEPT
 
 
 def test_a_cohort_found_good_is_not_opened_again_and_a_bad_one_never_kept(mini, monkeypatch):
