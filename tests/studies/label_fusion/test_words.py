@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paraspine.studies.label_fusion import frames, tables, words
+from paraspine.evidence.influence import Influence
+from paraspine.statistics import Estimate
+from paraspine.studies.label_fusion import calibration, claims, frames, tables, views, words
 from tests.studies.label_fusion.small import CANDIDATES, both_ways, make, tidy, trained
 
 SUBJECTS = 8
@@ -46,6 +48,38 @@ def test_whose_entropy_is_closer_turns():
     assert words.ratio_sentence(alone) == words.NO_DISAGREEMENT
     assert words.error_sentence(alone) == ""
     assert words.answer_sentence(alone, None).startswith("No test image")
+
+
+def test_an_answer_that_one_subject_decides_is_not_given(monkeypatch):
+    found = Estimate(-0.01, -0.02, -0.001), Influence(-0.02, 0.001), 8
+    monkeypatch.setattr(words, "framework_difference", lambda frame, measure: found)
+    assert "closer can't be told (one subject decides)" in words.error_sentence(None)
+
+
+def test_one_subject_and_one_class_have_tables_and_sentences_without_intervals(tools):
+    repeated, predictions = make(tools, classes=2, raters=4, images=4, splits=1)
+    thresholds = calibration.fusion_thresholds(repeated, predictions)
+    frame = frames.fusion_frame(repeated, predictions, thresholds)
+    counts = frames.fusion_reliability(repeated, predictions)
+    near = calibration.fusion_calibration(counts, region="near")
+    judged = claims.fusion_claims(counts, frame)
+    assert set(judged["verdict"]) == {"can't tell"}
+    tests = tables.wilcoxon_table(frame, tables.composite_score(frame))
+    assert set(views.tests_view(tests, "Table", "hand").frame.to_numpy().ravel()) == {"·"}
+    assert views.places_view(judged, "Table", "hand").frame["leaving one subject out"].eq("–").all()
+    left_out = tables.left_out_frame(repeated, predictions, thresholds)
+    by_rater = tables.left_out_table(left_out, ["rater"])
+    said = [
+        words.ratio_sentence(frame), words.error_sentence(frame), words.distance_sentence(frame),
+        words.calibration_sentence(near), words.found_sentences(frame, near, judged),
+        words.reference_sentence(tables.reference_table(frame)),
+        words.left_out_sentence(tables.left_out_table(left_out), by_rater, repeated),
+        words.scaling_sentence(
+            calibration.scaling_table(repeated, predictions, frame, near)
+        ),
+    ]  # fmt: skip
+    assert not any("nan" in sentence for sentence in said)
+    assert "can't be told (no interval" in said[1]
 
 
 def errors(means, gaps):
@@ -96,6 +130,7 @@ def test_whom_a_reference_favours_turns():
     said = words.reference_sentence(favoured(0.05))
     assert "no candidate's mean Dice changes by more than 0.0500." in said
     assert "they gain 0.0500 (95 % CI 0.04" in said
+    assert "by more than 0.0500." in words.reference_sentence(favoured(-0.05))
     assert "It isn't seen to favour" in words.reference_sentence(favoured(0.00001))
     table = favoured(0.05).assign(mean=np.nan)
     assert "nothing to compare" in words.reference_sentence(table)
