@@ -149,6 +149,7 @@ def test_styles_both_ways():
         rows = [
             style("anna", "MF", 3.0 * sign), style("anna", "ES", -1.5 * sign),
             style("anna", "PM", -2.0 * sign), style("bo", "MF", 0.5),
+            style("bo", "ES", -0.9),
             style("cy", "MF", 4.0, decided_by="s3"), style("cy", "ES", 4.0, clusters=5),
         ]  # fmt: skip
         return words.style_sentence(pd.DataFrame(rows))
@@ -160,7 +161,7 @@ def test_styles_both_ways():
     )
     assert found == (
         "Compared with the others, anna outlines more MF (3.0 %) and less ES and PM (1.5 to 2.0 %)."
-        " The other 3 differences can't be told from 0."
+        " The other 4 differences can't be told from 0."
     )
 
 
