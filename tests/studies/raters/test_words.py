@@ -329,3 +329,44 @@ def test_blank_words(tools):
 
 def test_summary_leaves_out_what_is_empty():
     assert words.summary("One.", "", "Two.") == "- One.\n- Two."
+
+
+# --- any cohort ------------------------------------------------------------------------------
+
+RATED = [[True, True], [True, False], [False, False]]
+COHORTS = {
+    "usual": (bars([6, 4, 5], [3, 2, 2], [8, 7, 8]), {}),
+    "one rater": (bars([3], [4]), {}),
+    "one subject": (bars([6, 4], [3, 2]), {"subject": "p", "level": ["L3", "S1"]}),
+    "one image": (bars([6, 4]), {}),
+    "nothing marked": (bars([0, 0], [0, 0]), {}),
+    "blanks": (bars([4, 3], [2, 0], [0, 0]), {"rated": RATED}),
+    "nobody rated": (bars([0, 0]), {"rated": [[False, False]]}),
+}
+
+
+@pytest.mark.parametrize("name", COHORTS)
+def test_any_cohort_has_words_without_nan(tools, name):
+    labels, options = COHORTS[name]
+    data = tools.data(labels, classes=2, **options)
+    frame = frames.rater_frame(data)
+    table = conditions.summarise(frame, "pairwise_dice", ["class"])
+    group = tables.group_column(frame)
+    entropy = frames.rows(frame, "gt_entropy")
+    grouped = conditions.summarise(frame, "gt_entropy", group)
+    fused, areas = tables.fusion_table(data), tables.area_frame(data)
+    bias = tables.bias_table(tables.area_pairs(areas))
+    said = [
+        words.agreement_sentence(frame, table, fused),
+        words.area_sentence(tables.icc_table(areas), bias),
+        words.group_sentence(entropy, grouped, "GT entropy", group),
+        words.style_sentence(tables.rater_styles(areas, data.raters)),
+        words.fusion_sentence(fused, frame),
+        words.staple_sentence(tables.staple_frame(data), data),
+        words.extent_sentence(tables.extent_frame(data)),
+        words.blank_sentence(tables.blank_table(data), data),
+    ]
+    for sentence in said:
+        assert sentence.endswith(".")
+        assert "nan" not in sentence
+        assert "undefined to" not in sentence
