@@ -12,7 +12,7 @@ from paraspine.arrays import RunError, SettingsError
 from paraspine.book import publish
 from paraspine.book.contents import fill_contents, fill_prose
 from paraspine.book.mime import PLOTLY, PlotlyRenderer, figure_html
-from paraspine.book.notebook import check_executed, clean, default_roots, strip_paths
+from paraspine.book.notebook import HINT, check_executed, clean, default_roots, strip_paths
 
 PAGES = {"index": "# Book\n", "words": "# Words\n"}
 
@@ -38,6 +38,12 @@ def test_a_single_run_keeps_the_name_of_its_notebook(make, source, tmp_path):
     assert "model: `unet`" in page.cells[0].source
     assert "run_folder" not in page.cells[0].source
     assert page.cells[0].source.endswith("Some words.")
+
+
+def test_what_is_said_to_who_runs_a_notebook_is_not_in_the_book():
+    cells = [nbformat.v4.new_markdown_cell(s) for s in ("# Title", HINT, f"{HINT} And more.")]
+    page = clean(nbformat.v4.new_notebook(cells=cells), title="Title")
+    assert [c.source for c in page.cells] == ["# Title", f"{HINT} And more."]
 
 
 def trainings(make, source, tmp_path, parameters):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from paraspine.book.notebook import HINT
 from paraspine.session.parameters import CHOSEN, WITH_SETTINGS, declared_parameters
 from paraspine.session.profile import load_profile
 
@@ -49,6 +50,13 @@ def test_a_title_first_then_one_parameters_cell(path):
     assert sum("parameters" in t for t in tags) == 1
     assert set().union(*tags[1:]) <= {"hide-cell", "hide-input", "remove-cell"}
     assert {"profile", "run_folder", "manifest_path"} <= set(declared_parameters(path))
+
+
+@each
+def test_who_runs_a_notebook_is_told_which_cell_to_change(path):
+    cells = json.loads(path.read_text())["cells"]
+    place = next(i for i, c in enumerate(cells) if "parameters" in c["metadata"].get("tags", []))
+    assert source_of(cells[place - 1]) == HINT
 
 
 @each
