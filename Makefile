@@ -1,5 +1,6 @@
 # make book   set up, make the phantom cohort, run every notebook, build the book
 # make test   set up, run every test
+# make publish TO=gh-pages    the book, checked, into a branch; TO=./site into a folder
 # make env | lint | lab | bench | clean
 #
 # make book PROFILE=paper                     full-size networks (a GPU is advised)
@@ -13,17 +14,18 @@ MANIFEST ?= data_manifest.csv
 CORES    ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 SET      ?=
 TESTS    ?=
+TO       ?=
 BIN       = $(VENV)/bin
 STAMP     = $(VENV)/.installed
 
 export MPLBACKEND = agg
 # Through the environment, names reach the shell whole, whatever is in them.
-export PROFILE MANIFEST
+export PROFILE MANIFEST TO
 # Modules are compiled when they are first imported, and kept: of all that is installed few are.
 export PYTHONDONTWRITEBYTECODE =
 INSTALL = -m pip install --quiet --no-compile --constraint constraints.txt
 
-.PHONY: book test env lint lab bench clean
+.PHONY: book publish test env lint lab bench clean
 .DEFAULT_GOAL := book
 
 env: $(STAMP)
@@ -42,6 +44,11 @@ $(STAMP): pyproject.toml constraints.txt
 book: env
 	@$(BIN)/snakemake --cores $(CORES) --quiet rules progress --rerun-incomplete --nolock \
 	  --config profile="$$PROFILE" manifest="$$MANIFEST" $(SET)
+
+# Nothing is pushed: the command says how.
+publish: book
+	@test -n "$$TO" || { echo "Say where: make publish TO=gh-pages (a branch) or TO=./site (a folder)"; exit 1; }
+	@$(BIN)/paraspine publish --profile "$$PROFILE" --manifest "$$MANIFEST" -- "$$TO"
 
 # A file's tests stay in one process, for what they share; the longest file begins first.
 test: env lint

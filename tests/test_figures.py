@@ -92,6 +92,10 @@ def all_figures() -> dict[str, go.Figure]:
         ),
         figures.score_violins(tidy, **own),
         figures.validation_losses({"a": history, "b": history}, **own),
+        figures.scatter_panels(
+            frame, "gt_entropy", "entropy", panel="condition", group="condition",
+            x_title="GT entropy (nats)", y_title="entropy (nats)", **own,
+        ),
         figures.entropy_panels(frame, **own),
         figures.reliability_panels({"a": curve, "b": curve}, **own),
         figures.pairwise_dice(tidy.assign(pair=tidy["condition"]), **given),
@@ -118,6 +122,7 @@ AXES = {
     "small_multiples": (["level"], ["r", "r"]),
     "score_violins": (["composite score (sum of z-scores)"], []),
     "validation_losses": (["epoch"], ["loss"]),
+    "scatter_panels": (["GT entropy (nats)"], ["entropy (nats)"]),
     "entropy_panels": (["GT entropy (nats)"], ["prediction entropy (nats)"]),
     "reliability_panels": (["confidence"], ["accuracy"]),
     "pairwise_dice": ([], ["Dice"]),
@@ -147,7 +152,7 @@ def test_every_figure_says_its_source_and_loads_nothing(drawn):
 
 
 def test_every_function_is_drawn_here():
-    elsewhere = {"choice_explorer", "slice_explorer"}  # tests/test_explorer.py
+    elsewhere = {"bland_altman", "choice_explorer", "slice_explorer"}  # have files of their own
     assert set(AXES) == {n for n in figures.__all__ if n.islower()} - elsewhere
 
 

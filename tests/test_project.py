@@ -89,3 +89,16 @@ def test_version_is_said_once_and_the_same(root):
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     citation = yaml.safe_load((root / "CITATION.cff").read_text())
     assert paraspine.__version__ == project["version"] == citation["version"]
+
+
+def test_no_lazy_name_is_that_of_a_module(root):
+    """A module that was imported would stand in the place of the function of its name."""
+    import ast
+
+    for face in sorted((root / "paraspine").rglob("__init__.py")):
+        modules = {path.stem for path in face.parent.glob("*.py")}
+        for node in ast.walk(ast.parse(face.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "submod_attrs":
+                table = ast.literal_eval(node.value)
+                assert set(table) <= modules, face
+                assert not modules & {name for own in table.values() for name in own}, face

@@ -32,6 +32,8 @@ _FOREIGN = re.compile(
     r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)\s*=\s*["']?(?:https?:)?//"""
 )
 _HEADING = re.compile(r"^# +(.+?)\s*#*$", re.MULTILINE)
+#: What stands above the parameters for who runs the notebook; a reader of the book has none.
+HINT = "*Change these, then Run All.*"
 
 
 def read_executed(path: Path | str) -> nbformat.NotebookNode:
@@ -211,7 +213,7 @@ def clean(
     if aside:
         kept |= {"orphan": True, "nosearch": True}
     result.metadata = nbformat.from_dict(kept)
-    result.cells = [c for c in result.cells if not _is_papermill_marker(c)]
+    result.cells = [c for c in result.cells if not _is_papermill_marker(c) and c.source != HINT]
     tables, figures = _numbers(chapter), _numbers(chapter)
     for cell in result.cells:
         for key in ("papermill", "execution", "ExecuteTime", "collapsed", "scrolled"):

@@ -34,10 +34,12 @@ _PLACES = re.compile(
 )
 _NOT_FOUND = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Page not found</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
 <style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem;
 color-scheme:light dark}}</style></head>
-<body><main><h1>Page not found</h1><p>This address is not a page of <em>{title}</em>. It may have moved.</p>
+<body><main><h1>Page not found</h1>
+<p>This address is not a page of <em>{title}</em>. It may have moved.</p>
 <p><a id="start" href="{start}">To the first page</a></p></main>
 <script>
 /* The book may lie below any path: its start is the nearest folder above that has an index. */
@@ -46,7 +48,9 @@ color-scheme:light dark}}</style></head>
   for (; parts.length; parts.pop()) {{
     const place = parts.join("/") + "/";
     const found = await fetch(place + "objects.inv", {{ method: "HEAD" }}).catch(function () {{}});
-    if (found && found.ok) {{ document.getElementById("start").href = place + "index.html"; return; }}
+    if (found && found.ok) {{
+      document.getElementById("start").href = place + "index.html"; return;
+    }}
   }}
 }})();
 </script></body></html>

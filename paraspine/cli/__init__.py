@@ -15,6 +15,7 @@ from paraspine import __version__
 from paraspine.cli.adapters import from_bids, from_msseg, from_scgm
 from paraspine.cli.notebooks import book, estimate, run, summary
 from paraspine.cli.plainly import plainly
+from paraspine.cli.publishing import publish
 from paraspine.cli.show import show_cohort, show_problems
 
 app = typer.Typer(
@@ -149,7 +150,7 @@ def _knobs(given: list[str]) -> dict:
     return knobs
 
 
-for command in (run, book, estimate, summary):
+for command in (run, book, publish, estimate, summary):
     app.command()(command)
 for command in (from_bids, from_scgm, from_msseg):
     app.command(command.__name__.replace("_", "-"))(command)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from paraspine import manifest, phantom, runs, text
 from paraspine.graph.plan import make_plan
-from paraspine.session.fingerprint import project_root
+from paraspine.session.digests import project_root
 from paraspine.session.parameters import declared_parameters
 from paraspine.session.runner import run_notebook
 from paraspine.session.splits import sides_of, slices_of

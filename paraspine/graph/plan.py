@@ -15,7 +15,7 @@ from paraspine.graph.assignments import read_words
 from paraspine.graph.cohort import read_cohort_info, refuse_taken
 from paraspine.graph.job import Job
 from paraspine.graph.studies import all_studies, make_jobs
-from paraspine.session.fingerprint import project_root
+from paraspine.session.digests import project_root
 from paraspine.session.freshness import is_fresh
 from paraspine.session.parameters import CHOSEN, TRAINING, declared_parameters
 from paraspine.session.profile import load_profile

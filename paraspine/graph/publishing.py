@@ -6,7 +6,7 @@ from pathlib import Path
 
 from paraspine.arrays import RunError
 from paraspine.graph.plan import make_plan
-from paraspine.session.fingerprint import project_root
+from paraspine.session.digests import project_root
 from paraspine.session.freshness import staleness
 from paraspine.session.parameters import declared_parameters
 

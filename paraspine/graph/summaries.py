@@ -13,7 +13,7 @@ from paraspine import runs, statistics, text
 from paraspine.arrays import RunError, SettingsError
 from paraspine.evidence.conditions import RATERS
 from paraspine.evidence.limits import FEWEST
-from paraspine.session.fingerprint import project_root
+from paraspine.session.digests import project_root
 from paraspine.studies.label_fusion.claims import fusion_claims_sentence
 from paraspine.studies.label_fusion.tables import against
 

@@ -9,15 +9,15 @@ from torch import nn
 
 from paraspine.arrays import SettingsError
 from paraspine.models.blocks import ConvBlock, Decoder, Level, initialise
-from paraspine.models.enlarge import Twofold
-from paraspine.models.network import Features, Network
-from paraspine.models.options import (
+from paraspine.models.checks import (
     ACTIVATIONS,
     check_choice,
     check_count,
     check_counts,
     check_rate,
 )
+from paraspine.models.enlarge import Twofold
+from paraspine.models.network import Features, Network
 from paraspine.models.resnet import ENCODERS
 from paraspine.models.transformer import VisionTransformer
 

@@ -10,14 +10,14 @@ from torch import nn
 
 from paraspine.arrays import SettingsError
 from paraspine.models.blocks import ConvBlock, Decoder, Level, initialise
-from paraspine.models.network import Features, Network
-from paraspine.models.options import (
+from paraspine.models.checks import (
     ACTIVATIONS,
     check_choice,
     check_count,
     check_counts,
     check_rate,
 )
+from paraspine.models.network import Features, Network
 from paraspine.models.transposed import TwofoldTransposed
 
 __all__ = ["UNet", "expanding_path"]

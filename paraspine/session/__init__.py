@@ -10,7 +10,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "fingerprint": ["cohort_digest", "project_root", "sources"],
+        "digests": ["cohort_digest", "project_root", "sources"],
         "freshness": ["is_fresh", "staleness"],
         "parameters": ["check_parameters", "declared_parameters"],
         "profile": ["common_parameters", "load_profile"],

@@ -1,12 +1,8 @@
-"""What every notebook of a book reads anew, kept by content: the cohort as slices in memory."""
+"""Content-addressed cache of a cohort and its preprocessed slices."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import io
-import json
-import os
 from dataclasses import asdict, replace
 from functools import cache
 from importlib.metadata import version
@@ -15,19 +11,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from paraspine import manifest, preprocess, slices, volumes
-from paraspine.session.fingerprint import cohort_digest, room_fingerprint
+from paraspine import manifest, preprocess, slices, storage
+from paraspine.session.digests import cohort_digest, room_fingerprint
 
 __all__ = ["KEPT", "read_cohort", "load_slices"]
 
 #: Entries of each kind that stay; those that were not used for longest go first.
 KEPT = 6
-
-
 #: A cohort that takes more memory is read from its files each time.
 LARGEST = 2**30
-
-
 LIBRARIES = ("numpy", "pandas", "scipy", "scikit-image", "SimpleITK", "nibabel")
 
 
@@ -43,16 +35,20 @@ def read_cohort(path: Path, folder: Path) -> manifest.Cohort:
     """
     if not path.is_file():
         return manifest.read(path)  # says what is missing
-    entry = folder / f"{_key('manifest', cohort_digest(path))}.json"
-    try:
-        notes = tuple(json.loads(entry.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        cohort = manifest.read(path)
-        volumes.write_bytes(entry, json.dumps(cohort.notes).encode())
-        _let_go(entry)
-        return cohort
-    _used(entry)
-    return replace(manifest.read(path, check_files=False), notes=notes)
+    recipe = {"code": _code("manifest"), "cohort": cohort_digest(path)}
+
+    def load(kept: dict) -> manifest.Cohort:
+        notes = tuple(kept["notes"].tolist())
+        return replace(manifest.read(path, check_files=False), notes=notes)
+
+    return storage.cached(
+        folder,
+        recipe,
+        lambda: manifest.read(path),
+        save=lambda cohort: {"notes": np.array(cohort.notes, dtype=str)},
+        load=load,
+        most=KEPT,
+    )
 
 
 def load_slices(
@@ -78,18 +74,25 @@ def load_slices(
     cleaned : Path
         Cache of denoised and bias-corrected images.
     """
-    table = cohort.table.to_csv(index=True)
-    recipe = [cohort_digest(cohort.path), table, max_size, asdict(settings)]
-    entry = folder / f"{_key('slices', *recipe)}.npz"
-    if (found := _read(entry, cohort)) is not None:
-        _used(entry)
-        return found
-    grid = slices.common_grid(cohort, max_size, multiple=16)
-    found = slices.load(cohort, **grid, preprocessing=settings, cache=cleaned)
-    if found.images.nbytes + found.labels.nbytes <= LARGEST:
-        volumes.write_entry(entry, _packed(found))
-        _let_go(entry)
-    return found
+    recipe = {
+        "code": _code("slices"),
+        "cohort": cohort_digest(cohort.path),
+        "table": cohort.table.to_csv(index=True),
+        "size": max_size,
+        "settings": asdict(settings),
+    }
+
+    def make() -> slices.Slices:
+        grid = slices.common_grid(cohort, max_size, multiple=16)
+        return slices.load(cohort, **grid, preprocessing=settings, cache=cleaned)
+
+    def save(found: slices.Slices) -> dict[str, np.ndarray] | None:
+        small = found.images.nbytes + found.labels.nbytes <= LARGEST
+        return _packed(found) if small else None
+
+    return storage.cached(
+        folder, recipe, make, save=save, load=lambda kept: _unpacked(kept, cohort), most=KEPT
+    )
 
 
 def _packed(found: slices.Slices) -> dict[str, np.ndarray]:
@@ -104,50 +107,20 @@ def _packed(found: slices.Slices) -> dict[str, np.ndarray]:
     }
 
 
-def _read(entry: Path, cohort: manifest.Cohort) -> slices.Slices | None:
-    """Slices as they were kept; None where there are none, or where the file is damaged."""
-    if (kept := volumes.read_entry(entry)) is None:
-        return None
-    try:
-        return slices.Slices(
-            images=kept["images"],
-            labels=kept["labels"],
-            rated=kept["rated"],
-            table=pd.read_parquet(io.BytesIO(kept["table"].tobytes())),
-            classes=cohort.classes,
-            raters=cohort.raters,
-            spacing=tuple(kept["spacing"].tolist()),
-            source=cohort.source,
-            synthetic=cohort.synthetic,
-        )
-    except (ValueError, KeyError):
-        return None
-
-
-def _key(room: str, *recipe) -> str:
-    text = json.dumps([_code(room), *recipe], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _unpacked(kept: dict[str, np.ndarray], cohort: manifest.Cohort) -> slices.Slices:
+    return slices.Slices(
+        images=kept["images"],
+        labels=kept["labels"],
+        rated=kept["rated"],
+        table=pd.read_parquet(io.BytesIO(kept["table"].tobytes())),
+        classes=cohort.classes,
+        raters=cohort.raters,
+        spacing=tuple(kept["spacing"].tolist()),
+        source=cohort.source,
+        synthetic=cohort.synthetic,
+    )
 
 
 @cache
 def _code(room: str) -> list:
     return [room_fingerprint(room), {name: version(name) for name in LIBRARIES}]
-
-
-def _let_go(entry: Path) -> None:
-    """After a new entry: remove those of its kind that were not used for longest."""
-    others = [p for p in entry.parent.glob(f"*{entry.suffix}") if not p.name.startswith(".")]
-    for old in sorted(others, key=_age, reverse=True)[KEPT:]:
-        old.unlink(missing_ok=True)
-
-
-def _age(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _used(entry: Path) -> None:
-    with contextlib.suppress(OSError):
-        os.utime(entry)

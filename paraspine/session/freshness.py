@@ -9,7 +9,7 @@ from pathlib import Path
 
 from paraspine import runs
 from paraspine.arrays import RunError
-from paraspine.session.fingerprint import cohort_digest, fingerprint, project_root
+from paraspine.session.digests import cohort_digest, fingerprint, project_root
 from paraspine.session.workspace import result_parameters
 
 __all__ = ["DATA_STAMP", "STAMP", "is_fresh", "results_digest", "staleness"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from paraspine import runs
 from paraspine.arrays import RunError
-from paraspine.session.fingerprint import project_root
+from paraspine.session.digests import project_root
 from paraspine.session.freshness import is_fresh
 from paraspine.session.imports import import_nbformat
 from paraspine.session.parameters import check_parameters, declared_parameters

@@ -16,7 +16,7 @@ import pandas as pd
 from paraspine import manifest, runs
 from paraspine.arrays import RunError
 from paraspine.models.architectures import NETWORKS
-from paraspine.session.fingerprint import cohort_digest, fingerprint, project_root
+from paraspine.session.digests import cohort_digest, fingerprint, project_root
 from paraspine.session.freshness import DATA_STAMP, STAMP, results_digest, staleness
 from paraspine.session.imports import import_nbformat
 from paraspine.session.parameters import check_parameters, declared_parameters

@@ -5,7 +5,6 @@ to superior, so ``array[k]`` with row 0 on top is the view a radiologist reads. 
 ``D = 1``. Files are turned into that order by swapping and flipping axes, never by interpolation.
 """
 
-from paraspine.storage import read_entry, write_bytes, write_entry
 from paraspine.volumes.grid import Grid, Volume, checksum, from_array, geometry_difference
 from paraspine.volumes.reading import READABLE, read, read_labels
 from paraspine.volumes.resampling import (
@@ -30,7 +29,6 @@ __all__ = [
     "labels_onto",
     "probabilities_onto",
     "read",
-    "read_entry",
     "read_labels",
     "read_text_labels",
     "resample",
@@ -38,6 +36,4 @@ __all__ = [
     "resample_labels",
     "resample_onto",
     "write",
-    "write_bytes",
-    "write_entry",
 ]

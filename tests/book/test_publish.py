@@ -12,7 +12,7 @@ from paraspine.arrays import RunError, SettingsError
 from paraspine.book import publish
 from paraspine.book.contents import fill_contents, fill_prose
 from paraspine.book.mime import PLOTLY, PlotlyRenderer, figure_html
-from paraspine.book.notebook import check_executed, clean, default_roots, strip_paths
+from paraspine.book.notebook import HINT, check_executed, clean, default_roots, strip_paths
 
 PAGES = {"index": "# Book\n", "words": "# Words\n"}
 
@@ -34,10 +34,15 @@ def test_a_single_run_keeps_the_name_of_its_notebook(make, source, tmp_path):
     done = publish([run], source, tmp_path / "out", root=tmp_path)
     assert [p.name for p in done.pages] == ["05_measure"]
     page = nbformat.read(done.folder / "executed" / "05_measure.ipynb", as_version=4)
-    assert page.cells[0].source.startswith("# How far apart?\n\n:::{div} paraspine-parameters\n")
-    assert "model: `unet`" in page.cells[0].source
-    assert "run_folder" not in page.cells[0].source
-    assert page.cells[0].source.endswith("Some words.")
+    assert page.cells[0].source == "# How far apart?\n\nSome words."
+    assert "model: `unet`" in page.cells[-1].source
+    assert "run_folder" not in page.cells[-1].source
+
+
+def test_what_is_said_to_who_runs_a_notebook_is_not_in_the_book():
+    cells = [nbformat.v4.new_markdown_cell(s) for s in ("# Title", HINT, f"{HINT} And more.")]
+    page = clean(nbformat.v4.new_notebook(cells=cells), title="Title")
+    assert [c.source for c in page.cells] == ["# Title", f"{HINT} And more."]
 
 
 def trainings(make, source, tmp_path, parameters):
@@ -57,7 +62,8 @@ def test_runs_of_one_notebook_are_told_apart_by_what_differs(make, source, tmp_p
     })  # fmt: skip
     assert [p.name for p in pages] == ["03_train-m0", "03_train-r0", "03_train-r1"]
     assert [p.title for p in pages] == [
-        "Training (majority, seed 0)", "Training (random, seed 0)", "Training (random, seed 1)",
+        "U-Net, majority vote, seed 0", "U-Net, random rater, seed 0",
+        "U-Net, random rater, seed 1",
     ]  # fmt: skip
 
 
@@ -379,7 +385,7 @@ def test_source_folder_is_copied_without_what_is_generated(make, source, tmp_pat
     there = {p.relative_to(done.folder).as_posix() for p in done.folder.rglob("*") if p.is_file()}
     assert there == {
         "_config.yml", "_toc.yml", "index.md", "words.md", "references.bib", "provenance.md",
-        "images/map.svg", "_static/logo.svg",
+        "images/map.svg", "_static/label-map.svg", "_static/logo.svg",
     }  # fmt: skip
     assert yaml.safe_load(text_of(done.folder / "_config.yml"))["title"] == "Cohort B"
     assert text_of(source / "_toc.yml").count("executed") == 1

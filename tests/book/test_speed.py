@@ -42,8 +42,9 @@ def line(ratio, low, high, what="entropy", **more):
 
 def cells(text):
     """Rows of the page's first table."""
-    rows = re.findall(r"<tr>(<td>.*?)</tr>", text.split("</table>")[0])
-    return [re.findall(r"<td>(.*?)</td>", row) for row in rows]
+    body = text.split("</table>")[0].split("<tbody>")[1]
+    rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
+    return [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in rows]
 
 
 def test_table_sentence_and_machine(write):
@@ -155,7 +156,8 @@ def test_a_book_at_full_size(full_size):
         ["trans&lt;unet", *same, "2", "14,250", "2", "15.8"],
     ]
     noted = json.loads(beside.read_text())["provenance"]
-    for words in (noted["processor"], noted["finished"], "<td>threads</td><td>1</td>", "5 min"):
+    threads = '<th scope="row">threads</th><td>1</td>'
+    for words in (noted["processor"], noted["finished"], threads, "5 min"):
         assert words in section.split("### The machine of this estimate\n")[1]
     assert len(cells(page)) == 1  # the benchmarks' own table comes first
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from paraspine import frames
-from paraspine.evidence import comparisons, conditions, networks, show, words
+from paraspine.evidence import conditions, networks, show, words
 
 UNET, TRANSUNET = "U-Net, majority vote, one pass", "TransUNet, random rater, one pass"
 
@@ -166,16 +166,3 @@ def test_what_p_decides_over_a_family():
 def test_ends_are_highest_and_lowest():
     table = pd.DataFrame({"class": list("abc"), "mean": [0.5, 0.75, 0.25]})
     assert [row["class"] for row in words.ends(table)] == ["b", "c"]
-
-
-def test_comparisons_are_counted_on_both_sides():
-    table = pd.DataFrame(
-        {"a": "x", "b": "y", "difference": [1, 2, -1, 1.0], "p_holm": [0.01, 0.04, 0.02, 0.5],
-         "dropped": [0, 2, 0, 0]}
-    )  # fmt: skip
-    said = comparisons.comparison_sentence(table)
-    assert said.startswith("Of 4 comparisons of x with y, Dice is higher for x in 2 and for y in 1")
-    assert "in 1 the data can't tell. 2 pairs are left out" in said
-    turned = comparisons.comparison_sentence(table.assign(difference=-table["difference"]))
-    assert "higher for x in 1 and for y in 2" in turned
-    assert comparisons.comparison_sentence(table.iloc[:0]).startswith("Only one architecture")

@@ -20,7 +20,7 @@ from paraspine.graph.plan import make_plan
 from paraspine.graph.publishing import build_book
 from paraspine.graph.studies import all_studies
 from paraspine.graph.summaries import summary, write_summary
-from paraspine.session.fingerprint import fingerprint
+from paraspine.session.digests import fingerprint
 from paraspine.session.parameters import declared_parameters
 from paraspine.session.profile import load_profile, upstream_parameters
 from paraspine.studies.label_fusion.plan import fusion_trainings
@@ -808,7 +808,7 @@ def test_label_fusion_side_by_side(checkout):
     assert said == "-0.0100 (95 % CI -0.0200 to 0.0050)"
     assert table["Dice, SoftSeg average"].startswith("0.650 (")
     assert table["Brier score × 10³, SoftSeg average"].startswith("3.000 (")
-    assert "On 'quick': *Under-confident*: **can't tell** (the interval includes 0)." in found.words
+    assert "On 'quick': **can't tell**: Under-confident." in found.words
     assert "'quick' was computed on " in found.words
     with pytest.raises(SettingsError, match="expected one of interrater, label_fusion, got 'x'"):
         summary(["quick"], "x", root=checkout)

@@ -44,7 +44,8 @@ def cleanings(monkeypatch):
 
 
 def test_order_is_noise_then_bias_then_scaling_each_as_asked():
-    given = volume(slices=5)
+    tiles = np.tile(volume(slices=3).array, (1, 2, 2))  # large enough to be shrunk
+    given = volumes.from_array(tiles, (4.0, 0.7, 0.8))
     noise = {"sigma": 7.0, "strength": 0.6, "patch": 3, "search": 2, "rician": False}
     noise["across_slices"] = True
     bias = {"shrink": 1, "iterations": (4,)}

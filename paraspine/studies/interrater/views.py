@@ -24,6 +24,15 @@ from paraspine.sampling.registry import METHODS
 KINDS = {"epistemic": " (epistemic)", "aleatoric": " (aleatoric)", "total": ""}
 #: Which method the first figure shows, of those there are.
 ORDER = ("dropout", "ensemble", "single", "tta")
+#: How `scatter_frame` is drawn: which columns, and their titles.
+SCATTER = {
+    "x": "gt_entropy",
+    "y": "entropy",
+    "panel": "panel",
+    "group": "who",
+    "x_title": "GT entropy (nats)",
+    "y_title": "entropy (nats)",
+}
 
 
 def scatter_frame(
@@ -98,6 +107,12 @@ def compared_views(data, sampled: Iterable) -> list[View]:
                     )
                 )  # fmt: skip
     return found
+
+
+def example(found: list[View]) -> list[View]:
+    """The view with most disagreement of those that have all maps, for the first page."""
+    whole = [view for view in found if {"GT entropy", "epistemic", "aleatoric"} <= set(view.maps)]
+    return sorted(whole, key=lambda view: -view.maps["GT entropy"].mean())[:1]
 
 
 def _sampled_panels(method: str, there: dict) -> tuple[dict, dict, dict]:

@@ -171,7 +171,6 @@ def extra_raters_frame(data, found: Sequence[UncertaintyMap], extra, wanted) -> 
         return pd.DataFrame(columns=[*IMAGE, "measure", "value", *MAP])
     raters, classes = len(extra.raters), data.classes.num_classes
     true = np.stack([fusion.variance_map(labels, classes) for labels in extra.labels]).sum(axis=1)
-    true *= raters / (raters - 1)  # of the population that the many are a sample of
     counts = np.stack([(extra.labels == c).sum(axis=1) for c in range(classes)])
     disputed = counts.max(axis=0) < (1 - DISPUTED) * raters
     few = np.nan_to_num(np.asarray(wanted).sum(axis=1))

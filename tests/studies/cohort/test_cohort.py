@@ -158,4 +158,4 @@ def test_how_the_split_and_the_figure_are_written(people):
         "subjects": "3", "slices": "4", "outlines": "5", "sex F": "1", "sex M": "2",
         "mean age": "49.2",
     }  # fmt: skip
-    assert tables.shown_title([0, 2], people) == "Figure 1.1: 2 of the 4 slices and their outlines"
+    assert tables.shown_title([0, 2], people) == "2 of the cohort's 4 slices"

@@ -108,3 +108,19 @@ def test_slices_of_one_subject_can_be_told_apart(tools):
     ]  # fmt: skip
     (alone,) = (v for v in views.compared_views(data, [run]) if v.choices["subject"] == "q")
     assert "two raters" in alone.notes["GT entropy"]
+
+
+def test_the_first_page_shows_the_slice_with_most_disagreement_and_all_maps(tools):
+    data = tools.data(
+        [[[[1, 1, 1], [0, 2, 2]]] * 2, [[[1, 1, 0], [0, 2, 2]], [[0, 0, 1], [1, 0, 0]]]]
+    )
+    runs = []
+    for method in ("tta", "dropout", "single"):
+        moments = tools.moments(np.full((2, 3, 2, 3), 1 / 3), samples=3)
+        arrays = frames.stored_maps(data, [0, 1], moments)
+        runs.append(tools.Sampled(arrays=arrays, method=method))
+    found = views.compared_views(data, runs)
+    (shown,) = views.example(found)
+    assert shown.choices["subject"] == "p1"
+    assert shown.choices["method"] == "test-time dropout (epistemic)"
+    assert views.example([view for view in found if "aleatoric" not in view.maps]) == []

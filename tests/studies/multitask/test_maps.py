@@ -110,6 +110,13 @@ def test_tables_and_differences(data, wanted, found):
     assert "passes" not in views.ranking_rows(table, lead)
 
 
+def test_chance_is_the_mean_over_images_not_over_subjects_or_maps():
+    lines = {"subject": ["p", "p", "q", "q"], "image": ["0", "1", "0", "0"], "slice": 0}
+    frame = pd.DataFrame(lines | {"measure": "prevalence", "value": [0.1, 0.5, 0.3, 0.3]})
+    assert own.prevalence_of(frame) == pytest.approx(0.3)
+    assert own.prevalence_of(frame.iloc[1:]) == pytest.approx(0.4)
+
+
 def test_differences_stay_within_a_network_and_leave_out_what_is_undefined():
     lines = []
     for network, base in (("U-Net", 0.5), ("TransUNet", 0.2)):
@@ -140,7 +147,7 @@ def test_extra_raters_are_what_raters_in_general_say(tools, data, wanted, found)
     values = frame.set_index(["method", "subject", "measure"])["value"].sort_index()["raters"]
     assert [values[f"p{i}", "prevalence"] for i in range(3)] == pytest.approx([5 / 144, 0, 5 / 144])
     soft = np.stack([1 / (1 + np.exp(-fusion.signed_distance(m == 1))) for m in many[0]])
-    true = soft.var(axis=0, ddof=1)  # unbiased of the population
+    true = soft.var(axis=0)
     few = wanted[0].sum(axis=0)
     expected = np.corrcoef(true.ravel(), few.ravel())[0, 1]
     assert values["p0", "correlation"] == pytest.approx(expected, abs=1e-5)

@@ -197,6 +197,10 @@ def test_claims_are_judged_both_ways(shift, error, verdicts):
     table = tables.claims_table(frame).set_index(["measure", "class"])
     whole = table.xs("all", level="class")
     assert tuple(whole["verdict"]) == verdicts
+    assert whole.loc["dice", "claim"].endswith(
+        "TransUNet outlines better than the multi-task U-Net"
+    )
+    assert whole.loc["variance_mse", "claim"] == "It predicts the raters' variance better"
     assert whole["clusters"].tolist() == [8, 8]
     a, b = two(frame, "dice", "right MF")
     row = table.loc[("dice", "right MF")]

@@ -149,6 +149,7 @@ def test_styles_both_ways():
         rows = [
             style("anna", "MF", 3.0 * sign), style("anna", "ES", -1.5 * sign),
             style("anna", "PM", -2.0 * sign), style("bo", "MF", 0.5),
+            style("bo", "ES", -0.9),
             style("cy", "MF", 4.0, decided_by="s3"), style("cy", "ES", 4.0, clusters=5),
         ]  # fmt: skip
         return words.style_sentence(pd.DataFrame(rows))
@@ -160,7 +161,7 @@ def test_styles_both_ways():
     )
     assert found == (
         "Compared with the others, anna outlines more MF (3.0 %) and less ES and PM (1.5 to 2.0 %)."
-        " The other 3 differences can't be told from 0."
+        " The other 4 differences can't be told from 0."
     )
 
 
@@ -328,3 +329,44 @@ def test_blank_words(tools):
 
 def test_summary_leaves_out_what_is_empty():
     assert words.summary("One.", "", "Two.") == "- One.\n- Two."
+
+
+# --- any cohort ------------------------------------------------------------------------------
+
+RATED = [[True, True], [True, False], [False, False]]
+COHORTS = {
+    "usual": (bars([6, 4, 5], [3, 2, 2], [8, 7, 8]), {}),
+    "one rater": (bars([3], [4]), {}),
+    "one subject": (bars([6, 4], [3, 2]), {"subject": "p", "level": ["L3", "S1"]}),
+    "one image": (bars([6, 4]), {}),
+    "nothing marked": (bars([0, 0], [0, 0]), {}),
+    "blanks": (bars([4, 3], [2, 0], [0, 0]), {"rated": RATED}),
+    "nobody rated": (bars([0, 0]), {"rated": [[False, False]]}),
+}
+
+
+@pytest.mark.parametrize("name", COHORTS)
+def test_any_cohort_has_words_without_nan(tools, name):
+    labels, options = COHORTS[name]
+    data = tools.data(labels, classes=2, **options)
+    frame = frames.rater_frame(data)
+    table = conditions.summarise(frame, "pairwise_dice", ["class"])
+    group = tables.group_column(frame)
+    entropy = frames.rows(frame, "gt_entropy")
+    grouped = conditions.summarise(frame, "gt_entropy", group)
+    fused, areas = tables.fusion_table(data), tables.area_frame(data)
+    bias = tables.bias_table(tables.area_pairs(areas))
+    said = [
+        words.agreement_sentence(frame, table, fused),
+        words.area_sentence(tables.icc_table(areas), bias),
+        words.group_sentence(entropy, grouped, "GT entropy", group),
+        words.style_sentence(tables.rater_styles(areas, data.raters)),
+        words.fusion_sentence(fused, frame),
+        words.staple_sentence(tables.staple_frame(data), data),
+        words.extent_sentence(tables.extent_frame(data)),
+        words.blank_sentence(tables.blank_table(data), data),
+    ]
+    for sentence in said:
+        assert sentence.endswith(".")
+        assert "nan" not in sentence
+        assert "undefined to" not in sentence

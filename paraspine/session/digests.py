@@ -100,23 +100,25 @@ def _imported(code: str, where: Path) -> list[Path]:
 def _modules(name: str) -> list[Path]:
     """Files that the import of a dotted name runs, and the module that a lazy room takes it from.
 
-    Of a lazy room imported as a whole, every module: any of its names may be used.
+    Of a lazy room imported as a whole, every module: any of its names may be used. Its face, which
+    only names them, doesn't count, so that a new name in it leaves results as they are.
     """
     first, *rest = name.split(".")
     if first != "paraspine" or (rest and rest[0] in LATER):
         return []
     found, folder = [PACKAGE / "__init__.py"], PACKAGE
     for part in rest:
-        lazy = _lazy_names(folder / "__init__.py")
-        module, folder = (folder / part).with_suffix(".py"), folder / part
-        if not module.is_file() and not folder.is_dir():
-            if part == "*":
-                return found + sorted(folder.parent.glob("*.py"))
-            return found + [folder.parent / f"{lazy[n]}.py" for n in [part] if n in lazy]
-        found.append(module if module.is_file() else folder / "__init__.py")
+        room, lazy = folder, _lazy_names(folder / "__init__.py")
+        module, folder = (room / part).with_suffix(".py"), room / part
+        if module.is_file() or folder.is_dir():
+            found.append(module if module.is_file() else folder / "__init__.py")
+        elif part == "*":
+            found += sorted(room.glob("*.py"))
+        elif part in lazy:
+            found.append(room / f"{lazy[part]}.py")
     if rest and _lazy_names(folder / "__init__.py"):
         found += sorted(folder.glob("*.py"))
-    return found
+    return [file for file in found if not (file.name == "__init__.py" and _lazy_names(file))]
 
 
 def _lazy_names(room: Path) -> dict[str, str]:
