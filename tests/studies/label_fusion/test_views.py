@@ -98,6 +98,7 @@ def test_tables_of_calibration(made):
     assert list(errors) == ["near the structures", "all voxels", "SCGM, published", "MS, published"]
     assert errors.loc["SoftSeg"].tolist()[2:] == ["2.9", "2.4"]
     assert errors.loc["SoftSeg", "all voxels"] == f"{100 * every['mean'][3:6].mean():.1f}"
+    assert errors.loc["SoftSeg", "near the structures"] == f"{100 * near['mean'][3:6].mean():.1f}"
     shown = views.calibration_view(near, "Table", "hand")
     row = near.iloc[4]
     cells = shown.frame.loc[row["condition"]].tolist()
