@@ -257,20 +257,24 @@ def _numbers(chapter: str) -> Iterator[str]:
 
 
 def _number(output, tables: Iterator[str], figures: Iterator[str], caption: str) -> None:
-    """Number an output's tables and figures, in place; make its tables readable."""
+    """Number an output's tables and captioned figures, in place; make its tables readable.
+
+    A figure without a caption in its cell's metadata has its number in its title or the text.
+    """
     data = output.get("data")
     if data is None or output.metadata.get("scrapbook"):
         return
     if PLOTLY in data:
-        number = next(figures)
-        own = {"number": number, "caption": caption}
-        data[PLOTLY]["paraspine"] = {k: v for k, v in own.items() if v}
+        if caption:
+            own = {"number": next(figures), "caption": caption}
+            data[PLOTLY]["paraspine"] = {k: v for k, v in own.items() if v}
         return
     text = readable_tables("".join(data.get("text/html", "")))
     if not text:
         return
-    if EXPLORER in text and (number := next(figures)):
-        text += f'<p class="paraspine-caption">{figure_caption(number, caption)}</p>'
+    if EXPLORER in text and caption:
+        words = figure_caption(next(figures), caption)
+        text += f'<p class="paraspine-caption">{words}</p>'
     data["text/html"] = number_captions(text, tables)
 
 
