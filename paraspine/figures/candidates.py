@@ -42,7 +42,7 @@ def entropy_panels(
     Parameters
     ----------
     frame : DataFrame
-        One row per image and candidate: ``who``, ``gt_entropy``, ``entropy`` (nats); rows in which
+        One row per image and candidate: ``condition``, ``gt_entropy``, ``entropy`` (nats); rows in which
         one is NaN are left out and counted.
     source, title : str
         Where the data comes from, and words.
@@ -154,7 +154,7 @@ def score_violins(
     Parameters
     ----------
     frame : DataFrame
-        One row per image (and split) and candidate: ``who``, ``value``; NaN (undefined) is left out
+        One row per image (and split) and candidate: ``condition``, ``value``; NaN (undefined) is left out
         and counted.
     source, title, detail : str
         Where the data comes from, and words.
