@@ -137,7 +137,7 @@ def test_pages_titles_and_numbers(built):
     assert "UNet &amp; co" in index
     assert "Small &amp; fine" in index
     text = page(built, "executed/03_train-seed1")
-    assert "<h1>Training (seed 1)" in text
+    assert "<h1>U-Net, seed 1" in text
     assert "All 9 parameters" in text
     assert "injected" not in page(built, "executed/05_measure")
     assert "A note." in page(built, "provenance")
