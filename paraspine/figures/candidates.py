@@ -42,8 +42,8 @@ def entropy_panels(
     Parameters
     ----------
     frame : DataFrame
-        One row per image and candidate: ``condition``, ``gt_entropy``, ``entropy`` (nats); rows in which
-        one is NaN are left out and counted.
+        One row per image and candidate: ``condition``, ``gt_entropy``, ``entropy`` (nats); rows in
+        which one is NaN are left out and counted.
     source, title : str
         Where the data comes from, and words.
     estimates : mapping of str to Estimate or float, optional
@@ -154,8 +154,8 @@ def score_violins(
     Parameters
     ----------
     frame : DataFrame
-        One row per image (and split) and candidate: ``condition``, ``value``; NaN (undefined) is left out
-        and counted.
+        One row per image (and split) and candidate: ``condition``, ``value``; NaN (undefined) is
+        left out and counted.
     source, title, detail : str
         Where the data comes from, and words.
     marks : mapping of str to str, optional
