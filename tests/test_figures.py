@@ -152,7 +152,7 @@ def test_every_figure_says_its_source_and_loads_nothing(drawn):
 
 
 def test_every_function_is_drawn_here():
-    elsewhere = {"bland_altman", "choice_explorer", "slice_explorer"}  # have files of their own
+    elsewhere = {"bland_altman", "choice_explorer", "points_and_slice", "slice_explorer"}
     assert set(AXES) == {n for n in figures.__all__ if n.islower()} - elsewhere
 
 

@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "entropies": ["entropy_scatter"],
         "explorer": ["Explorer", "choice_explorer", "slice_explorer"],
+        "first_page": ["Stored", "points_and_slice"],
         "images": ["cohort_slices"],
         "multiples": ["small_multiples"],
         "multitask": ["Compared", "Steps", "prediction_grid", "variance_steps"],

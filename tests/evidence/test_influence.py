@@ -50,6 +50,7 @@ def test_one_subject_decides_where_the_interval_needs_it():
     shown = statistics.mean_interval(few, subjects)
     assert shown.low > 0
     assert "f" in influence.mean(few, subjects).decided_by
+    assert "f" in influence.mean(-few, subjects).decided_by
     assert influence.mean(few, subjects, null=shown.value).decided_by == ()
 
 

@@ -109,10 +109,20 @@ def compared_views(data, sampled: Iterable) -> list[View]:
     return found
 
 
-def example(found: list[View]) -> list[View]:
-    """The view with most disagreement of those that have all maps, for the first page."""
-    whole = [view for view in found if {"GT entropy", "epistemic", "aleatoric"} <= set(view.maps)]
-    return sorted(whole, key=lambda view: -view.maps["GT entropy"].mean())[:1]
+#: Maps of a slice on the first page: disagreement and uncertainty.
+MAPS = ("GT entropy", "epistemic")
+
+
+def first_page(points: pd.DataFrame, found: list[View]) -> dict:
+    """The first network's points and its slice with most disagreement; empty without both."""
+    first = points[points["condition"] == points["condition"].iloc[0]] if len(points) else points
+    subjects = set(first["subject"].astype(str))
+    whole = [v for v in found if set(MAPS) <= set(v.maps) and v.choices["subject"] in subjects]
+    if not whole:
+        return {}
+    most = max(whole, key=lambda view: view.maps["GT entropy"].mean())
+    title = f"Uncertain where raters disagree? {most.choices['network']}"
+    return {"points": first, "view": most, "maps": MAPS, "title": title}
 
 
 def _sampled_panels(method: str, there: dict) -> tuple[dict, dict, dict]:

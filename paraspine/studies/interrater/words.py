@@ -261,12 +261,15 @@ def difference_sentence(table: pd.DataFrame, what: str, *, better: str) -> str:
         first, second = sure.count(better), sum(bool(s) and s != better for s in sure)
         left = int((part["p_holm_subject"] < 0.05).sum())
         names = [f"{NAMED[question]}{name}" for name in (a, b)]
+        if second > first:
+            first, second, names = second, first, names[::-1]
         words = (
             f"{what} is better with {names[0]} than with {names[1]} in {first or 'none'} of "
             f"{text.count(len(part), 'comparison')} and worse in {second or 'none'}"
         )
         words += f"; in {alone} more one subject decides" if alone else ""
-        sentences.append(f"{words}. Tested by subject and adjusted, {left or 'none'} differ.")
+        differ = "1 differs" if left == 1 else f"{left or 'none'} differ"
+        sentences.append(f"{words}. Tested by subject and adjusted, {differ}.")
     return " ".join(sentences)
 
 
@@ -285,6 +288,7 @@ def overlap_sentence(table: pd.DataFrame) -> str:
     below = int((beside["high"] < beside["low_raters"]).sum())
     above = int((beside["low"] > beside["high_raters"]).sum())
     return (
-        f"{words}. Of {len(beside)} intervals {below} lie below the raters' and {above} above, "
+        f"{words}. Of {len(beside)} intervals {below or 'none'} lie below the raters' and "
+        f"{above or 'none'} above, "
         "although a vote of all raters is easier to match than one of them."
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paraspine import frames
+from paraspine import figures, frames
 from paraspine.studies.interrater import tables, views
 
 
@@ -110,17 +110,41 @@ def test_slices_of_one_subject_can_be_told_apart(tools):
     assert "two raters" in alone.notes["GT entropy"]
 
 
-def test_the_first_page_shows_the_slice_with_most_disagreement_and_all_maps(tools):
-    data = tools.data(
-        [[[[1, 1, 1], [0, 2, 2]]] * 2, [[[1, 1, 0], [0, 2, 2]], [[0, 0, 1], [1, 0, 0]]]]
-    )
+def test_the_first_page_shows_the_slice_with_most_disagreement(tools):
+    labels = [[[[1, 1, 1], [0, 2, 2]]] * 2, [[[1, 1, 0], [0, 2, 2]], [[0, 0, 1], [1, 0, 0]]]]
+    data = tools.data(labels)
     runs = []
     for method in ("tta", "dropout", "single"):
         moments = tools.moments(np.full((2, 3, 2, 3), 1 / 3), samples=3)
         arrays = frames.stored_maps(data, [0, 1], moments)
         runs.append(tools.Sampled(arrays=arrays, method=method))
     found = views.compared_views(data, runs)
-    (shown,) = views.example(found)
-    assert shown.choices["subject"] == "p1"
-    assert shown.choices["method"] == "test-time dropout (epistemic)"
-    assert views.example([view for view in found if "aleatoric" not in view.maps]) == []
+    points = pd.DataFrame(
+        {"condition": ["a", "b", "a"], "subject": ["p0", "p1", "p1"],
+         "gt_entropy": [0.25, 0.5, np.nan], "entropy": [0.5, 0.125, 0.75]}
+    )  # fmt: skip
+    first = views.first_page(points, found)
+    assert first["view"].choices["subject"] == "p1"
+    assert first["view"].choices["method"] == "test-time dropout (epistemic)"
+    assert first["points"]["subject"].tolist() == ["p0", "p1"]
+    assert first["title"].endswith("U-Net, majority vote")
+    assert views.first_page(points.iloc[:1], found)["view"].choices["subject"] == "p0"
+    assert views.first_page(points.iloc[:0], found) == {}
+    assert views.first_page(points, [v for v in found if "epistemic" not in v.maps]) == {}
+    figure = figures.points_and_slice(
+        **first, classes=data.classes, source=data.source, spacing=(2.0, 1.0)
+    )
+    titles = (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text)
+    assert titles == ("disagreement of raters (nats)", "uncertainty (nats)")
+    assert [a.text for a in figure.layout.annotations] == [
+        "raters", "prediction", "disagreement", "uncertainty"
+    ]  # fmt: skip
+    dots = next(t for t in figure.data if t.mode == "markers")
+    assert (dots.x.tolist(), dots.y.tolist()) == ([0.25], [0.5])
+    truth, uncertain = (t for t in figure.data if t.type == "heatmap")
+    assert (truth.dy, truth.dx) == (2.0, 1.0)
+    np.testing.assert_allclose(truth.z, first["view"].maps["GT entropy"])
+    np.testing.assert_allclose(uncertain.z, first["view"].maps["epistemic"])
+    assert truth.zmax == uncertain.zmax == pytest.approx(np.log(3), abs=1e-3)
+    (stored,) = figures.Stored(figure)._repr_mimebundle_().values()
+    assert stored["layout"]["title"]["text"] == first["title"]

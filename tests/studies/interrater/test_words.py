@@ -185,6 +185,7 @@ def test_kinds_of_uncertainty_are_one_signal_or_two():
     apart = words.partition_sentence(partition((20, 24, 26), (10, 8, 15)))
     assert "adds at most 5 percentage points, so they differ" in apart
     assert headlines.one_signal(partition((20, 24, 26))) == "no, largely one signal"
+    assert headlines.one_signal(partition((10, 8, 14))) == "no, largely one signal"
     assert headlines.one_signal(partition((10, 8, 15))) == "in part"
 
 
@@ -255,12 +256,17 @@ def test_which_side_is_better_depends_on_the_measure():
     said, other = both_ways(
         lambda t: words.difference_sentence(t, "Dice", better="high"),
         table,
-        [("in 2 of 5 comparisons and worse in 1", "in 1 of 5 comparisons and worse in 2")],
+        [
+            (
+                "better with U-Net than with TransUNet in 2",
+                "better with TransUNet than with U-Net in 2",
+            )
+        ],
         ("difference", "low", "high"),
     )
     assert said == (
         "Dice is better with U-Net than with TransUNet in 2 of 5 comparisons and worse in 1; in 1 "
-        "more one subject decides. Tested by subject and adjusted, 1 differ."
+        "more one subject decides. Tested by subject and adjusted, 1 differs."
     )
     low = words.difference_sentence(table, "Dice", better="low")
     assert low == other
@@ -277,8 +283,8 @@ def test_targets_and_architectures_have_a_sentence_each():
     said = words.difference_sentence(both, "The Brier score", better="low")
     assert said.count("The Brier score is better with") == 2
     assert (
-        "better with training on the random rater than with training on the majority vote in none "
-        "of 1 comparison and worse in 1" in said
+        "better with training on the majority vote than with training on the random rater in 1 of "
+        "1 comparison and worse in none" in said
     )
     assert words.difference_sentence(both.iloc[:0], "x", better="low").startswith("Only one")
 
@@ -296,6 +302,8 @@ def test_overlap_below_and_above_the_raters():
         "Of 4 intervals 2 lie below the raters' and 1 above, although a vote of all raters is "
         "easier to match than one of them."
     )
+    within = table.assign(high=[0.9, 0.9, 0.7, 0.8, 0.95, 0.75])  # below 0.95, not below 0.85
+    assert "Of 4 intervals 1 lie below the raters' and 1 above" in words.overlap_sentence(within)
     spread = table.assign(mean=[0.5, 0.75, 0.25, 0.5, 0.9, 0.7])
     assert "a mean Dice of 0.38 to 0.62 against the vote" in words.overlap_sentence(spread)
     alone = overlap(("a", "MF", 0.5, 0.4, 0.8), raters=())
@@ -357,6 +365,9 @@ def test_how_far_trainings_lie_apart():
     said = headlines.trainings_sentence(trained, frame)
     assert said.startswith("Results of a single network rest on 1 training each. 3 trainings of")
     assert "of the TransUNet on the random rater differ by 12.5 percentage points" in said
+    apart = frame.assign(fusion=["majority", "random", "majority", "majority", "majority"])
+    said = headlines.trainings_sentence(trained, apart[apart["model"] == "unet"])
+    assert "rest on 1 training each" in said  # two seeds, but of two targets
     unet = headlines.trainings_sentence(trained.iloc[:2], frame.iloc[:2])
     assert unet.startswith("Results of a single network rest on 2 trainings each. 2 trainings of")
     assert "U-Net on the majority vote differ by 3.1 percentage points" in unet
