@@ -28,7 +28,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 
 def test_folders_are_made_and_nothing_written_is_refused(tmp_path):
-    path = storage.write_bytes(tmp_path / "b" / "c.bin", b"abc")
+    path = storage.write_bytes(tmp_path / "b" / "c.bin", b"old")
+    os.link(path, tmp_path / "reader")  # who has the old file open keeps it
+    storage.write_bytes(path, b"abc")
+    assert (tmp_path / "reader").read_bytes() == b"old"
     assert path.read_bytes() == b"abc"
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert storage.sha256(path) == expected
@@ -67,6 +70,7 @@ def test_what_was_made_is_found_again(squares):
     assert squares.computed == [3, 4]
     assert sorted(p.suffix for p in squares.folder.rglob("*") if p.is_file()) == [".npz", ".npz"]
     squares(5, save=lambda square: None)  # not to be kept
+    assert len(list(squares.folder.rglob("*.npz"))) == 2
     squares(5)
     assert squares.computed == [3, 4, 5, 5]
 

@@ -221,8 +221,9 @@ def test_what_is_refused():
         manifest.split(table, (0.5, 0.5, 0), by="patient")
     with pytest.raises(SettingsError, match="3 of 6 rows have no 'subject'"):
         manifest.split(table.replace({"subject": {"s000": None}}), (0.5, 0.5, 0))
-    with pytest.raises(SettingsError, match="rising order"):
-        manifest.split(table, (0.5, 0.5, 0), bins={"age": [60, 40]})
+    for edges in ([60, 40], [40, 40]):
+        with pytest.raises(SettingsError, match="rising order"):
+            manifest.split(table, (0.5, 0.5, 0), bins={"age": edges})
     with pytest.raises(SettingsError, match="Cohort or a table"):
         manifest.split([1, 2], (0.5, 0.5, 0))
 

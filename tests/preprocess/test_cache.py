@@ -54,6 +54,8 @@ def test_order_is_noise_then_bias_then_scaling_each_as_asked():
     out = apply(given, Preprocessing(n4_shrink=1, n4_iterations=(4,), **asked))
     step = correct_bias(denoise(given.array, **noise), given.spacing, **bias)
     np.testing.assert_array_equal(out.array, scale(step, **last))
+    usual = correct_bias(denoise(given.array), given.spacing, iterations=(4,))
+    np.testing.assert_array_equal(apply(given, FULL).array, scale(usual, "minmax"))
     assert volumes.geometry_difference(out, given) is None
 
 
@@ -190,6 +192,7 @@ def test_a_missing_image_is_named(tmp_path):
         ("denoise", 1),
         ("sigma", -1),
         ("strength", 0),
+        ("strength", True),
         ("patch", 4),
         ("patch", 0),
         ("search", 2.5),

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from skimage.transform import resize
 
 from paraspine import manifest, volumes
+from paraspine.anatomy import ClassTable
 from paraspine.arrays import (
     GeometryError,
     LabelError,
@@ -296,9 +297,9 @@ def test_the_manifests_grid_is_taken(tmp_path):
     }  # fmt: skip
     smaller = common_grid(cohort, 16, multiple=8)
     assert (smaller["size"], smaller["spacing"]) == ((16, 16), (1.0, 1.0))
-    bad = dataclasses.replace(cohort, metadata={"grid": {"sise": [1, 1]}})
-    with pytest.raises(SettingsError, match="grid"):
-        common_grid(bad, 64)
+    for grid, words in (({"sise": [1, 1]}, "grid"), ({"size": [16.5, 16]}, "size")):
+        with pytest.raises(SettingsError, match=words):
+            common_grid(dataclasses.replace(cohort, metadata={"grid": grid}), 64)
     with pytest.raises(SettingsError, match="at least 16"):
         common_grid(cohort, 8)
     with pytest.raises(SettingsError, match="max_size"):
@@ -344,6 +345,8 @@ def test_arguments_are_checked(plain):
             load(cohort, **options)
     with pytest.raises(SpacingError):
         load(cohort, spacing=(0.0, 1.0))
+    with pytest.raises(LabelError, match="at most 256"):
+        load(dataclasses.replace(cohort, classes=ClassTable(range(257))))
 
 
 def test_files_that_changed_after_the_check_are_named(plain):
