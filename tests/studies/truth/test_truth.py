@@ -112,18 +112,13 @@ def test_error_by_hand():
     truth = known([[[1.0, 0.5]], [[0.0, 0.5]]])
     found = error_against([[[1.0, 1.0]], [[0.0, 0.0]]], truth)
     np.testing.assert_allclose(found["brier"], [0.125, 0.125])
-    assert found["entropy"] == 0
-    assert found["entropy_bias"] == pytest.approx(-log(2) / 2)
+    assert (found["entropy"], found["entropy_bias"]) == (0, pytest.approx(-log(2) / 2))
     assert found["entropy_error"] == pytest.approx(log(2) / 2)
+    unseen = error_against([[[np.nan, 1.0]], [[np.nan, 0.0]]], truth)
+    np.testing.assert_allclose(unseen["brier"], [0.25, 0.25])
+    assert unseen["entropy_error"] == pytest.approx(log(2))
     with pytest.raises(ShapeError):
         error_against([[[1.0]], [[0.0]]], truth)
-
-
-def test_voxels_that_were_not_seen_are_left_out():
-    truth = known([[[1.0, 0.5]], [[0.0, 0.5]]])
-    found = error_against([[[np.nan, 1.0]], [[np.nan, 0.0]]], truth)
-    np.testing.assert_allclose(found["brier"], [0.25, 0.25])
-    assert found["entropy_error"] == pytest.approx(log(2))
 
 
 def test_what_the_draws_of_the_truth_add_is_subtracted():
@@ -188,15 +183,6 @@ def test_panels_are_the_fusions_voxel_by_voxel(raters):
     assert found[panels.APPROXIMATED]["entropy_bias"] == pytest.approx(
         -((classes - 1) / (2 * raters)).mean()
     )
-
-
-def test_soft_labels_err_as_expected():
-    truth = random_truth(size=60, pool=12)
-    for raters in (1, 3, 4):
-        found = panel_errors(truth, raters, panels=6)
-        soft, expected = found[panels.SOFT], found[panels.EXPECTED]
-        np.testing.assert_allclose(soft["brier"], expected["brier"], rtol=0.06)
-        assert soft["entropy"] == pytest.approx(expected["entropy"], rel=0.03)
 
 
 def test_everybody_sits_on_panels_equally_often():
@@ -407,48 +393,68 @@ def test_networks_are_nearer_or_further_than_their_raters():
         "**No network is as near to the truth as the mean of its 3 raters.**",
     )
     mixed = say(network(5, 4, 6, "a"), network(1, 0.5, 2, "b"), network(3, 2, 4, "c"))
-    assert mixed.startswith(
+    assert mixed == (
         "**To the truth, 1 of 3 is nearer and 1 of 3 is further than the mean of its 3 raters; "
-        "1 can't be told.**"
+        "1 can't be told.** The effective number of raters is 1.0 (95 % CI 0.5 to 2.0) to "
+        "5.0 (4.0 to 6.0), over 3 ways of training and sampling."
     )
-    assert "1.0 (95 % CI 0.5 to 2.0) to 5.0 (4.0 to 6.0) independent raters (3 ways of" in mixed
-    alone = say(network(5, 4, 6, decided="s1"))
-    assert alone.startswith("**Whether a network is nearer to the truth than")
-    assert alone.endswith("it is worth 5.0 (95 % CI 4.0 to 6.0) independent raters.")
+    left = {"without_low": 3.1, "without_high": 5.5}
+    assert say(network(5, 4, 6, decided="s1") | left) == (
+        "**Whether a network is nearer to the truth than the mean of its 3 raters can't be told.** "
+        "The effective number of raters is 5.0 (95 % CI 4.0 to 6.0); 3.1 to 5.5 without any one "
+        "subject."
+    )
     floor = network(109.4, 100, 120, panels.GRID)
     assert say(floor) == words.NO_NETWORK
-    assert words.grid_sentence(pd.DataFrame([floor])).endswith("would allow 109.")
+    found = words.grid_sentence(pd.DataFrame([network(1, 1, 1), network(5.47, 4, 6), floor]))
+    assert "make 5.0 % of the best network's error (an effective number of 109 raters)" in found
     assert words.grid_sentence(pd.DataFrame([network(5, 4, 6)])) == ""
 
 
 def test_networks_are_too_sure_or_too_uncertain(frame):
     table, _ = frame
     shares = tables.entropy_shares(table)
-    found = tables.network_entropy(table)
-    assert found[["condition", "mean"]].to_numpy().tolist() == [["net", pytest.approx(0.5)]]
-    said = words.entropy_sentence(found, shares, 3)
-    assert said.startswith("All are too sure: their mean entropy is 0.5 (95 % CI 0.5 to 0.5) times")
     seen = shares.set_index(["what", "raters"]).loc[("measured", 3), "mean"] / 100
-    assert said.endswith(f"3 raters show {seen:.2f} of it.")
-    more = pd.DataFrame([network(0.5, 0.4, 0.6), network(2, 1.5, 3), network(1, 0.9, 1.2)])
-    said = words.entropy_sentence(more, shares, 1)
-    told = "1 of 3 are too uncertain, 1 of 3 are too sure and 1 of 3 are not told apart"
+    found = tables.network_entropy(table)
+    assert found[["condition", "mean", "clusters"]].to_numpy().tolist() == [["net", 0.5, 6]]
+    assert found["without_high"].item() == pytest.approx(0.5)
+
+    def say(sign):
+        return words.entropy_sentence(found.assign(low=1 + sign / 2, high=1 + sign / 2), shares, 3)
+
+    said = both_ways(say, "All are too uncertain:", "All are too sure:")
+    assert said.endswith(f"entropy is 0.5 (95 % CI 1.5 to 1.5) times the true one. "
+                         f"3 raters show {seen:.2f} of it.")  # fmt: skip
+    more = [network(0.5, 0.4, 0.6), network(2, 1.5, 3), network(1.7, 1.2, 3, decided="s1")]
+    said = words.entropy_sentence(pd.DataFrame(more), shares, 1)
+    told = "1 of 3 is too uncertain, 1 of 3 is too sure and 1 of 3 is not told apart"
     assert said.startswith(told)
     assert "0.5 (95 % CI 0.4 to 0.6) to 2.0 (1.5 to 3.0) times the true one. 1 rater shows" in said
 
 
+def test_errors_fall_with_the_number_of_raters():
+    def say(sign, few=3):
+        falls = {panels.SOFT: 3.3, panels.MAJORITY: 3.3 - sign, panels.STAPLE: 3.3 - 2 * sign}
+        rows = [
+            {"condition": name, "raters": raters, "mean": level * (fall if raters == few else 1)}
+            for level, (name, fall) in zip((2, 1, 4), falls.items(), strict=True)
+            for raters in (few, 10)
+        ]
+        return words.recovery_sentence(pd.DataFrame(rows), few)
+
+    said = both_ways(
+        say,
+        "falls 3.3 times (3.3 expected, as 1/*R*), that of the majority vote 2.3 times and that of "
+        "STAPLE's posterior 1.3 times: settling on one class stays wrong however many vote. "
+        "With 3 raters the majority vote is nearest.",
+        "vote 4.3 times and that of STAPLE's posterior 5.3 times. With 3 raters the majority vote",
+    )
+    assert said.startswith("From 3 raters to 10, the error of their mean (the soft label) falls")
+    assert say(1, 1).endswith("With 1 rater all three are what that rater said.")
+
+
 def test_sentences_say_what_the_numbers_say(frame):
     table, _ = frame
-    brier = tables.recovery_table(table)
-    found = brier.set_index(["raters", "condition"])["mean"]
-    said = words.recovery_sentence(brier, 3)
-    falls = [found[3, name] / found[4, name] for name in (panels.SOFT, panels.MAJORITY)]
-    assert (
-        f"From 3 raters to 4, the soft label (the mean of the raters) comes {falls[0]:.1f}" in said
-    )
-    assert f"(1.3 expected of independent raters), the majority vote {falls[1]:.1f} times" in said
-    assert said.endswith("With 3 raters the soft label is nearest.")
-    assert "all three are what that rater said" in words.recovery_sentence(brier, 1)
     shares = tables.entropy_shares(table)
     own = shares.set_index(["what", "raters"])["mean"]
     said = words.bias_sentence(shares, 3)
@@ -456,11 +462,11 @@ def test_sentences_say_what_the_numbers_say(frame):
     assert f"({own['expected, exactly', 3]:.1f} % expected" in said
     assert f"; 4 see {own['measured', 4]:.1f} % (" in said
     assert words.bias_sentence(shares, 1).startswith("1 rater sees 0.0 % (")
-    effective = tables.effective_raters(table, 3)
+    far = shares.assign(mean=shares["mean"].where(shares["what"] != words.EXACTLY, 99.0))
+    assert "(99.0 % expected, outside the interval, which" in words.bias_sentence(far, 3)
+    effective, entropies = tables.effective_raters(table, 3), tables.network_entropy(table)
     assert words.answer(effective, shares, 3).endswith(said)
-    assert (
-        words.found_sentence(effective, tables.network_entropy(table), shares, 3).count("- ") == 3
-    )
+    assert words.found_sentence(effective, entropies, shares, 3).count("- ") == 3
 
 
 def test_a_correction_is_too_little_or_too_much():
