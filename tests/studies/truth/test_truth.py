@@ -98,11 +98,9 @@ def test_miller_madow_by_hand():
     two_to_one = column(2 / 3, 1 / 3, 0.0)
     assert miller_madow(two_to_one, 3).item() == pytest.approx(stats.entropy([2, 1]) + 1 / 6)
     assert miller_madow(column(1.0, 0.0), 3).item() == 0
-    corrected = [
-        miller_madow(np.bincount(v, minlength=2)[:, None, None] / 20, 20).item()
-        for v in np.random.default_rng(0).integers(0, 2, (2000, 20))
-    ]
-    assert np.mean(corrected) == pytest.approx(log(2), abs=0.004)  # where votes are many
+    votes = np.random.default_rng(0).binomial(20, 0.5, 2000) / 20
+    corrected = miller_madow(np.stack([votes, 1 - votes])[:, None], 20)
+    assert corrected.mean() == pytest.approx(log(2), abs=0.004)  # where votes are many
 
 
 # --- errors against the truth ------------------------------------------------------------------
@@ -121,19 +119,16 @@ def test_error_by_hand():
         error_against([[[1.0]], [[0.0]]], truth)
 
 
-def test_what_the_draws_of_the_truth_add_is_subtracted():
+def test_what_the_draws_of_the_truth_add_is_corrected():
     """Over many truths of 5 draws each the Brier score is that against the probability itself."""
+    few = known(column(0.5, 0.5), draws=10)
+    assert few.entropy.item() == pytest.approx(log(2) + 1 / 20)
+    assert few.variance[0] == pytest.approx(0.25 * 10 / 9)
     rng = np.random.default_rng(1)
     shares = rng.binomial(5, 0.3, 20_000) / 5
     truth = known(np.stack([1 - shares, shares])[:, None], draws=5)
     estimate = np.broadcast_to(column(0.4, 0.6), (2, 1, 20_000))
     assert error_against(estimate, truth)["brier"][0] == pytest.approx(0.09, rel=0.02)
-
-
-def test_the_true_entropy_is_corrected_for_its_draws():
-    truth = known(column(0.5, 0.5), draws=10)
-    assert truth.entropy.item() == pytest.approx(log(2) + 1 / 20)
-    assert truth.variance[0] == pytest.approx(0.25 * 10 / 9)
 
 
 def random_truth(seed=0, pool=6, size=12, draws=200):
@@ -202,13 +197,8 @@ SMALL = {"seed": 5, "size": (64, 64), "spacing": (2.8, 2.8)}
 
 @pytest.fixture(scope="module")
 def drawn(tools):
-    data = tools.data(
-        np.zeros((1, 3, 64, 64)),
-        classes=3,
-        subject=["sub-002"],
-        level=["L4-L5"],
-        spacing=(2.8, 2.8),
-    )
+    where = {"subject": ["sub-002"], "level": ["L4-L5"], "spacing": (2.8, 2.8)}
+    data = tools.data(np.zeros((1, 3, 64, 64)), classes=3, **where)
     return data, theory.known_truth(data, SMALL, pool=20, draws=150)
 
 
@@ -314,14 +304,10 @@ def frame(tools):
     """Six subjects, one slice each, with a network of which half the truth's variance is known."""
     truths = [random_truth(seed) for seed in range(6)]
     data = tools.data(np.zeros((6, 3, 12, 12)))
+    half = {"entropy": 0.5, "entropy_bias": -0.5, "entropy_error": 0.5}
     network = [
-        {
-            "brier": truth.variance / 5,
-            "entropy": 0.5 * truth.entropy.mean(),
-            "entropy_bias": -0.5 * truth.entropy.mean(),
-            "entropy_error": 0.5 * truth.entropy.mean(),
-        }
-        for truth in truths
+        {"brier": t.variance / 5} | {key: share * t.entropy.mean() for key, share in half.items()}
+        for t in truths
     ]
     return panels.truth_frame(truths, data, most=4, panels=3, networks={"net": network}), truths
 
@@ -330,18 +316,10 @@ def test_frame_has_every_panel_size_once(frame):
     table, truths = frame
     chosen = table[(table["measure"] == "brier") & (table["condition"] == panels.SOFT)]
     assert len(chosen) == 6 * 4 * 3
+    assert table["value"].notna().all()
     assert not table.duplicated(["subject", "raters", "condition", "class", "measure"]).any()
     one = chosen[(chosen["subject"] == "p2") & (chosen["raters"] == 3)]["value"]
     np.testing.assert_allclose(one, panel_errors(truths[2], 3, 3)[panels.SOFT]["brier"])
-    assert table["value"].notna().all()
-
-
-def test_brier_table_leaves_background_out(frame):
-    table, truths = frame
-    found = tables.recovery_table(table).set_index(["raters", "condition"])
-    expected = np.mean([t.variance[1:].mean() / 2 for t in truths])
-    assert found.loc[(2, panels.EXPECTED), "mean"] == pytest.approx(1e3 * expected)
-    assert found.loc[(2, panels.EXPECTED), "clusters"] == 6
 
 
 def test_shares_are_ratios_to_the_true_entropy(frame):
@@ -479,13 +457,17 @@ def test_a_correction_is_too_little_or_too_much():
     assert "it is 120.0 % (95 % CI 110.0 to 130.0)" in said
 
 
-def test_network_table_has_the_raters_beside(frame):
+def test_tables_leave_background_out_and_have_the_raters_beside(frame):
     table, truths = frame
+    brier = tables.recovery_table(table).set_index(["raters", "condition"])
+    expected = np.mean([t.variance[1:].mean() / 2 for t in truths])
+    assert brier.loc[(2, panels.EXPECTED), "mean"] == pytest.approx(1e3 * expected)
+    assert brier.loc[(2, panels.EXPECTED), "clusters"] == 6
     found = tables.network_table(table, 3).set_index(["condition", "measure"])["mean"]
     true = np.mean([t.entropy.mean() for t in truths])
     assert found["net", "entropy bias"] == pytest.approx(-500 * true)
-    soft = tables.recovery_table(table).set_index(["raters", "condition"])["mean"]
-    assert found["soft label of 3 raters", "Brier"] == pytest.approx(soft[3, panels.SOFT])
+    soft = brier.loc[(3, panels.SOFT), "mean"]
+    assert found["soft label of 3 raters", "Brier"] == pytest.approx(soft)
 
 
 def test_raters_who_never_disagree_have_nothing_to_underestimate(tools):
