@@ -11,7 +11,7 @@ from paraspine import fusion, text
 from paraspine.evidence.limits import side
 from paraspine.evidence.show import estimate
 from paraspine.evidence.views import name_of
-from paraspine.evidence.words import ends, without
+from paraspine.evidence.words import ends
 from paraspine.figures import View
 from paraspine.studies.truth.panels import GRID, MAJORITY, SOFT, STAPLE
 from paraspine.studies.truth.tables import SHARES
@@ -52,10 +52,12 @@ def network_sentence(effective: pd.DataFrame, raters: int) -> str:
     sides = [_side(row, raters) for row in networks.to_dict("records")]
     lead = _lead(sides, f"the mean of its {text.count(raters, 'rater')}")
     best, worst = ends(networks)
-    high = f"{estimate(best):.1f}" if len(sides) == 1 else f"{estimate(best):.1f cell}"
-    low = "" if len(sides) == 1 else f"{estimate(worst):.1f} to "
-    ways = "" if len(sides) == 1 else f", over {len(sides)} ways of training and sampling"
-    return f"{lead} The effective number of raters is {low}{high}{without(best, 1)}{ways}."
+    if len(sides) == 1:
+        return f"{lead} The effective number of raters is {estimate(best):.1f}."
+    return (
+        f"{lead} Over {len(sides)} ways of training and sampling, the effective number of raters "
+        f"is {estimate(worst):.1f} to {estimate(best):.1f cell}."
+    )
 
 
 def _networks(effective: pd.DataFrame) -> pd.DataFrame:
@@ -146,7 +148,10 @@ def correction_sentence(shares: pd.DataFrame, raters: int) -> str:
         corrected, reference=100, above="which is too much", below="which is still too little",
         unclear="which the data cannot tell from all of it",
     )  # fmt: skip
-    return f"Corrected as Miller and Madow do, it is {_percent(corrected)}, {turn}."
+    return (
+        f"Corrected as Miller and Madow do, the entropy of {text.count(few, 'rater')} is "
+        f"{_percent(corrected)} of the true one, {turn}."
+    )
 
 
 def entropy_sentence(networks: pd.DataFrame, shares: pd.DataFrame, raters: int) -> str:

@@ -336,20 +336,30 @@ def test_shares_are_ratios_to_the_true_entropy(frame):
     assert shares["measured", 3] < shares["measured, Miller-Madow corrected", 3]
 
 
+def uneven(table, measure, factors):
+    """The table with the network's measure multiplied by a factor for each of the six subjects."""
+    own = table[(table["condition"] == "net") & (table["measure"] == measure)]
+    factor = own["subject"].map(dict(zip(own["subject"].unique(), factors, strict=True)))
+    return pd.concat([table.drop(own.index), own.assign(value=own["value"] * factor)])
+
+
 def test_a_network_in_raters(frame):
     table, truths = frame
     found = tables.effective_raters(table, 3)
     assert found[["condition", "mean"]].to_numpy().tolist() == [["net", pytest.approx(5.0)]]
-    own = table[(table["condition"] == "net") & (table["measure"] == "brier")]
-    factor = own["subject"].map(dict(zip(own["subject"].unique(), [1, 1, 1, 1, 1, 4], strict=True)))
-    uneven = own.assign(value=own["value"] * factor)
-    found = tables.effective_raters(pd.concat([table.drop(own.index), uneven]), 3).iloc[0]
+    found = tables.effective_raters(uneven(table, "brier", [1, 1, 1, 1, 1, 4]), 2).iloc[0]
     one = np.array([t.variance[1:].mean() for t in truths])
     net = one / 5 * [1, 1, 1, 1, 1, 4]
     assert found["mean"] == pytest.approx(one.sum() / net.sum())
     left = [np.delete(one, k).sum() / np.delete(net, k).sum() for k in range(6)]
     assert found["without_high"] == pytest.approx(max(left))
     assert (found["clusters"], found["low"] < found["mean"] < found["high"]) == (6, True)
+    assert found["decided_by"] == "p0, p1, p2, p3 and p4"  # that it is more than 2
+
+
+def test_one_subject_decides_that_a_network_is_too_uncertain(frame):
+    found = tables.network_entropy(uneven(frame[0], "entropy", [4, 4, 4, 4, 4, 0.4])).iloc[0]
+    assert (found["low"] > 1, found["decided_by"]) == (True, "p0, p1, p2, p3 and p4")
 
 
 def network(mean, low, high, name="net", decided=""):
@@ -373,14 +383,12 @@ def test_networks_are_nearer_or_further_than_their_raters():
     mixed = say(network(5, 4, 6, "a"), network(1, 0.5, 2, "b"), network(3, 2, 4, "c"))
     assert mixed == (
         "**To the truth, 1 of 3 is nearer and 1 of 3 is further than the mean of its 3 raters; "
-        "1 can't be told.** The effective number of raters is 1.0 (95 % CI 0.5 to 2.0) to "
-        "5.0 (4.0 to 6.0), over 3 ways of training and sampling."
+        "1 can't be told.** Over 3 ways of training and sampling, the effective number of raters "
+        "is 1.0 (95 % CI 0.5 to 2.0) to 5.0 (4.0 to 6.0)."
     )
-    left = {"without_low": 3.1, "without_high": 5.5}
-    assert say(network(5, 4, 6, decided="s1") | left) == (
+    assert say(network(5, 4, 6, decided="s1")) == (
         "**Whether a network is nearer to the truth than the mean of its 3 raters can't be told.** "
-        "The effective number of raters is 5.0 (95 % CI 4.0 to 6.0); 3.1 to 5.5 without any one "
-        "subject."
+        "The effective number of raters is 5.0 (95 % CI 4.0 to 6.0)."
     )
     floor = network(109.4, 100, 120, panels.GRID)
     assert say(floor) == words.NO_NETWORK
@@ -411,8 +419,9 @@ def test_networks_are_too_sure_or_too_uncertain(frame):
 
 
 def test_errors_fall_with_the_number_of_raters():
-    def say(sign, few=3):
-        falls = {panels.SOFT: 3.3, panels.MAJORITY: 3.3 - sign, panels.STAPLE: 3.3 - 2 * sign}
+    def say(sign, few=3, staple=1):
+        falls = [3.3, 3.3 - sign, 3.3 - 2 * sign * staple]
+        falls = dict(zip((panels.SOFT, panels.MAJORITY, panels.STAPLE), falls, strict=True))
         rows = [
             {"condition": name, "raters": raters, "mean": level * (fall if raters == few else 1)}
             for level, (name, fall) in zip((2, 1, 4), falls.items(), strict=True)
@@ -428,6 +437,7 @@ def test_errors_fall_with_the_number_of_raters():
         "vote 4.3 times and that of STAPLE's posterior 5.3 times. With 3 raters the majority vote",
     )
     assert said.startswith("From 3 raters to 10, the error of their mean (the soft label) falls")
+    assert "settling" not in say(1, staple=-1)
     assert say(1, 1).endswith("With 1 rater all three are what that rater said.")
 
 
@@ -454,7 +464,7 @@ def test_a_correction_is_too_little_or_too_much():
         return words.correction_sentence(pd.DataFrame([row | {"low": ends[0], "high": ends[1]}]), 3)
 
     said = both_ways(say, "which is too much", "which is still too little")
-    assert "it is 120.0 % (95 % CI 110.0 to 130.0)" in said
+    assert "3 raters is 120.0 % (95 % CI 110.0 to 130.0) of the true one" in said
 
 
 def test_tables_leave_background_out_and_have_the_raters_beside(frame):
