@@ -96,31 +96,13 @@ def known_truth(
 
 
 def expected_entropy_of_votes(probabilities, raters: int, draws: int | None = None) -> np.ndarray:
-    """Expected entropy of the votes of a few raters, exactly.
+    """Expected entropy (nats) of the votes of a few raters, exactly.
 
     The votes for a class are binomial, so ``E[H] = sum_c sum_k Bin(k; R, P_c) h(k / R)`` with
     ``h(x) = -x log x``. It lies below ``H(P)``: the small-sample bias of plug-in entropy. Where P
     is itself a share of many raters, the few are taken as drawn from these without replacement
-    (hypergeometric instead of binomial), which estimates the expectation without bias.
-
-    Parameters
-    ----------
-    probabilities : array-like of float, (C, *spatial)
-        The raters' true label distribution.
-    raters : int
-        How many vote, independently.
-    draws : int, optional
-        Of how many raters `probabilities` are the shares; left out, they are exact.
-
-    Returns
-    -------
-    numpy.ndarray of float64, (*spatial)
-        In nats; 0 for one rater.
-
-    Raises
-    ------
-    ShapeError, ProbabilityError, SettingsError
-        If these are no probabilities, or there are too few raters or draws.
+    (hypergeometric instead of binomial), which estimates the expectation without bias; `draws` says
+    of how many raters `probabilities` ``(C, *spatial)`` are the shares.
     """
     p = check_probabilities(probabilities)
     if raters < 1 or (draws is not None and draws < raters):
@@ -141,20 +123,7 @@ def expected_entropy_of_votes(probabilities, raters: int, draws: int | None = No
 
 
 def miller_madow(shares, raters: int) -> np.ndarray:
-    """Entropy of votes, raised by ``(m - 1) / (2 R)`` where m classes had a vote (Miller 1955).
-
-    Parameters
-    ----------
-    shares : array-like of float, (C, *spatial)
-        Share of the raters who gave each class.
-    raters : int
-        How many they are.
-
-    Returns
-    -------
-    numpy.ndarray of float64, (*spatial)
-        In nats. Unanimous voxels stay at 0.
-    """
+    """Entropy of votes in nats, plus ``(m - 1) / (2 R)`` for m classes with a vote (Miller 1955)."""
     shares = check_probabilities(shares)
     seen = (np.asarray(shares) > 0).sum(axis=0)
     return maps.entropy(shares.astype(np.float64)) + (seen - 1) / (2 * raters)

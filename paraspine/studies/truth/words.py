@@ -33,7 +33,7 @@ def population_sentence(known: Sequence[Known], data) -> str:
     own = f", of whom the first {raters} are the cohort's" if pool <= 26 else ""
     return (
         f"{text.count(len(known), 'slice')} of "
-        f"{text.count(data.table['subject'].nunique(), 'test subject')}. $P^*$ is the mean of "
+        f"{text.count(data.table['subject'].nunique(), 'test subject')}. The truth is the mean of "
         f"{text.count(first.draws, 'rater')} and known to {text.number(worst, 3)} or better "
         f"(standard error). Panels are drawn from {pool} others{own}."
     )
