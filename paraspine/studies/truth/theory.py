@@ -123,7 +123,7 @@ def expected_entropy_of_votes(probabilities, raters: int, draws: int | None = No
 
 
 def miller_madow(shares, raters: int) -> np.ndarray:
-    """Entropy of votes in nats, plus ``(m - 1) / (2 R)`` for m classes with a vote (Miller 1955)."""
+    """Entropy of votes (nats) plus ``(m - 1) / (2 R)``, m classes having a vote (Miller 1955)."""
     shares = check_probabilities(shares)
     seen = (np.asarray(shares) > 0).sum(axis=0)
     return maps.entropy(shares.astype(np.float64)) + (seen - 1) / (2 * raters)
