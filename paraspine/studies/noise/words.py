@@ -71,17 +71,15 @@ def answer(changes: pd.DataFrame) -> str:
     return " ".join(sorted(filter(None, said), key=lambda s: "**" not in s))
 
 
-def noise_sentence(changes: pd.DataFrame) -> str:
-    """How image noise and bias field move both correlations where raters do not see the noise."""
+def bias_sentence(changes: pd.DataFrame) -> str:
+    """What the bias field does to both ties where raters do not see the noise."""
     if len(changes) and changes["mean"].isna().all():
         return UNDEFINED
-    said = [_turned(changes, knob) for knob in TURNED]
-    nothing = "The grid has one noise level and one bias field, so nothing moves."
-    return " ".join(s for s in said if s) or nothing
+    return _turned(changes, "bias_field") or "The grid has one bias field, so nothing moves."
 
 
 def coupling_sentence(changes: pd.DataFrame, partition: pd.DataFrame) -> str:
-    """How raters misled by noise move correlations and the variance explained."""
+    """How much of the disagreement is explained with and without raters misled by noise."""
     own = _coupled(changes)
     if own.empty:
         return "The grid has one coupling, so nothing moves."
@@ -96,8 +94,8 @@ def coupling_sentence(changes: pd.DataFrame, partition: pd.DataFrame) -> str:
         for part in ("joint", "unique_aleatoric")
     )
     return (
-        f"{_misled(changes)} Both kinds together explain {joint[0]} of the variance of "
-        f"disagreement where noise does not mislead the raters and {joint[1]} where it does; the "
+        f"Both kinds together{_cohort(changes)} explain {joint[0]} of the variance of disagreement "
+        f"where noise does not mislead the raters and {joint[1]} where it does; the "
         f"aleatoric alone adds {alone[0]} and {alone[1]}."
     )
 

@@ -184,7 +184,7 @@ def test_undefined_disagreement_stays_undefined():
     assert table[["mean", "low", "high"]].isna().all(axis=None)
     partition = tables.partition_table(images)
     assert partition["mean"].isna().all()
-    assert {words.coupling_sentence(table, partition), words.noise_sentence(table),
+    assert {words.coupling_sentence(table, partition), words.bias_sentence(table),
             words.answer(table)} == {words.UNDEFINED}  # fmt: skip
     claims = tables.claims_table(images)
     assert set(claims["why"]) == {"undefined in this run"}
@@ -259,7 +259,7 @@ def turned(sign, knob="noise", place="7"):
 
 def test_noise_tightens_or_loosens():
     both_ways(
-        lambda sign: words.noise_sentence(turned(sign)),
+        lambda sign: words.answer(turned(sign)),
         "More image noise **tightens the tie of aleatoric uncertainty to disagreement**",
         "More image noise **loosens the tie of aleatoric uncertainty to disagreement**",
     )
@@ -274,12 +274,12 @@ def test_noise_tightens_or_loosens():
         "tie of epistemic uncertainty (*r* 0.50 to 0.60, change 0.10 (-0.10 to 0.30))."
     )
     alone = turned(1).assign(decided_by="s3")
-    said = words.noise_sentence(alone)
+    said = words.answer(alone)
     assert said.startswith(
         "More image noise moves neither tie to disagreement measurably: aleatoric"
     )
     assert "0.20 (0.10 to 0.30), decided by one subject; epistemic" in said
-    assert words.noise_sentence(turned(1, "bias_field")).startswith("A stronger bias field **tight")
+    assert words.bias_sentence(turned(1, "bias_field")).startswith("A stronger bias field **tight")
 
 
 def test_the_answer_begins_with_what_moves_something():
@@ -304,6 +304,7 @@ def test_misled_raters_in_a_mixed_cohort_or_at_one_noise():
     changes = tables.changes_table(grid())
     share = partition.set_index([*KNOBS, "part"])["mean"]["mixed", 1.0, 1.0, "joint"]
     said = words.coupling_sentence(changes, partition)
+    assert said.startswith("Both kinds together, in images that differ in noise, explain ")
     assert f"and {share:.0f} % (95 % CI" in said
 
 
@@ -311,7 +312,7 @@ def test_a_grid_of_one_value_says_so():
     images = grid(noise=(14.0,), bias=(1.0,), coupling=(0.0,))
     changes = tables.changes_table(images)
     assert changes.empty
-    assert "nothing moves" in words.noise_sentence(changes)
+    assert "one bias field, so nothing moves" in words.bias_sentence(changes)
     assert "nothing moves" in words.coupling_sentence(changes, tables.partition_table(images))
     assert words.answer(changes) == "The grid has one noise level and one coupling."
 
