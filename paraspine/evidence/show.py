@@ -248,37 +248,6 @@ def _best(numbers: np.ndarray, which: str) -> frozenset:
 # --- until every chapter uses `table` ---
 
 
-def interval_frame(table: pd.DataFrame, name: str, group: str) -> pd.DataFrame:
-    """A table's rows as `figures.intervals` takes them: ``name``, ``value``, ``low``, ``high``.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        With ``mean``, ``low`` and ``high``.
-    name : str
-        Column that says which line of the figure a row stands on.
-    group : str
-        Column that colours it; kept.
-    """
-    columns = {name: "name", "mean": "value"}
-    return table.rename(columns=columns)[["name", group, "value", "low", "high"]]
-
-
-def labelled(table: pd.DataFrame, source: str, index: str | Sequence[str]) -> pd.DataFrame:
-    """A table as it is, with the source of its data in the corner.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        What to show.
-    source : str
-        Words such as "synthetic phantom".
-    index : str or list of str
-        Columns that name the rows.
-    """
-    return table.set_index(index).rename_axis(columns=source)
-
-
 def pretty(
     table: pd.DataFrame,
     index: str | Sequence[str],
