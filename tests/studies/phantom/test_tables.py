@@ -22,6 +22,7 @@ def test_shapes_beside_patients_by_hand(monkeypatch):
 
     real = dict.fromkeys(phantom.REAL_SHAPES, (2.0, 3.0, 4.0, 5.0, 6.0))
     real |= {"MF area": (0.1, 0.5, 1.2, 1.5, 2.9), "MF:ES": (0.0, 0.1, 0.2, 0.9, 1.0)}
+    real |= {"ES area": (0.5, 1.1, 1.2, 1.3, 2.0)}  # the median lies below the quartiles alone
     monkeypatch.setattr(phantom, "true_outlines", outlines)
     monkeypatch.setattr(phantom, "shape_statistics", found.get)
     monkeypatch.setattr(phantom, "REAL_SHAPES", real)
