@@ -36,6 +36,8 @@ class Influence:
     decided_by : tuple of str
         Subjects without any one of whom the interval holds `null`, though with all subjects it
         doesn't: such a result rests on one subject and isn't supported.
+    each : tuple of Estimate
+        The statistic with each subject left out in turn.
     """
 
     low: float = NAN
@@ -43,6 +45,7 @@ class Influence:
     subject: str = ""
     without: Estimate = UNKNOWN
     decided_by: tuple[str, ...] = ()
+    each: tuple[Estimate, ...] = ()
 
     def columns(self) -> dict:
         """As columns of a table, beside those of the estimate."""
@@ -114,6 +117,7 @@ def leave_one_out(
         str(draws.labels[most]),
         left[most],
         decided,
+        tuple(left),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -22,7 +24,7 @@ def judge(
     kind: str,
     bounds: tuple[float, float] = (0.0, 0.0),
     subjects: int = FEWEST,
-    without: tuple[float, float] | None = None,
+    without: Sequence[Estimate] = (),
 ) -> tuple[str, str]:
     """Verdict on one comparison, and why it can't be told.
 
@@ -38,9 +40,9 @@ def judge(
         0, the second where it lies outside the bounds.
     subjects : int
         How many were resampled; of fewer than `FEWEST` nothing is told.
-    without : tuple of float, optional
-        Lowest and highest value where one subject is left out. Where one of them lies on the other
-        side of 0, or outside the bounds, a single subject decides and nothing is supported.
+    without : sequence of Estimate, optional
+        The same with each subject left out. Where one of them has another verdict, a single subject
+        decides and nothing is told.
 
     Returns
     -------
@@ -63,19 +65,12 @@ def judge(
         bad = (low > 0 or high < 0) if kind == "near zero" else low > bounds[1] or high < bounds[0]
         wide = low < bounds[0] and high > bounds[1]
         reason = "the interval is wider than the bounds" if wide else "it crosses a bound"
-    if good and without is not None and not _stands(kind, bounds, without):
+    if not good and not bad:
+        return "can't tell", reason
+    verdict = "supported" if good else "contradicted"
+    if any(judge(rest, kind, bounds)[0] != verdict for rest in without):
         return "can't tell", "one subject decides"
-    if good:
-        return "supported", ""
-    return ("contradicted", "") if bad else ("can't tell", reason)
-
-
-def _stands(kind: str, bounds: tuple[float, float], without: tuple[float, float]) -> bool:
-    """Whether a claim holds whichever subject is left out."""
-    low, high = without
-    if kind in ("above", "below"):
-        return low > 0 if kind == "above" else high < 0
-    return bounds[0] <= low and high <= bounds[1]
+    return verdict, ""
 
 
 def claims_summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -160,12 +155,13 @@ def claims_display(
     )
 
 
-def verdicts_display(table: pd.DataFrame, *, caption: str, source: str) -> Table:
+def verdicts_display(
+    summary: pd.DataFrame, *, caption: str, source: str, folded: bool = False
+) -> Table:
     """`claims_summary` for reading: one line a claim with its verdict."""
-    summary = claims_summary(table)
     cells = {"read from": words("read from"), "verdict": words("verdict")}
     cells |= {v: number(v) for v in VERDICTS if summary[v].any()}
-    return show_table(summary, "claim", cells, caption=caption, source=source)
+    return show_table(summary, "claim", cells, caption=caption, source=source, folded=folded)
 
 
 #: Verdicts over the places where a claim was checked, besides those of a single one.

@@ -85,6 +85,9 @@ class Request:
         What this run has of its own; the rest is that of the book.
     trains : bool
         Whether it wants the GPU where there is one.
+    beside : tuple of str
+        Names of jobs of other studies whose results it shows where the book has them. Their folders
+        are its parameter ``beside_runs``.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Request:
     after: tuple[str, ...] = ()
     parameters: dict = field(default_factory=dict)
     trains: bool = False
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

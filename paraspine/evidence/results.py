@@ -77,13 +77,13 @@ class Results:
         return self.frame["subject"].nunique()
 
     def without(self, subject) -> Results:
-        """The same without one subject, its resamples left out: for what it decides alone."""
+        """The same without one subject: for what it decides alone."""
         rest = {
             run: {name: one for name, one in own.items() if name != str(subject)}
             for run, own in self.detectors.items()
         }
         frame = self.frame[self.frame["subject"] != subject]
-        return replace(self, frame=frame, detectors=rest, resamples=1, _tables={})
+        return replace(self, frame=frame, detectors=rest, _tables={})
 
     def structures(self) -> list[str]:
         """Classes without background."""

@@ -28,7 +28,7 @@ GRID = {"models": "model", "fusions": "fusion", "seeds": "seed", "methods": "met
 
 
 #: Parameters that the plan gives each job itself.
-OWN = (*CHOSEN, TRAINING, "sample_runs", "interrater_run")
+OWN = (*CHOSEN, TRAINING, "sample_runs", "interrater_run", "beside_runs")
 
 
 @dataclass(frozen=True)

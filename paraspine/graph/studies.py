@@ -81,7 +81,12 @@ class _Jobs:
         """Add what a study asks for; a run that is there already is taken."""
         names: dict[str, str] = {}  # as the study calls a job, and as the book does
         for request in requests:
-            after = tuple(dict.fromkeys(names.get(name, name) for name in request.after))
+            beside = [self.by_name[name] for name in request.beside if name in self.by_name]
+            after = [names.get(name, name) for name in request.after] + [j.name for j in beside]
+            after = tuple(dict.fromkeys(after))
+            if beside:
+                own = request.parameters | {"beside_runs": [job.folder for job in beside]}
+                request = replace(request, parameters=own)
             upstream = self._upstream(after)
             job = make_job(replace(request, after=after), **self.book, upstream=upstream)
             known = self.by_run.get(self._run(job))

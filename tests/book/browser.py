@@ -8,6 +8,8 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -15,6 +17,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+#: Options of axe: no second look at the style sheets, which a page without a server can't ask for.
+RULES = {"resultTypes": ["violations"], "preload": False}
 
 #: Pixel positions of points that a figure's visible traces draw, most promising first.
 POINTS = """(place) => {
@@ -82,7 +87,8 @@ def check(
 
     A fault is: a request to anything but a file of the book, a JavaScript error, a figure that
     isn't drawn after scrolling to it or shows no label under the pointer, an image that is
-    missing, a formula without MathML, a page wider than the window.
+    missing, a formula without MathML, a page wider than the window, what axe calls a serious or
+    critical fault of accessibility.
     """
     from playwright.sync_api import sync_playwright
 
@@ -154,6 +160,11 @@ def _visit(page, path: Path, name: str, html: Path, report: Report, screenshots)
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     if wide > 1:
         faults.append(f"page is {wide} pixels wider than the window")
+    faults += [
+        f"axe: {found['id']} ({found['impact']}): {found['nodes'][0]['html'][:120]}"
+        for found in Axe().run(page, options=RULES).response["violations"]
+        if found["impact"] in ("serious", "critical")
+    ]
     if screenshots is not None:
         screenshots.mkdir(parents=True, exist_ok=True)
         page.mouse.move(0, 0)

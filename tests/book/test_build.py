@@ -240,7 +240,8 @@ def test_faults_are_found(browser, chromium, tmp_path):
     )
     problems = "\n".join(browser.check(tmp_path, chromium=chromium).problems)
     for words in ("asks for https://example.org/x.js", "JavaScript error", "image is missing",
-                  "not MathML", "wider than the window", "failed to draw"):  # fmt: skip
+                  "not MathML", "wider than the window", "failed to draw",
+                  "axe: image-alt (critical)"):  # fmt: skip
         assert words in problems
 
 

@@ -37,7 +37,10 @@ def test_the_interval_without_a_subject_is_that_of_the_others(line):
     keep = SUBJECTS != "s7"
     x, y = line
     others = statistics.pearson(x[keep], y[keep], SUBJECTS[keep])
-    found = influence.correlation(x, y, SUBJECTS).without
+    every = influence.correlation(x, y, SUBJECTS)
+    found = every.without
+    assert found in every.each
+    assert len(every.each) == len(np.unique(SUBJECTS))
     assert (found.low, found.high) == pytest.approx((others.low, others.high))
 
 

@@ -280,7 +280,11 @@ def test_every_chapter_asks_for_what_the_plan_makes(checkout, rich, profile, cha
         before = [made[one] for one in job.after]
         assert all(one in asked for one in before), name
         assert all(one in made.values() for one in asked), name
-    ((_, comparison),) = asked_for(checkout, "13_published", values_of(checkout, jobs["published"]))
+    published = jobs["published"]
+    ((_, comparison),) = asked_for(checkout, "13_published", values_of(checkout, published))
+    beside = ("multitask", "label_fusion", "noise")
+    assert published.after == ("interrater", *beside)
+    assert published.parameters["beside_runs"] == [jobs[name].folder for name in beside]
     assert comparison == made["interrater"][1]
 
 

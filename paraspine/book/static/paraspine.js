@@ -224,6 +224,17 @@
     document.querySelectorAll("button.search-button-field").forEach(function (button) {
       button.removeAttribute("aria-label");  // its words are its name
     });
+    document.querySelectorAll(".theme-switch-button [title]").forEach(function (icon) {
+      icon.removeAttribute("title");  // the button has a name
+      icon.setAttribute("aria-hidden", "true");
+    });
+    document.querySelectorAll(".bd-sidebar-primary").forEach(function (side) {
+      side.setAttribute("role", "navigation");
+      side.setAttribute("aria-label", "Book");
+    });
+    document.querySelectorAll(".citation[role=doc-biblioentry]").forEach(function (entry) {
+      entry.removeAttribute("role");  // deprecated
+    });
     document.querySelectorAll(".citation-list[role=list]").forEach(function (list) {
       list.removeAttribute("role");  // its children are no items
     });

@@ -148,23 +148,27 @@ def _images(values: pd.Series) -> tuple:
 
 def _line(claim: Claim, where: str, measured: tuple, printed=np.nan, bounds=(0.0, 0.0)) -> dict:
     found, left, subjects = measured
-    verdict, why = judge(found, claim.kind, bounds, subjects, (left.low, left.high))
-    return asdict(claim) | {
-        "bound_low": bounds[0],
-        "bound_high": bounds[1],
-        "where": where,
-        "printed": printed,
-        "value": found.value,
-        "low": found.low,
-        "high": found.high,
-        "least": left.low,
-        "most": left.high,
-        "subjects": subjects,
-        "trainings": 1,  # on each split
-        "verdict": verdict,
-        "why": why,
-        "ensemble": "",  # candidates are single networks
-    }
+    verdict, why = judge(found, claim.kind, bounds, subjects, left.each)
+    return (
+        {"paper": PAPER}
+        | asdict(claim)
+        | {
+            "bound_low": bounds[0],
+            "bound_high": bounds[1],
+            "where": where,
+            "printed": printed,
+            "value": found.value,
+            "low": found.low,
+            "high": found.high,
+            "least": left.low,
+            "most": left.high,
+            "subjects": subjects,
+            "trainings": 1,  # on each split
+            "verdict": verdict,
+            "why": why,
+            "ensemble": "",  # candidates are single networks
+        }
+    )
 
 
 def _printed(table: str, metric: str, one: str, other: str) -> float:

@@ -78,8 +78,7 @@ def error_sentence(frame: pd.DataFrame) -> str:
     found, left, subjects = framework_difference(frame, "entropy_error")
     if np.isnan(found.value):
         return ""
-    without = left.low, left.high
-    verdict, why = judge(found, "below", subjects=subjects, without=without)
+    verdict, why = judge(found, "below", subjects=subjects, without=left.each)
     words = {
         "supported": "SoftSeg's entropy is the closer one, as in the paper",
         "contradicted": "SoftSeg's entropy is the further one, the opposite of the paper's finding",

@@ -53,7 +53,7 @@ CLAIMS = {
         1,
     ),
     "variance_mse": (
-        "It predicts the raters' variance better",
+        "The multi-task TransUNet predicts the raters' variance better",
         "MSE, U-Net minus TransUNet, × 10⁻⁵",
         -1,
     ),
@@ -200,18 +200,18 @@ def claims_table(frame: pd.DataFrame) -> pd.DataFrame:
             values, subjects = own["gap"].to_numpy(), own["subject"].to_numpy()
             found = statistics.mean_interval(values, subjects)
             moved = influence.mean(values, subjects)
-            verdict, why = judge(found, "above", subjects=len(set(subjects)))
-            if moved.decided_by and verdict in ("supported", "contradicted"):
-                verdict, why = "can't tell", "one subject decides"
+            verdict, why = judge(found, "above", subjects=len(set(subjects)), without=moved.each)
             targets = [t for t in printed.index if name in ("all", structure_named([name], t))]
             row = {
+                "paper": PAPER, "table": TABLE, "said": "Results",
                 "claim": claim, "statistic": statistic, "measure": measure, "class": name,
                 "published": printed[targets].mean(), "mean": found.value, "low": found.low,
                 "high": found.high, "clusters": len(set(subjects)), "verdict": verdict, "why": why,
             }  # fmt: skip
             lines.append(row | moved.columns())
-    columns = ["claim", "statistic", "measure", "class", "published", "mean", "low", "high"]
-    return pd.DataFrame(lines, columns=None if lines else [*columns, "verdict", "why"])
+    columns = ["paper", "table", "said", "claim", "statistic", "measure", "class", "published"]
+    columns += ["mean", "low", "high", "verdict", "why"]
+    return pd.DataFrame(lines, columns=None if lines else columns)
 
 
 # --- cost of sharing -------------------------------------------------------------------------

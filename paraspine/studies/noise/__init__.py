@@ -5,23 +5,25 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "changes": ["noise_changes"],
-        "frames": [
-            "noise_correlations",
-            "noise_curves",
-            "noise_frame",
-            "noise_images",
-            "noise_levels_table",
-            "noise_partition",
+        "frames": ["noise_frame", "noise_images"],
+        "tables": [
+            "changes_table",
+            "claims_table",
+            "correlations_table",
+            "curves",
+            "dice_table",
+            "levels_table",
+            "partition_table",
         ],
         "words": [
+            "CHANGES",
+            "answer",
+            "claim_sentence",
             "coupling_sentence",
-            "headline_coupling",
-            "headline_noise",
-            "noise_dice",
+            "found_sentence",
+            "named",
             "noise_sentence",
-            "noise_setup_sentence",
-            "pretty_changes",
+            "setup_sentence",
         ],
     },
 )

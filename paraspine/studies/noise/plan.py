@@ -13,8 +13,6 @@ from paraspine.evidence.plan import (
     training_requests,
 )
 
-__all__ = ["STUDY"]
-
 
 def _wanted(values: Mapping, cohort: CohortInfo) -> Wanted:
     if not cohort.simulated:

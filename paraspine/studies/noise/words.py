@@ -2,185 +2,187 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from paraspine import text
-from paraspine.evidence.conditions import summarise
-from paraspine.evidence.show import estimate, pretty
-from paraspine.studies.noise.frames import MIXED
-
-__all__ = [
-    "noise_setup_sentence",
-    "noise_dice",
-    "pretty_changes",
-    "noise_sentence",
-    "coupling_sentence",
-    "headline_noise",
-    "headline_coupling",
-]
+from paraspine.evidence.judge import claims_summary
+from paraspine.evidence.limits import side
+from paraspine.evidence.show import Cell, estimate, interval, number, words
+from paraspine.evidence.words import without
+from paraspine.studies.noise.tables import CLAIM, MIXED, shown_knob
 
 UNDEFINED = (
     "Left out: r is undefined in every cell, with one rater, fewer than three slices or no "
     "difference among them."
 )
+NAMES = {"noise": "image noise", "bias_field": "bias field", "noise_coupling": "coupling"}
+TURNED = {"noise": "More image noise", "bias_field": "A stronger bias field"}
+VERBS = {1: "tightens", -1: "loosens", 0: "does not measurably move"}
+FOUND = {1: "tighter", -1: "looser", 0: "no measurable change"}
+TIES = ("aleatoric", "epistemic")
+#: Columns of the table of changes.
+CHANGES: Mapping[str, Cell] = {
+    "r before": number("first", 2),
+    "r after": number("last", 2),
+    "change": interval(digits=2),
+    "leaving one subject out": words("range"),
+}
 
 
-BOTH = ("aleatoric", "epistemic")
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with the knobs in words, and the range over leaving one subject out."""
+    knobs = {knob: table[knob].map(shown_knob) for knob in NAMES if knob in table}
+    shown = table.assign(**knobs).rename(columns=NAMES)
+    if "knob" in table:
+        shown["turned"] = table["knob"].map(NAMES)
+        ranges = [without(row, 2).split(" without")[0].lstrip("; ") or "–"
+                  for row in table.to_dict("records")]  # fmt: skip
+        shown["range"] = ranges
+    return shown
 
 
-KNOBS = {"noise": "image noise", "bias_field": "bias field", "noise_coupling": "coupling"}
-
-
-def noise_setup_sentence(frame: pd.DataFrame, settings: dict, data) -> str:
-    """What was computed, and what the network had seen in training.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        `noise_frame`.
-    settings : mapping
-        The cohort's, as `phantom.settings_of` gives them.
-    data : slices.Slices
-        The slices.
-    """
-    cells = len(frame[list(KNOBS)].drop_duplicates())
+def setup_sentence(frame: pd.DataFrame, settings: Mapping, data) -> str:
+    """What was computed, and what the network had seen in training."""
+    cells = len(frame[list(NAMES)].drop_duplicates())
     return (
         f"{text.count(cells, 'cell')} of {text.count(len(data), 'slice')} of "
-        f"{text.count(data.table['subject'].nunique(), 'subject')}, rated by "
-        f"{text.count(len(data.raters), 'rater')}. The network was trained at noise "
-        f"{settings['noise']:g}, bias field {settings['bias_field']:g} and coupling "
-        f"{settings['noise_coupling']:g}; every other cell it has never seen. ({data.source})"
+        f"{text.count(data.table['subject'].nunique(), 'test subject')}, rated by "
+        f"{text.count(len(data.raters), 'rater')}; these are not all test slices, so *r* differs "
+        f"from chapter 5. The network was trained at noise {settings['noise']:g}, bias field "
+        f"{settings['bias_field']:g} and coupling {settings['noise_coupling']:g}; it has seen no "
+        "other cell."
     )
 
 
-def noise_dice(frame: pd.DataFrame, *, resamples: int = 2000) -> pd.DataFrame:
-    """Mean Dice of the network (mean over dropout samples) at each noise and bias field.
-
-    Against the vote at the lowest coupling, where labels do not depend on the image.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        `noise_frame`.
-    resamples : int
-        Bootstrap resamples of subjects.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``noise``, ``bias_field`` and the columns of `statistics.mean_table`.
-    """
-    chosen = frame[frame["method"] == "dropout"]
-    chosen = chosen[chosen["noise_coupling"] == chosen["noise_coupling"].min()]
-    return summarise(chosen, "dice", ["noise", "bias_field"], resamples=resamples)
-
-
-def pretty_changes(changes: pd.DataFrame, *, source: str) -> pd.DataFrame:
-    """`noise_changes` for reading, one line for each turn of a knob."""
-    shown = changes.assign(knob=changes["knob"].map(KNOBS))
-    shown = shown.rename(
-        columns={"bias_field": "bias field", "noise_coupling": "coupling", "last": "to"}
-    ).rename(columns={"first": "from", "knob": "turned"})
-    index = ["turned", "noise", "bias field", "coupling", "kind"]
-    return pretty(shown, index, beside={"from": 2, "to": 2}, digits=3, source=source)
+def answer(changes: pd.DataFrame) -> str:
+    """What image noise does to both ties, and what raters whom it misleads do."""
+    own = changes[changes["knob"].isin(["noise", "noise_coupling"])]
+    if own.empty or own["mean"].isna().all():
+        return UNDEFINED if len(own) else "The grid has one noise level and one coupling."
+    return " ".join(s for s in (_turned(changes, "noise"), _misled(changes)) if s)
 
 
 def noise_sentence(changes: pd.DataFrame) -> str:
-    """How image noise and bias field move both correlations where raters do not see the noise.
-
-    Parameters
-    ----------
-    changes : pandas.DataFrame
-        `noise_changes`.
-    """
+    """How image noise and bias field move both correlations where raters do not see the noise."""
     if len(changes) and changes["mean"].isna().all():
         return UNDEFINED
-    words = []
-    for knob in ("noise", "bias_field"):
-        own = changes[changes["knob"] == knob]
-        if own.empty:
-            continue
-        if knob == "bias_field":
-            own = own[own["noise"] == own["noise"].iloc[0]]
-        where = own["noise_coupling"].iloc[0]
-        own = own[own["noise_coupling"] == where]
-        ends = own[knob].iloc[0].replace("→", "to")
-        words.append(f"turning the {KNOBS[knob]} from {ends} {_both(own)}")
-    if not words:
-        return "The grid has one noise level and one bias field, so nothing moves."
-    return f"At coupling {changes['noise_coupling'].iloc[0].split(' ')[0]}, {'; '.join(words)}."
+    said = [_turned(changes, knob) for knob in TURNED]
+    nothing = "The grid has one noise level and one bias field, so nothing moves."
+    return " ".join(s for s in said if s) or nothing
 
 
 def coupling_sentence(changes: pd.DataFrame, partition: pd.DataFrame) -> str:
-    """How the coupling of disagreement to noise moves correlations and the variance partition.
-
-    Parameters
-    ----------
-    changes : pandas.DataFrame
-        `noise_changes`.
-    partition : pandas.DataFrame
-        `noise_partition`.
-    """
-    own = changes[changes["knob"] == "noise_coupling"]
+    """How raters misled by noise move correlations and the variance explained."""
+    own = _coupled(changes)
     if own.empty:
         return "The grid has one coupling, so nothing moves."
     if own["mean"].isna().all():
         return UNDEFINED
-    place = MIXED if (own["noise"] == MIXED).any() else own["noise"].iloc[0]
-    own = own[own["noise"] == place]
-    bias = float(own["bias_field"].iloc[0])
+    place, bias = own["noise"].iloc[0], float(own["bias_field"].iloc[0])
     cells = partition[(partition["noise"] == place) & (partition["bias_field"] == bias)]
     parts = cells.set_index(["noise_coupling", "part"])
     ends = [min(cells["noise_coupling"]), max(cells["noise_coupling"])]
     joint, alone = (
-        [text.interval(estimate(parts.loc[(end, part)]), 0) for end in ends]
+        [f"{estimate(parts.loc[(end, part)]):.0f}".replace(" (", " % (") for end in ends]
         for part in ("joint", "unique_aleatoric")
     )
-    cohort = "In a cohort that mixes all noise levels" if place == MIXED else f"At noise {place}"
     return (
-        f"{cohort}, raising the coupling from {own['noise_coupling'].iloc[0].replace('→', 'to')} "
-        f"{_both(own)}; of the variance of disagreement both explain {joint[0]} % without and "
-        f"{joint[1]} % with it, of which the aleatoric alone adds {alone[0]} % and {alone[1]} %."
+        f"{_misled(changes)} Both kinds together explain {joint[0]} of the variance of "
+        f"disagreement where noise does not mislead the raters and {joint[1]} where it does; the "
+        f"aleatoric alone adds {alone[0]} and {alone[1]}."
     )
 
 
-def headline_noise(changes: pd.DataFrame) -> str:
-    """Change of r(aleatoric, disagreement) with the noise, in one phrase."""
-    return _headline(changes[changes["knob"] == "noise"])
+def claim_sentence(claims: pd.DataFrame) -> str:
+    """The verdict on the paper's hypothesis, with the correlations of the first place."""
+    if claims.empty:
+        return "With one noise level the paper's hypothesis can't be checked."
+    row = claims.iloc[0]
+    places = text.count(len(claims), "combination")
+    counts = claims["verdict"].value_counts()
+    verdict = claims_summary(claims)["verdict"].item()
+    told = text.listing(f"{v} in {n}" for v, n in counts.items())
+    return (
+        f"“{CLAIM}”, the paper supposes. Here: **{verdict}** ({told} of {places} of bias field and "
+        f"coupling). At {row['where']}, *r* is {text.number(row['first'])} where all images have "
+        f"the same noise and {text.number(row['last'])} where they differ: change "
+        f"{estimate(row):.2f}."
+    )
 
 
-def headline_coupling(changes: pd.DataFrame) -> str:
-    """Change of r(aleatoric, disagreement) with the coupling, in one phrase."""
-    return _headline(changes[changes["knob"] == "noise_coupling"].iloc[::-1])
+def found_sentence(changes: pd.DataFrame, claims: pd.DataFrame) -> str:
+    """What was found, as a list."""
+    lines = ["The tie of each uncertainty to disagreement:", ""]
+    for what, own in (
+        ("More image noise", _first(changes, "noise")),
+        ("A stronger bias field", _first(changes, "bias_field")),
+        (f"Raters misled by noise{_cohort(changes).rstrip(',')}", _coupled(changes)),
+    ):
+        if len(own) and own["mean"].notna().any():
+            ties = [f"{kind} **{FOUND[side(_of(own, kind))]}**" for kind in TIES]
+            lines.append(f"- {what}: {', '.join(ties)}.")
+    if len(claims):
+        lines.append(f"- The paper's hypothesis: **{claims_summary(claims)['verdict'].item()}**.")
+    return "\n".join(lines) if len(lines) > 2 else UNDEFINED
 
 
-def _headline(own: pd.DataFrame) -> str:
-    own = own[own["kind"] == "aleatoric"]
+def _first(changes: pd.DataFrame, knob: str) -> pd.DataFrame:
+    """Changes by one knob at the first values of the others."""
+    own = changes[changes["knob"] == knob]
+    for other in (name for name in NAMES if name != knob):
+        own = own[own[other] == own[other].iloc[0]] if len(own) else own
+    return own
+
+
+def _coupled(changes: pd.DataFrame) -> pd.DataFrame:
+    """Changes by the coupling in the mixed cohort, or at the first noise level without one."""
+    own = changes[changes["knob"] == "noise_coupling"]
+    place = MIXED if (own["noise"] == MIXED).any() else next(iter(own["noise"]), "")
+    return own[own["noise"] == place]
+
+
+def _cohort(changes: pd.DataFrame) -> str:
+    own = _coupled(changes)
+    mixed = len(own) and own["noise"].iloc[0] == MIXED
+    return ", in images that differ in noise," if mixed else ""
+
+
+def _turned(changes: pd.DataFrame, knob: str) -> str:
+    own = _first(changes, knob)
+    return f"{TURNED[knob]} {_both(own)}." if len(own) else ""
+
+
+def _misled(changes: pd.DataFrame) -> str:
+    own = _coupled(changes)
     if own.empty:
-        return "undefined (one value)"
-    row = own.iloc[0]
-    if np.isnan(row["mean"]):
-        return "undefined (one rater, fewer than three slices or no difference among them)"
-    return (
-        f"r from {text.number(row['first'])} to {text.number(row['last'])}, change "
-        f"{text.interval(estimate(row), 3)}"
-    )
+        return ""
+    return f"Noise that misleads the raters{_cohort(changes)} {_both(own)}."
 
 
 def _both(own: pd.DataFrame) -> str:
-    words = []
-    for kind in BOTH:
-        row = own[own["kind"] == kind].iloc[0]
-        found = estimate(row)
-        turn = text.verdict(
-            found,
-            above="raises",
-            below="lowers",
-            unclear="has no effect that the data can tell from none on",
-        )
-        words.append(
-            f"{turn} r({kind}, disagreement), from {text.number(row['first'])} to "
-            f"{text.number(row['last'])} (change {text.interval(found, 3)})"
-        )
-    return text.listing(words)
+    """What a knob does to both ties, what it moves first."""
+    rows = [_of(own, kind) for kind in TIES]
+    if not any(map(side, rows)):
+        ties = "; ".join(f"{row['kind']} {_numbers(row)}" for row in rows)
+        return f"moves neither tie to disagreement measurably: {ties}"
+    told = []
+    for row in sorted(rows, key=lambda row: side(row) == 0):
+        words = f"{VERBS[side(row)]} the tie of {row['kind']} uncertainty"
+        words += "" if told else " to disagreement"
+        told.append((f"**{words}**" if side(row) else words) + f" ({_numbers(row)})")
+    return " and ".join(told)
+
+
+def _of(own: pd.DataFrame, kind: str) -> dict:
+    return own[own["kind"] == kind].iloc[0].to_dict()
+
+
+def _numbers(row: Mapping) -> str:
+    if np.isnan(row["mean"]):
+        return "undefined"
+    decided = ", decided by one subject" if row["decided_by"] else ""
+    ends = f"*r* {text.number(row['first'])} to {text.number(row['last'])}"
+    return f"{ends}, change {estimate(row):.2f cell}{decided}"

@@ -302,7 +302,7 @@ def _claims() -> tuple[Claim, ...]:
         "",
         "above",
         (),
-        needs="needs several noise levels: see chapter on noise",
+        needs="judged in chapter 12, where the noise of an image can be set",
     )
     return (*(Claim(*row) for row in rows), noise)
 

@@ -10,7 +10,8 @@ __all__ = ["STUDY"]
 
 
 def _wanted(values: Mapping, cohort: CohortInfo) -> Wanted:
-    return Wanted((Request("published", "13_published", ("interrater",)),))
+    others = ("multitask", "label_fusion", "noise")
+    return Wanted((Request("published", "13_published", ("interrater",), beside=others),))
 
 
 STUDY = Study("13_published", _wanted)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from paraspine import published, statistics
 from paraspine.evidence.contrast import Contrast, contrast, estimate_of
-from paraspine.evidence.judge import judge
+from paraspine.evidence.judge import claims_summary, judge
 from paraspine.evidence.printed import place_of, structure_named
 from paraspine.evidence.results import Results
 from paraspine.published.tables import SCALES
@@ -124,6 +124,16 @@ def _spread(found: Results, name: str, target: str, cells) -> float:
     return float(np.mean([wide[run].std(ddof=1) for run in found.runs_of(cells[0])]))
 
 
+def claims_of_all(own: pd.DataFrame, beside: Iterable) -> pd.DataFrame:
+    """Verdict on each claim of each paper: `claims_summary` with the paper in ``read from``.
+
+    Takes `claims_table` and the runs of other chapters that judge claims of their own.
+    """
+    rows = pd.concat([own, *(run.read_frame("claims.parquet") for run in beside)])
+    papers = rows["paper"].str.capitalize().str.replace(r"(\d+)$", r" \1", regex=True)
+    return claims_summary(rows.assign(table=papers + ", " + rows["table"]))
+
+
 def claims_table(found: Results, claims: Iterable[Claim] = CLAIMS) -> pd.DataFrame:
     """Every place where a claim of roshanzamir2023 can be checked, and the verdict on it.
 
@@ -137,14 +147,14 @@ def claims_table(found: Results, claims: Iterable[Claim] = CLAIMS) -> pd.DataFra
     Returns
     -------
     pandas.DataFrame
-        ``table``, ``claim``, ``said`` (where in the paper), ``statistic``, ``quantity``, ``kind``,
-        ``bound_low``, ``bound_high``, ``where``; ``printed`` (the same statistic of the published
-        table, NaN where it has none), ``value``, ``low``, ``high`` (95 %, of subjects and, where
-        there are several, trainings, see `contrast`) in units of 1; ``least`` and ``most`` (where
-        one subject is left out); ``difference`` (whether it is one); ``subjects`` (how many were
-        measured); ``trainings`` (of each network, the fewest; 0 where it is of ensembles
-        alone, or was not run); ``verdict`` (one of `VERDICTS`) and ``why`` there is none;
-        ``ensemble``: kind and size of this run's ensembles in it, else empty.
+        ``paper``, ``table``, ``claim``, ``said`` (where in the paper), ``statistic``,
+        ``quantity``, ``kind``, ``bound_low``, ``bound_high``, ``where``; ``printed`` (the same
+        statistic of the published table, NaN where it has none), ``value``, ``low``, ``high``
+        (95 %, of subjects and, where there are several, trainings, see `contrast`) in units of 1;
+        ``least`` and ``most`` (where one subject is left out); ``difference`` (whether it is one);
+        ``subjects`` (how many were measured); ``trainings`` (of each network, the fewest; 0 where
+        it is of ensembles alone, or was not run); ``verdict`` (one of `VERDICTS`) and ``why`` there
+        is none; ``ensemble``: kind and size of this run's ensembles in it, else empty.
     """
     lines, names = [], list(dict.fromkeys(found.frame["subject"]))
     others = [found.without(name) for name in names] if len(names) > 2 else []
@@ -152,17 +162,18 @@ def claims_table(found: Results, claims: Iterable[Claim] = CLAIMS) -> pd.DataFra
         for place in claim.comparisons or (Comparison("", ()),):
             missing = claim.needs or missing_words(found, place.cells())
             value, trainings = statistics.Estimate(np.nan), 0
-            verdict, why, without = "not run", missing, (np.nan, np.nan)
+            verdict, why, without = "not run", missing, []
             if not missing:
                 factors, terms = zip(*place.terms, strict=True)
                 drawn, trainings = contrast(found, claim.quantity, terms, factors)
                 value = estimate_of(drawn)
-                each = [contrast(rest, claim.quantity, terms, factors).drawn[0] for rest in others]
-                without = (min(each), max(each)) if each else without
-                known = without if np.isfinite(without).all() else None
-                verdict, why = judge(value, claim.kind, claim.bounds, found.subjects(), known)
+                left = [contrast(rest, claim.quantity, terms, factors) for rest in others]
+                without = [estimate_of(one.drawn) for one in left]
+                verdict, why = judge(value, claim.kind, claim.bounds, found.subjects(), without)
+            ends = [one.value for one in without if not np.isnan(one.value)]
             lines.append(
                 {
+                    "paper": PAPER,
                     "table": claim.table,
                     "claim": claim.words,
                     "said": claim.said,
@@ -176,8 +187,8 @@ def claims_table(found: Results, claims: Iterable[Claim] = CLAIMS) -> pd.DataFra
                     "value": value.value,
                     "low": value.low,
                     "high": value.high,
-                    "least": without[0],
-                    "most": without[1],
+                    "least": min(ends, default=np.nan),
+                    "most": max(ends, default=np.nan),
                     "difference": len(place.terms) > 1 or claim.quantity in DIFFERENCES,
                     "subjects": found.subjects(),
                     "trainings": trainings,

@@ -16,32 +16,11 @@ from paraspine.arrays import SettingsError, check_probabilities, check_same_shap
 from paraspine.frames import IDENTITY
 from paraspine.studies.truth.theory import Known, expected_entropy_of_votes, miller_madow
 
-__all__ = [
-    "THEORY",
-    "panels_of",
-    "error_against",
-    "panel_errors",
-    "network_errors",
-    "through_grid",
-    "condition_name",
-    "truth_frame",
-]
-
-MAJORITY, SOFT, STAPLE = "majority", "soft label", "STAPLE posterior"
-
-
+MAJORITY, SOFT, STAPLE = "majority vote", "soft label", "STAPLE posterior"
 CORRECTED = "soft label, Miller-Madow corrected"
-
-
 EXPECTED = "soft label, expected"
-
-
 APPROXIMATED = "soft label, Miller-Madow approximation"
-
-
 GRID = "P* itself, brought to the networks' grid and back"
-
-
 #: Estimates that are worked out, not measured.
 THEORY = (EXPECTED, APPROXIMATED)
 
@@ -61,26 +40,11 @@ def panels_of(pool: int, size: int, panels: int) -> list[list[int]]:
 
 
 def error_against(estimate, known: Known) -> dict[str, np.ndarray | float]:
-    """How far an estimate of ``P*`` is off.
+    """How far probabilities ``(C, H, W)`` on the grid of `known` are from ``P*``; NaN is left out.
 
-    Parameters
-    ----------
-    estimate : array-like of float, (C, H, W)
-        Probabilities on the grid of `known`; NaN where unseen, which is left out.
-    known : Known
-        The truth.
-
-    Returns
-    -------
-    dict
-        ``brier`` (C,), the mean over voxels of ``(P* - P)²``, without the part that the draws of
-        ``P*`` make up, which can leave it just below 0; and means over voxels of ``entropy``,
-        ``entropy_bias`` (minus the true one) and ``entropy_error`` (its absolute value), nats.
-
-    Raises
-    ------
-    ShapeError, ProbabilityError
-        If this is no probability map of that grid.
+    ``brier`` (C,), the mean over voxels of ``(P* - P)²``, without the part that the draws of ``P*``
+    make up, which can leave it just below 0; and means over voxels of ``entropy``,
+    ``entropy_bias`` (minus the true one) and ``entropy_error`` (its absolute value), nats.
     """
     estimate = check_probabilities(estimate)
     check_same_shape(known.probabilities, estimate, names=("truth", "estimate"))
@@ -109,24 +73,11 @@ def _errors(estimate, known: Known, voxels, weights, entropy=None) -> dict:
 
 
 def panel_errors(known: Known, raters: int, panels: int = 5) -> dict[str, dict]:
-    """Errors of a panel's majority vote, soft label and STAPLE posterior, mean over panels.
+    """`error_against` of each fusion of a panel (majority, soft label, STAPLE), mean over panels.
 
-    Parameters
-    ----------
-    known : Known
-        A slice.
-    raters : int
-        Size of a panel.
-    panels : int
-        How many panels of the pool, `panels_of`.
-
-    Returns
-    -------
-    dict of str to dict
-        Fusion to what `error_against` gives. Beside them the soft label with its entropy corrected
-        by `miller_madow`, the expected errors of a soft label (``P* (1 - P*) / R`` and
-        `expected_entropy_of_votes`), and the entropy bias that Miller and Madow approximate from
-        the classes m that occur at all, ``-(m - 1) / (2 R)``.
+    Beside them the soft label with its entropy corrected by `miller_madow`, the expected errors of
+    a soft label (``P* (1 - P*) / R`` and `expected_entropy_of_votes`), and the entropy bias that
+    Miller and Madow approximate from the classes m that occur at all, ``-(m - 1) / (2 R)``.
     """
     classes = len(known.probabilities)
     found: dict[str, list[dict]] = {}
@@ -166,17 +117,7 @@ def panel_errors(known: Known, raters: int, panels: int = 5) -> dict[str, dict]:
 
 
 def network_errors(known: Sequence[Known], data, moments) -> list[dict]:
-    """Errors of a network's predictions, brought to the images' own grid.
-
-    Parameters
-    ----------
-    known : sequence of Known, N
-        The truth of each slice.
-    data : slices.Slices
-        The same slices on the network's grid.
-    moments : sampling.SampleMoments
-        The network's samples of them.
-    """
+    """`error_against` of a network's samples of each slice, brought to the images' own grid."""
     return [
         error_against(_back(mean, data, truth.grid), truth)
         for mean, truth in zip(moments.mean, known, strict=True)
@@ -198,16 +139,6 @@ def through_grid(known: Sequence[Known], data) -> dict[str, list[dict]]:
     return {GRID: found}
 
 
-def condition_name(chosen: Mapping, study: Sequence[Mapping]) -> str:
-    """Architecture, target and way of sampling, with the seed where a study has several."""
-    several = len({c["seed"] for c in study}) > 1
-    method = chosen["method"]
-    if chosen["members"]:
-        method = f"{method} of {len(chosen['members'])} seeds"
-    seed = [f"seed {chosen['seed']}"] if several else []
-    return ", ".join([chosen["model"], chosen["fusion"], *seed, method])
-
-
 def truth_frame(
     known: Sequence[Known],
     data,
@@ -216,26 +147,10 @@ def truth_frame(
     panels: int = 5,
     networks: Mapping[str, Iterable[dict]] | None = None,
 ) -> pd.DataFrame:
-    """One row per slice, class, measure, estimate and number of raters.
+    """One row per slice, class, measure, estimate (``condition``) and number of raters.
 
-    Parameters
-    ----------
-    known : sequence of Known, N
-        The truth of each slice.
-    data : slices.Slices
-        The same slices.
-    most : int
-        Panels have 1 to this many raters.
-    panels : int
-        Panels of each size.
-    networks : mapping of str to N errors, optional
-        Of `network_errors` and `through_grid`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Identifying columns, `raters` (0 for networks and the truth), `who`, `class`, `measure`,
-        `value`. The truth itself, ``"P*"``, has its ``entropy`` and ``variance``.
+    `raters` is 0 for networks (errors of `network_errors` and `through_grid` by name) and for the
+    truth itself, ``"P*"``, which has its ``entropy`` and ``variance``.
     """
     lines: list[tuple] = []
     for item, truth in enumerate(known):

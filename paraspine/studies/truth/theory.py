@@ -17,8 +17,6 @@ from scipy.special import entr
 from paraspine import maps, phantom, volumes
 from paraspine.arrays import SettingsError, check_probabilities
 
-__all__ = ["Known", "known_truth", "expected_entropy_of_votes", "miller_madow"]
-
 
 @dataclass(frozen=True, eq=False)
 class Known:
@@ -73,24 +71,8 @@ def known_truth(
 ) -> list[Known]:
     """Draw slices of a phantom cohort again with many raters, and find their truth.
 
-    Parameters
-    ----------
-    data : slices.Slices
-        Slices of the cohort.
-    settings : mapping
-        The cohort's, as `phantom.settings_of` gives them.
-    pool : int
-        Raters who rate every slice. Up to 26 the first of them are the cohort's own.
-    draws : int
-        Raters that ``P*`` is averaged over, each with a style of their own: the population from
-        which the pool is drawn.
-    seed : int
-        Of the draws.
-
-    Raises
-    ------
-    SettingsError
-        If the cohort is one of volumes, or a setting is impossible.
+    The first of the `pool` (up to 26) are the cohort's own raters. ``P*`` is the mean of `draws`
+    others, each with a style of their own: the population from which the pool is drawn.
     """
     if settings.get("kind", "slices") != "slices":
         raise SettingsError("kind: expected a phantom of slices, not of volumes.")

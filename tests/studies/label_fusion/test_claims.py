@@ -126,15 +126,18 @@ def test_segmenting_as_well_allows_a_point():
 
 
 def test_nothing_that_one_subject_decides_is_supported():
-    def verdict(claim, *without):
-        found = statistics.Estimate(0.02, 0.01, 0.03)
-        line = claims._line(claim, "here", (found, influence.Influence(*without), 8))
-        assert (line["least"], line["most"]) == without
+    def verdict(claim, low):
+        found, rest = statistics.Estimate(0.02, 0.01, 0.03), statistics.Estimate(0.015, low, 0.04)
+        left = influence.Influence(0.015, 0.021, each=(found, rest, found))
+        line = claims._line(claim, "here", (found, left, 8))
+        assert (line["least"], line["most"]) == (0.015, 0.021)
+        assert line["paper"] == "lemay2022"
         return line["verdict"], line["why"]
 
-    assert verdict(claims.OVER, 0.015, 0.025) == ("supported", "")
-    assert verdict(claims.OVER, -0.001, 0.025) == ("can't tell", "one subject decides")
-    assert verdict(claims.UNDER, 0.015, 0.025) == ("contradicted", "")
+    assert verdict(claims.OVER, 0.005) == ("supported", "")
+    assert verdict(claims.OVER, -0.001) == ("can't tell", "one subject decides")
+    assert verdict(claims.UNDER, 0.005) == ("contradicted", "")
+    assert verdict(claims.UNDER, -0.001) == ("can't tell", "one subject decides")
 
 
 def test_the_ratio_of_entropies_and_the_difference_of_frameworks_by_hand(made):

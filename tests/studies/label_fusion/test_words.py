@@ -51,7 +51,8 @@ def test_whose_entropy_is_closer_turns():
 
 
 def test_an_answer_that_one_subject_decides_is_not_given(monkeypatch):
-    found = Estimate(-0.01, -0.02, -0.001), Influence(-0.02, 0.001), 8
+    left = Influence(-0.02, -0.001, each=(Estimate(-0.001, -0.002, 0.001),))
+    found = Estimate(-0.01, -0.02, -0.001), left, 8
     monkeypatch.setattr(words, "framework_difference", lambda frame, measure: found)
     assert "closer can't be told (one subject decides)" in words.error_sentence(None)
 

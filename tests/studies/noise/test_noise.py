@@ -8,14 +8,18 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from paraspine import figures
+from paraspine import figures, statistics
 from paraspine.arrays import SettingsError
-from paraspine.studies.noise import changes as noise_changes
-from paraspine.studies.noise import frames
-from paraspine.studies.noise import words as noise_words
+from paraspine.evidence.judge import claims_summary
+from paraspine.studies.noise import frames, tables, words
 from paraspine.studies.noise.frames import KINDS, KNOBS
+from paraspine.studies.published import claims as published_claims
+from tests.studies.both_ways import both_ways
 
-FEW = {"resamples": 200}
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    monkeypatch.setattr(statistics.defaults, "resamples", 200)
 
 
 # --- drawing and sampling each thing once ------------------------------------------------------
@@ -69,7 +73,7 @@ def test_a_knob_needs_different_values(world):
 def test_dice_is_that_of_dropout_at_the_lowest_coupling(world):
     draw, sample, _ = world
     frame = frames.noise_frame(draw, sample, [7.0], [0.0], [2.0, 4.0])
-    table = noise_words.noise_dice(frame, **FEW)
+    table = tables.dice_table(frame)
     assert len(table) == 1
     # both raters say background at two pixels; the two torn ones go to the lower class
     expected = frame[(frame["measure"] == "dice") & (frame["method"] == "dropout")]
@@ -108,7 +112,7 @@ def grid(generator=None, subjects=8, noise=(7.0, 28.0), bias=(1.0, 2.0), couplin
 
 def test_correlations_of_cells_and_mixed():
     images = grid()
-    table = frames.noise_correlations(images, **FEW)
+    table = tables.correlations_table(images)
     assert set(table["noise"]) == {"7", "28", "mixed"}
     assert len(table) == 3 * 2 * 2 * len(KINDS)
     found = table.set_index([*KNOBS, "kind"])["r"]
@@ -124,13 +128,13 @@ def test_correlations_of_cells_and_mixed():
 
 
 def test_one_noise_level_is_not_mixed():
-    table = frames.noise_correlations(grid(noise=(14.0,)), **FEW)
+    table = tables.correlations_table(grid(noise=(14.0,)))
     assert set(table["noise"]) == {"14"}
 
 
 def test_shares_are_those_of_least_squares():
     images = grid()
-    table = frames.noise_partition(images, **FEW).set_index([*KNOBS, "part"])["mean"]
+    table = tables.partition_table(images).set_index([*KNOBS, "part"])["mean"]
     cell = images[(images["bias_field"] == 1) & (images["noise_coupling"] == 1)]
 
     def share(*names):
@@ -144,7 +148,7 @@ def test_shares_are_those_of_least_squares():
 
 def test_changes_pair_the_same_slices():
     images = grid()
-    table = noise_changes.noise_changes(images, **FEW)
+    table = tables.changes_table(images)
     assert table["knob"].value_counts().to_dict() == {
         "noise": 2 * len(KINDS), "bias_field": 2 * len(KINDS), "noise_coupling": 3 * len(KINDS),
     }  # fmt: skip
@@ -163,7 +167,8 @@ def test_changes_pair_the_same_slices():
 def test_the_interval_of_a_change_is_that_of_resampled_subjects():
     """Against a plain loop over resamples of whole subjects."""
     images = grid(subjects=6)
-    row = noise_changes.noise_changes(images, resamples=400).set_index(["knob", *KNOBS, "kind"])
+    statistics.defaults.resamples = 400  # `few_resamples` puts it back
+    row = tables.changes_table(images).set_index(["knob", *KNOBS, "kind"])
     row = row.loc[("noise_coupling", "mixed", "1", "0 → 1", "aleatoric")]
     ends = [
         images[(images["bias_field"] == 1) & (images["noise_coupling"] == c)] for c in (0.0, 1.0)
@@ -184,84 +189,168 @@ def test_the_interval_of_a_change_is_that_of_resampled_subjects():
 
 def test_undefined_disagreement_stays_undefined():
     images = grid().assign(gt_entropy=np.nan)
-    table = noise_changes.noise_changes(images, **FEW)
+    table = tables.changes_table(images)
     assert table[["mean", "low", "high"]].isna().all(axis=None)
-    partition = frames.noise_partition(images, **FEW)
+    partition = tables.partition_table(images)
     assert partition["mean"].isna().all()
-    assert "one rater" in noise_words.coupling_sentence(table, partition)
-    assert "one rater" in noise_words.noise_sentence(table)
-    assert noise_words.headline_noise(table).startswith("undefined (one rater, ")
+    assert {words.coupling_sentence(table, partition), words.noise_sentence(table),
+            words.answer(table)} == {words.UNDEFINED}  # fmt: skip
+    claims = tables.claims_table(images)
+    assert set(claims["why"]) == {"undefined in this run"}
+    assert words.found_sentence(table, claims[:0]) == words.UNDEFINED
+
+
+def test_a_change_without_each_subject_is_that_of_the_rest():
+    images = grid(subjects=7)
+    row = tables.changes_table(images).set_index(["knob", *KNOBS, "kind"])
+    row = row.loc[("noise_coupling", "mixed", "1", "0 → 1", "aleatoric")]
+    left = {}
+    for name in images["subject"].unique():
+        rest = images[(images["subject"] != name) & (images["bias_field"] == 1)]
+        r = [
+            stats.pearsonr(cell["gt_entropy"], cell["aleatoric"])[0]
+            for _, cell in rest.groupby("noise_coupling")
+        ]
+        left[name] = r[1] - r[0]
+    ends = min(left.values()), max(left.values())
+    assert (row["without_low"], row["without_high"]) == pytest.approx(ends)
+    assert row["clusters"] == 7
+
+
+def test_the_papers_hypothesis_is_judged_in_each_cell_without_noise():
+    """Coupling ties aleatoric uncertainty to disagreement only where the noise differs."""
+    claims = tables.claims_table(grid(noise=(7.0, 28.0)))
+    assert claims["where"].tolist() == [
+        f"bias field {b}, coupling {c}" for b in (1, 2) for c in (0, 1)
+    ]
+    told = claims.set_index("where")
+    one = told.loc["bias field 1, coupling 1"]
+    assert one["verdict"] == "supported"
+    images = grid(noise=(7.0, 28.0))
+    own = images[(images["bias_field"] == 1) & (images["noise_coupling"] == 1)]
+    quiet = own[own["noise"] == 7]
+    ends = [stats.pearsonr(c["gt_entropy"], c["aleatoric"])[0] for c in (quiet, own)]
+    assert (one["first"], one["last"]) == pytest.approx(tuple(ends))
+    assert told.loc["bias field 1, coupling 0", "verdict"] != "supported"
+    assert claims_summary(claims)["claim"].item() == tables.CLAIM
+    said = words.claim_sentence(claims)
+    assert "Here: **mixed** (" in said
+    assert f"*r* is {claims['first'].iloc[0]:.2f} where all images have the same noise" in said
+    # uncertainty that follows disagreement only without a difference in noise
+    turned = images.assign(aleatoric=images["gt_entropy"] - 2 * images["noise"] / 28)
+    told = tables.claims_table(turned).set_index("where")
+    assert told.loc["bias field 2, coupling 1", "verdict"] == "contradicted"
+    assert tables.claims_table(grid(noise=(7.0,))).empty
+    assert "can't be checked" in words.claim_sentence(claims[:0])
+
+
+def test_the_hypothesis_is_the_claim_of_the_chapter_on_published_results():
+    assert tables.CLAIM in {claim.words for claim in published_claims.CLAIMS}
 
 
 # --- words and figures -------------------------------------------------------------------------
 
 
-def test_sentences_follow_the_intervals():
-    images = grid()
-    changes, partition = (
-        f(images, **FEW) for f in (noise_changes.noise_changes, frames.noise_partition)
+def turned(sign, knob="noise", place="7"):
+    """Changes of both ties by one knob: the aleatoric one by `sign`, the epistemic one not."""
+    where = {"noise": place, "bias_field": "1", "noise_coupling": "0"} | {knob: "0 → 1"}
+    nothing = {"decided_by": "", "clusters": 8, "without_low": -0.25, "without_high": 0.125}
+    ends = sorted((0.1 * sign, 0.3 * sign))
+    moved = {"first": 0.4, "last": 0.4 + 0.2 * sign, "mean": 0.2 * sign}
+    moved |= {"low": ends[0], "high": ends[1]}
+    still = {"first": 0.5, "last": 0.6, "mean": 0.1, "low": -0.1, "high": 0.3}
+    rows = [{"kind": "aleatoric"} | moved, {"kind": "epistemic"} | still]
+    return pd.DataFrame([{"knob": knob} | where | nothing | row for row in rows])
+
+
+def test_noise_tightens_or_loosens():
+    both_ways(
+        lambda sign: words.noise_sentence(turned(sign)),
+        "More image noise **tightens the tie of aleatoric uncertainty to disagreement**",
+        "More image noise **loosens the tie of aleatoric uncertainty to disagreement**",
     )
-    words = noise_words.noise_sentence(changes)
-    assert words.startswith("At coupling 0, turning the image noise from 7 to 28 has no effect")
-    found = changes.set_index(["knob", *KNOBS, "kind"])
-    turned = found.loc[("bias_field", "7", "1 → 2", "0", "epistemic")]
-    assert f"from {turned['first']:.2f} to {turned['last']:.2f} (change" in words
-    words = noise_words.coupling_sentence(changes, partition)
-    assert words.startswith("In a cohort that mixes all noise levels, raising the coupling from 0")
-    assert "to 1 raises r(aleatoric, disagreement)" in words
+    both_ways(
+        lambda sign: words.found_sentence(turned(sign), pd.DataFrame()),
+        "- More image noise: aleatoric **tighter**, epistemic **no measurable change**.",
+        "- More image noise: aleatoric **looser**, epistemic **no measurable change**.",
+    )
+    said = words.answer(turned(-1))
+    assert "(*r* 0.40 to 0.20, change -0.20 (-0.30 to -0.10)) and does not measurably move" in said
+    assert said.endswith(
+        "tie of epistemic uncertainty (*r* 0.50 to 0.60, change 0.10 (-0.10 to 0.30))."
+    )
+    alone = turned(1).assign(decided_by="s3")
+    said = words.noise_sentence(alone)
+    assert said.startswith(
+        "More image noise moves neither tie to disagreement measurably: aleatoric"
+    )
+    assert "0.20 (0.10 to 0.30), decided by one subject; epistemic" in said
+    assert words.noise_sentence(turned(1, "bias_field")).startswith("A stronger bias field **tight")
+
+
+def test_misled_raters_in_a_mixed_cohort_or_at_one_noise():
+    both_ways(
+        lambda sign: words.answer(turned(sign, "noise_coupling", "mixed")),
+        "Noise that misleads the raters, in images that differ in noise, **tightens",
+        "Noise that misleads the raters, in images that differ in noise, **loosens",
+    )
+    at_one = turned(1, "noise_coupling")
+    assert words.answer(at_one).startswith("Noise that misleads the raters **tightens")
+    several = pd.concat([at_one, turned(-1, "noise_coupling", "mixed")])
+    assert "**loosens" in words.answer(several)
+    partition = tables.partition_table(grid())
+    changes = tables.changes_table(grid())
     share = partition.set_index([*KNOBS, "part"])["mean"]["mixed", 1.0, 1.0, "joint"]
-    assert f"and {share:.0f} (95 % CI" in words
-    assert noise_words.headline_coupling(changes).startswith("r from ")
+    said = words.coupling_sentence(changes, partition)
+    assert f"and {share:.0f} % (95 % CI" in said
 
 
 def test_a_grid_of_one_value_says_so():
-    changes = noise_changes.noise_changes(grid(noise=(14.0,), bias=(1.0,), coupling=(0.0,)), **FEW)
+    images = grid(noise=(14.0,), bias=(1.0,), coupling=(0.0,))
+    changes = tables.changes_table(images)
     assert changes.empty
-    partition = frames.noise_partition(grid(), **FEW)
-    assert "nothing moves" in noise_words.noise_sentence(changes)
-    assert "nothing moves" in noise_words.coupling_sentence(changes, partition)
-    assert noise_words.headline_noise(changes) == "undefined (one value)"
-
-
-def test_one_noise_level_has_its_coupling():
-    images = grid(noise=(14.0,))
-    changes, partition = (
-        f(images, **FEW) for f in (noise_changes.noise_changes, frames.noise_partition)
-    )
-    assert noise_words.coupling_sentence(changes, partition).startswith("At noise 14, raising")
-    assert noise_words.noise_sentence(changes).startswith("At coupling 0, turning the bias field")
+    assert "nothing moves" in words.noise_sentence(changes)
+    assert "nothing moves" in words.coupling_sentence(changes, tables.partition_table(images))
+    assert words.answer(changes) == "The grid has one noise level and one coupling."
 
 
 def test_tables_and_figures_show_every_cell():
     images = grid()
-    for table in (
-        frames.noise_correlations(images, **FEW),
-        frames.noise_partition(images, **FEW),
-    ):
-        curves = frames.noise_curves(table)
-        figure = figures.small_multiples(
-            curves, "noise", group="coupling", panel="panel", columns=2, x_title="noise",
-            title="t", reference=0, source="made by hand",
-        )  # fmt: skip
-        assert len(figure.data) == curves.groupby(["panel", "coupling"]).ngroups
-        assert list(figure.layout.xaxis.ticktext) == ["7", "28", "mixed"]
-    levels = frames.noise_levels_table(images, **FEW)
-    shown = levels.set_index([*KNOBS, "what"])["mean"]
+    for table in (tables.correlations_table(images), tables.partition_table(images)):
+        for bias, panels in ((None, 2), (2.0, 1)):
+            curves = tables.curves(table, bias)
+            kinds = curves["panel"].str.split(", bias").str[0].nunique()
+            assert curves["panel"].nunique() == panels * kinds
+            figure = figures.small_multiples(
+                curves, "noise", group="raters", panel="panel", columns=2, x_title="noise",
+                title="t", reference=0, source="made by hand",
+            )  # fmt: skip
+            assert list(figure.layout.xaxis.ticktext) == ["7", "28", "mixed"]
+            names = {"raters unaffected by noise", "raters misled by noise, coupling 1"}
+            assert {trace.name for trace in figure.data} == names
+    one = tables.curves(tables.correlations_table(images), 2.0)
+    r = tables.correlations_table(images).set_index([*KNOBS, "kind"])["r"]
+    row = one[(one["noise"] == "28") & (one["panel"] == "epistemic")].iloc[1]
+    assert row["value"] == r["28", 2.0, 1.0, "epistemic"]
+    levels = tables.levels_table(images).set_index([*KNOBS, "what"])["mean"]
     expected = images[(images["noise"] == 28) & (images["noise_coupling"] == 1)]
-    assert shown[28.0, 1.0, 1.0, "disagreement (GT entropy)"] == pytest.approx(
+    assert levels[28.0, 1.0, 1.0, "disagreement"] == pytest.approx(
         1e3 * expected[expected["bias_field"] == 1]["gt_entropy"].mean()
     )
-    changes = noise_changes.noise_changes(images, **FEW)
-    shown = noise_words.pretty_changes(changes, source="made by hand")
-    assert len(shown) == len(changes)
-    assert shown.columns.name == "made by hand"
+    shown = words.named(turned(1)).iloc[0]
+    assert (shown["turned"], shown["image noise"], shown["coupling"]) == (
+        "image noise",
+        "0 → 1",
+        "0",
+    )
+    assert shown["range"] == "-0.25 to 0.12"
 
 
 def test_setup_says_what_the_network_knows(world):
     draw, sample, _ = world
     frame = frames.noise_frame(draw, sample, [7.0], [0.0, 1.0], [0.0])
-    words = noise_words.noise_setup_sentence(
+    said = words.setup_sentence(
         frame, {"noise": 14.0, "bias_field": 1.0, "noise_coupling": 0.0}, draw(7.0, 0.0, 0.0)
     )
-    assert words.startswith("2 cells of 2 slices of 2 subjects, rated by 2 raters.")
-    assert "trained at noise 14, bias field 1 and coupling 0" in words
+    assert said.startswith("2 cells of 2 slices of 2 test subjects, rated by 2 raters;")
+    assert "trained at noise 14, bias field 1 and coupling 0" in said

@@ -565,7 +565,8 @@ def test_detection_claims():
 
 def test_tighter_distribution():
     start = "TransUNet's epistemic uncertainty has a tighter"
-    wide = book(entropy=lambda m, *_: 0.05 + signs() * (0.001 if m == "transunet" else 0.01))
+    spread = np.repeat(np.linspace(-1, 1, SUBJECTS) ** 3, SLICES)
+    wide = book(entropy=lambda m, *_: 0.05 + spread * (0.001 if m == "transunet" else 0.01))
     assert verdicts(wide, start)[0] == ["supported"] * 3
     assert verdicts(wide, "TransUNet's epistemic uncertainty is lower")[0] == ["can't tell"] * 3
 
@@ -899,12 +900,16 @@ def test_ensembles_are_named_with_their_kind_in_every_table():
         ("below", (0, 0), -0.5, -0.1, (-0.6, 0.05), "can't tell"),
         ("about", (0.1, 0.3), 0.12, 0.28, (0.11, 0.29), "supported"),
         ("about", (0.1, 0.3), 0.12, 0.28, (0.11, 0.31), "can't tell"),
-        ("above", (0, 0), -0.5, -0.1, (-0.6, 0.05), "contradicted"),
+        ("near zero", (-1, 1), -0.5, 0.9, (-0.6, 0.99), "supported"),
+        ("near zero", (-1, 1), -0.5, 0.9, (-1.1, 0.6), "can't tell"),
+        ("above", (0, 0), -0.5, -0.1, (-0.6, -0.05), "contradicted"),
+        ("above", (0, 0), -0.5, -0.1, (-0.6, 0.05), "can't tell"),
     ],
 )
 def test_what_one_subject_decides_supports_nothing(kind, bounds, low, high, without, expected):
     found = statistics.Estimate((low + high) / 2, low, high)
-    verdict, why = judge(found, kind, bounds, 8, without)
+    rest = [found, statistics.Estimate(sum(without) / 2, *without), found]
+    verdict, why = judge(found, kind, bounds, 8, rest)
     assert verdict == expected
     assert why == ("one subject decides" if expected == "can't tell" else "")
 
@@ -938,3 +943,19 @@ def test_the_answer_counts_claims_of_each_kind():
         "for 1 the data can't tell."
     )
     assert sentences.answer(table("not run")).startswith("None of the paper's claims")
+
+
+def test_claims_of_other_chapters_follow_with_their_papers_names():
+    class Other:
+        def read_frame(self, name):
+            assert name == "claims.parquet"
+            own = {"paper": "lemay2022", "table": "Table 2", "said": "Abstract"}
+            rows = [("A", "supported"), ("A", "can't tell"), ("B", "contradicted")]
+            return pd.DataFrame([own | {"claim": c, "verdict": v} for c, v in rows])
+
+    own = {"paper": "roshanzamir2023", "table": "Figure 2", "said": "Results", "claim": "C"}
+    table = tables.claims_of_all(pd.DataFrame([own | {"verdict": "not run"}]), [Other()])
+    assert table["claim"].tolist() == ["C", "A", "B"]
+    assert table["verdict"].tolist() == ["not run", "supported in part", "contradicted"]
+    places = ["Roshanzamir 2023, Figure 2", "Lemay 2022, Table 2", "Lemay 2022, Table 2"]
+    assert table["read from"].tolist() == places

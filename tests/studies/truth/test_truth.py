@@ -10,18 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from paraspine import fusion, metrics, phantom, slices
+from paraspine import fusion, metrics, phantom, slices, statistics
 from paraspine.arrays import SettingsError, ShapeError
 from paraspine.evidence import plan
-from paraspine.studies.truth import panels, recovery, theory
-from paraspine.studies.truth import panels as truth_panels
-from paraspine.studies.truth import worth as truth_worth
+from paraspine.studies.truth import panels, tables, theory, words
 from paraspine.studies.truth.panels import error_against, panel_errors, panels_of
 from paraspine.studies.truth.theory import Known, expected_entropy_of_votes, miller_madow
-from paraspine.studies.truth.worth import ratio
 from paraspine.volumes import from_array
+from tests.studies.both_ways import both_ways
 
-FEW = {"resamples": 100}
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    monkeypatch.setattr(statistics.defaults, "resamples", 100)
 
 
 def known(probabilities, labels=None, draws=10**9):
@@ -265,10 +266,10 @@ def test_studied_takes_the_first_subjects(tools):
 def test_a_network_that_knows_the_truth_has_no_error(tools, drawn):
     data, (truth,) = drawn
     moments = tools.moments(truth.probabilities[None])
-    (found,) = truth_panels.network_errors([truth], data, moments)
+    (found,) = panels.network_errors([truth], data, moments)
     assert np.abs(found["brier"]).max() <= truth.variance.max() / 149
     assert found["entropy_error"] == pytest.approx((truth.entropy - _plug_in(truth)).mean())
-    assert truth_panels.through_grid([truth], data) == {}  # it lies on that grid already
+    assert panels.through_grid([truth], data) == {}  # it lies on that grid already
 
 
 def _plug_in(truth):
@@ -281,11 +282,11 @@ def test_a_coarser_grid_costs_what_interpolation_blurs(tools):
     p = np.zeros((3, 4, 4))
     p[1, :, :2] = p[0, :, 2:] = 1
     truth = known(p)
-    (found,) = truth_panels.through_grid([truth], data)[panels.GRID]
+    (found,) = panels.through_grid([truth], data)[panels.GRID]
     np.testing.assert_allclose(found["brier"], [1 / 32, 1 / 32, 0], atol=1e-7)
     coarse = np.zeros((1, 3, 2, 2))
     coarse[0, 1, :, 0] = coarse[0, 0, :, 1] = 1
-    (back,) = truth_panels.network_errors([truth], data, tools.moments(coarse))
+    (back,) = panels.network_errors([truth], data, tools.moments(coarse))
     np.testing.assert_allclose(back["brier"], [1 / 32, 1 / 32, 0], atol=1e-7)
     assert back["entropy_bias"] == pytest.approx(stats.entropy([3, 1]) / 2, abs=1e-6)
 
@@ -312,20 +313,14 @@ def test_every_training_once(tools):
     assert plan.sampled_from(study[3], runs) == runs[2:]
     with pytest.raises(SettingsError, match="no training"):
         plan.sampled_from(study[0], runs[1:])
-    assert truth_panels.condition_name(study[3], study) == "unet, majority, ensemble of 2 seeds"
-    several = study_of("random", seeds=(0, 4))
-    assert truth_panels.condition_name(several[1], several) == "unet, random, seed 4, single"
+    assert tables.condition_labels(study)[2:] == [
+        "U-Net, random rater, one pass", "U-Net, majority vote, ensemble of 2 seeds",
+    ]  # fmt: skip
+    several = tables.condition_labels(study_of("rater:ann", seeds=(0, 4)))
+    assert several[1] == "U-Net, rater ann, seed 4, one pass"
 
 
 # --- tables and sentences ----------------------------------------------------------------------
-
-
-def test_a_ratio_is_that_of_the_means():
-    index = pd.MultiIndex.from_arrays([["p", "p", "q"]], names=["subject"])
-    found = ratio(pd.Series([1.0, 2.0, 3.0], index), pd.Series([2.0, 2.0, 8.0], index), 500)
-    assert found.value == pytest.approx(0.5)
-    assert (found.low, found.high) == pytest.approx((3 / 8, 3 / 4))  # q alone, p alone
-    assert np.isnan(ratio(pd.Series([1.0]), pd.Series([0.0]), 10).value)
 
 
 @pytest.fixture(scope="module")
@@ -342,9 +337,7 @@ def frame(tools):
         }
         for truth in truths
     ]
-    return truth_panels.truth_frame(
-        truths, data, most=4, panels=3, networks={"net": network}
-    ), truths
+    return panels.truth_frame(truths, data, most=4, panels=3, networks={"net": network}), truths
 
 
 def test_frame_has_every_panel_size_once(frame):
@@ -359,7 +352,7 @@ def test_frame_has_every_panel_size_once(frame):
 
 def test_brier_table_leaves_background_out(frame):
     table, truths = frame
-    found = recovery.recovery_table(table, **FEW).set_index(["raters", "condition"])
+    found = tables.recovery_table(table).set_index(["raters", "condition"])
     expected = np.mean([t.variance[1:].mean() / 2 for t in truths])
     assert found.loc[(2, panels.EXPECTED), "mean"] == pytest.approx(1e3 * expected)
     assert found.loc[(2, panels.EXPECTED), "clusters"] == 6
@@ -367,7 +360,7 @@ def test_brier_table_leaves_background_out(frame):
 
 def test_shares_are_ratios_to_the_true_entropy(frame):
     table, truths = frame
-    shares = recovery.entropy_shares(table, **FEW).set_index(["what", "raters"])["mean"]
+    shares = tables.entropy_shares(table).set_index(["what", "raters"])["mean"]
     true = np.mean([t.entropy.mean() for t in truths])
     few = np.mean([panel_errors(t, 3, 3)[panels.SOFT]["entropy"] for t in truths])
     assert shares["measured", 3] == pytest.approx(100 * few / true)
@@ -380,76 +373,135 @@ def test_shares_are_ratios_to_the_true_entropy(frame):
 
 
 def test_a_network_in_raters(frame):
+    table, truths = frame
+    found = tables.effective_raters(table, 3)
+    assert found[["condition", "mean"]].to_numpy().tolist() == [["net", pytest.approx(5.0)]]
+    own = table[(table["condition"] == "net") & (table["measure"] == "brier")]
+    factor = own["subject"].map(dict(zip(own["subject"].unique(), [1, 1, 1, 1, 1, 4], strict=True)))
+    uneven = own.assign(value=own["value"] * factor)
+    found = tables.effective_raters(pd.concat([table.drop(own.index), uneven]), 3).iloc[0]
+    one = np.array([t.variance[1:].mean() for t in truths])
+    net = one / 5 * [1, 1, 1, 1, 1, 4]
+    assert found["mean"] == pytest.approx(one.sum() / net.sum())
+    left = [np.delete(one, k).sum() / np.delete(net, k).sum() for k in range(6)]
+    assert found["without_high"] == pytest.approx(max(left))
+    assert (found["clusters"], found["low"] < found["mean"] < found["high"]) == (6, True)
+
+
+def network(mean, low, high, name="net", decided=""):
+    row = {"condition": name, "mean": mean, "low": low, "high": high}
+    return row | {"clusters": 8, "decided_by": decided}
+
+
+def test_networks_are_nearer_or_further_than_their_raters():
+    def say(*rows):
+        return words.network_sentence(pd.DataFrame(rows), 3)
+
+    def two(sign):
+        ends = [sorted((3 + sign * k / 2, 3 + sign * 2 * k)) for k in (0.5, 1)]
+        return say(*(network(sum(e) / 2, *e, str(k)) for k, e in enumerate(ends)))
+
+    both_ways(
+        two,
+        "**Every network is nearer to the truth than the mean of its 3 raters.**",
+        "**No network is as near to the truth as the mean of its 3 raters.**",
+    )
+    mixed = say(network(5, 4, 6, "a"), network(1, 0.5, 2, "b"), network(3, 2, 4, "c"))
+    assert mixed.startswith(
+        "**To the truth, 1 of 3 is nearer and 1 of 3 is further than the mean of its 3 raters; "
+        "1 can't be told.**"
+    )
+    assert "1.0 (95 % CI 0.5 to 2.0) to 5.0 (4.0 to 6.0) independent raters (3 ways of" in mixed
+    alone = say(network(5, 4, 6, decided="s1"))
+    assert alone.startswith("**Whether a network is nearer to the truth than")
+    assert alone.endswith("it is worth 5.0 (95 % CI 4.0 to 6.0) independent raters.")
+    floor = network(109.4, 100, 120, panels.GRID)
+    assert say(floor) == words.NO_NETWORK
+    assert words.grid_sentence(pd.DataFrame([floor])).endswith("would allow 109.")
+    assert words.grid_sentence(pd.DataFrame([network(5, 4, 6)])) == ""
+
+
+def test_networks_are_too_sure_or_too_uncertain(frame):
     table, _ = frame
-    worth = truth_worth.equivalent_raters(table, **FEW)
-    assert worth[["condition", "mean"]].to_numpy().tolist() == [["net", pytest.approx(5.0)]]
-    words = truth_worth.equivalent_sentence(worth, 3)
-    assert "net is worth 5.0 (95 % CI 5.0 to 5.0) independent raters" in words
-    assert "nearer to the truth than the soft label of the 3 raters" in words
-    assert "further from the truth than" in truth_worth.equivalent_sentence(worth, 6)
-    assert truth_worth.headline_equivalent(worth) == "5.0 (95 % CI 5.0 to 5.0) raters (net)"
-    assert truth_worth.equivalent_sentence(worth[:0]) == "No network was compared with the truth."
+    shares = tables.entropy_shares(table)
+    found = tables.network_entropy(table)
+    assert found[["condition", "mean"]].to_numpy().tolist() == [["net", pytest.approx(0.5)]]
+    said = words.entropy_sentence(found, shares, 3)
+    assert said.startswith("All are too sure: their mean entropy is 0.5 (95 % CI 0.5 to 0.5) times")
+    seen = shares.set_index(["what", "raters"]).loc[("measured", 3), "mean"] / 100
+    assert said.endswith(f"3 raters show {seen:.2f} of it.")
+    more = pd.DataFrame([network(0.5, 0.4, 0.6), network(2, 1.5, 3), network(1, 0.9, 1.2)])
+    said = words.entropy_sentence(more, shares, 1)
+    told = "1 of 3 are too uncertain, 1 of 3 are too sure and 1 of 3 are not told apart"
+    assert said.startswith(told)
+    assert "0.5 (95 % CI 0.4 to 0.6) to 2.0 (1.5 to 3.0) times the true one. 1 rater shows" in said
 
 
 def test_sentences_say_what_the_numbers_say(frame):
     table, _ = frame
-    brier = recovery.recovery_table(table, **FEW)
+    brier = tables.recovery_table(table)
     found = brier.set_index(["raters", "condition"])["mean"]
-    words = recovery.recovery_sentence(brier, 3)
-    assert f"the soft label errs by {found[3, panels.SOFT]:.2f} (95 % CI" in words
-    assert "must fall by a factor of 1.3" in words  # from 3 to 4 raters
-    assert "the soft label is nearest" in words
-    shares = recovery.entropy_shares(table, **FEW)
+    said = words.recovery_sentence(brier, 3)
+    falls = [found[3, name] / found[4, name] for name in (panels.SOFT, panels.MAJORITY)]
+    assert (
+        f"From 3 raters to 4, the soft label (the mean of the raters) comes {falls[0]:.1f}" in said
+    )
+    assert f"(1.3 expected of independent raters), the majority vote {falls[1]:.1f} times" in said
+    assert said.endswith("With 3 raters the soft label is nearest.")
+    assert "all three are what that rater said" in words.recovery_sentence(brier, 1)
+    shares = tables.entropy_shares(table)
     own = shares.set_index(["what", "raters"])["mean"]
-    words = recovery.bias_sentence(shares, 3)
-    assert words.startswith(f"3 raters see {own['measured', 3]:.1f} (95 % CI")
-    assert f"where {own['expected, exactly', 3]:.1f} % was expected" in words
-    assert recovery.bias_sentence(shares, 1).startswith("1 rater sees 0.0 (")
-    assert "where 0.0 % was expected; " in recovery.bias_sentence(shares, 1)
-    brier = recovery.recovery_table(table, **FEW)
-    assert "all three are what that rater said" in recovery.recovery_sentence(brier, 1)
-    words = truth_worth.network_sentence(table, 3, **FEW)
-    assert "net 50 (95 % CI 50 to 50) %, too sure" in words
-    net = table[table["condition"] == "net"]
-    double = net.assign(value=4 * net["value"])
-    more = [net.assign(condition="b"), double.assign(condition="c"), double.assign(condition="d")]
-    words = truth_worth.network_sentence(pd.concat([table, *more]), 3, **FEW)
-    assert "true one: 2 of 4 are too sure and 2 of 4 are too uncertain, from net with 50 (" in words
-    assert "to c with 200 (95 % CI 200 to 200) %. The 3 raters of a panel show" in words
-    assert recovery.headline_bias(shares, 3).startswith(f"{own['measured', 3]:.1f} (95 % CI")
+    said = words.bias_sentence(shares, 3)
+    assert said.startswith(f"3 raters see {own['measured', 3]:.1f} % (95 % CI")
+    assert f"({own['expected, exactly', 3]:.1f} % expected" in said
+    assert f"; 4 see {own['measured', 4]:.1f} % (" in said
+    assert words.bias_sentence(shares, 1).startswith("1 rater sees 0.0 % (")
+    effective = tables.effective_raters(table, 3)
+    assert words.answer(effective, shares, 3).endswith(said)
+    assert (
+        words.found_sentence(effective, tables.network_entropy(table), shares, 3).count("- ") == 3
+    )
+
+
+def test_a_correction_is_too_little_or_too_much():
+    def say(sign):
+        row = {"what": words.CORRECTED, "raters": 3, "mean": 100 + 20 * sign}
+        ends = sorted((100 + 10 * sign, 100 + 30 * sign))
+        return words.correction_sentence(pd.DataFrame([row | {"low": ends[0], "high": ends[1]}]), 3)
+
+    said = both_ways(say, "which is too much", "which is still too little")
+    assert "it is 120.0 % (95 % CI 110.0 to 130.0)" in said
 
 
 def test_network_table_has_the_raters_beside(frame):
     table, truths = frame
-    found = truth_worth.network_table(table, 3, **FEW).set_index(["condition", "measure"])["mean"]
+    found = tables.network_table(table, 3).set_index(["condition", "measure"])["mean"]
     true = np.mean([t.entropy.mean() for t in truths])
     assert found["net", "entropy bias"] == pytest.approx(-500 * true)
-    soft = recovery.recovery_table(table, **FEW).set_index(["raters", "condition"])["mean"]
+    soft = tables.recovery_table(table).set_index(["raters", "condition"])["mean"]
     assert found["soft label of 3 raters", "Brier"] == pytest.approx(soft[3, panels.SOFT])
 
 
 def test_raters_who_never_disagree_have_nothing_to_underestimate(tools):
     sure = known(np.eye(2)[:, :, None], np.tile([[0], [1]], (3, 1, 1)))
-    table = truth_panels.truth_frame([sure], tools.data(np.zeros((1, 3, 2, 1)), classes=2), most=3)
-    shares = recovery.entropy_shares(table, **FEW)
+    table = panels.truth_frame([sure], tools.data(np.zeros((1, 3, 2, 1)), classes=2), most=3)
+    shares = tables.entropy_shares(table)
     assert shares["mean"].isna().all()
-    assert recovery.bias_sentence(shares) == (
-        "The raters never disagree, so there is no entropy to underestimate."
-    )
+    assert words.bias_sentence(shares, 3) == words.correction_sentence(shares, 3) == words.SURE
 
 
 def test_curves_and_views_for_figures(frame, tools, drawn):
     from paraspine import figures
 
     table, _ = frame
-    curves = recovery.recovery_curves(table, **FEW)
+    curves = tables.recovery_curves(table)
     figure = figures.small_multiples(
         curves, "raters", group="condition", panel="measure", columns=1, x_title="raters",
-        title="t",        theory=truth_panels.THEORY, same_scale=False, source="made by hand",
+        title="t",        theory=panels.THEORY, same_scale=False, source="made by hand",
     )  # fmt: skip
     assert len(figure.data) == curves.groupby(["measure", "condition"]).ngroups
     data, truth = drawn
-    (view,) = recovery.truth_views(data, truth, [0], [3, 10])
+    (view,) = words.truth_views(data, truth, [0], [3, 10])
     assert list(view.maps) == ["entropy of 3 raters", "entropy of 10 raters", "true entropy"]
     assert view.labels.shape[0] == 3
-    assert "150 raters" in recovery.population_sentence(truth, data)
+    assert "150 raters" in words.population_sentence(truth, data)
