@@ -34,10 +34,10 @@ def test_what_notebooks_answer_and_need(checkout):
     cells = cells_of(graph.overview(root=checkout))
     assert list(cells) == sorted({job.notebook for job in graph.make_plan(root=checkout)})
     assert cells["01_cohort"] == ["Who is in the cohort?", "the images", *["no run yet"] * 2]
-    assert [cells[name][1] for name in ("02_raters", "04_sample", "13_published")] == [
+    assert [cells[name][1] for name in ("02_raters", "04_sample", "05_interrater")] == [
         "01",
         "01, 03",
-        "01, 03, 04, 05",
+        "01, 03, 04",
     ]
 
 
