@@ -365,7 +365,7 @@ def test_chapters_come_as_their_notebooks_are_numbered():
     numbered = [study.notebook for study in all_studies()]
     assert numbered == sorted(numbered)
     notebooks = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert {*numbered, "03_train", "04_sample"} == notebooks
+    assert {"00_start", "03_train", "04_sample", *numbered} == notebooks
     folders = {p.parent.name for p in (ROOT / "paraspine" / "studies").glob("*/__init__.py")}
     assert {name.split("_", 1)[1] for name in numbered} == folders
 
