@@ -103,15 +103,8 @@ def effective_raters(frame: pd.DataFrame, raters: int) -> pd.DataFrame:
     background = variance["class"].iloc[0]
     one = variance[variance["class"] != background].groupby(KEYS, sort=False)["value"].mean()
     brier = brier[(brier["raters"] == 0) & (brier["class"] != background)]
-    subjects = one.index.get_level_values("subject").to_numpy()
-    lines = []
-    for name, part in brier.groupby("condition", sort=False):
-        own = part.groupby(KEYS, sort=False)["value"].mean().reindex(one.index)
-        found = _ratio(one, own)
-        moved = influence.ratio(one, own, subjects, null=raters).columns()
-        line = {"condition": name, "mean": found.value, "low": found.low, "high": found.high}
-        lines.append(line | {"clusters": len(set(subjects))} | moved)
-    return pd.DataFrame(lines, columns=None if lines else ["condition", "mean", "low", "high"])
+    own = brier.groupby(["condition", *KEYS], sort=False)["value"].mean()
+    return _ratios({name: (one, own[name].reindex(one.index)) for name in _names(brier)}, raters)
 
 
 def network_table(frame: pd.DataFrame, raters: int) -> pd.DataFrame:
@@ -129,14 +122,26 @@ def network_table(frame: pd.DataFrame, raters: int) -> pd.DataFrame:
 
 
 def network_entropy(frame: pd.DataFrame) -> pd.DataFrame:
-    """Mean entropy of each network as a multiple of the true one: ``condition``, ``mean``."""
-    own, true = rows(frame, "entropy").set_index(KEYS), _true_entropy(frame)
-    networks = own[(own["raters"] == 0) & ~own["condition"].isin(["P*", GRID])]
+    """Mean entropy of each network as a multiple of the true one; columns as `effective_raters`."""
+    own, true = rows(frame, "entropy"), _true_entropy(frame)
+    own = own[(own["raters"] == 0) & ~own["condition"].isin(["P*", GRID])]
+    each = own.set_index(["condition", *KEYS])["value"]
+    return _ratios({name: (each[name].reindex(true.index), true) for name in _names(own)}, 1.0)
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(frame["condition"]))
+
+
+def _ratios(pairs: Mapping[str, tuple[pd.Series, pd.Series]], null: float) -> pd.DataFrame:
+    """Ratio of two means for each condition, and the influence of single subjects on it."""
     lines = []
-    for name, part in networks.groupby("condition", sort=False):
-        found = _ratio(part["value"].reindex(true.index), true)
-        lines.append((name, found.value, found.low, found.high))
-    return pd.DataFrame(lines, columns=["condition", "mean", "low", "high"])
+    for name, (top, bottom) in pairs.items():
+        found, subjects = _ratio(top, bottom), bottom.index.get_level_values("subject").to_numpy()
+        line = {"condition": name, "mean": found.value, "low": found.low, "high": found.high}
+        moved = influence.ratio(top, bottom, subjects, null=null).columns()
+        lines.append(line | {"clusters": len(set(subjects))} | moved)
+    return pd.DataFrame(lines, columns=None if lines else ["condition", "mean", "low", "high"])
 
 
 def _true_entropy(frame: pd.DataFrame) -> pd.Series:

@@ -45,21 +45,23 @@ def answer(effective: pd.DataFrame, shares: pd.DataFrame, raters: int) -> str:
 
 
 def network_sentence(effective: pd.DataFrame, raters: int) -> str:
-    """What the networks are worth in raters, beside the mean of those that they learned from."""
-    networks = effective[(effective["condition"] != GRID) & effective["mean"].notna()]
+    """Effective number of raters over all networks, beside the raters that they learned from."""
+    networks = _networks(effective)
     if networks.empty:
         return NO_NETWORK
     sides = [_side(row, raters) for row in networks.to_dict("records")]
-    beside = f"the mean of its {text.count(raters, 'rater')}"
-    lead = _lead(sides, beside)
+    lead = _lead(sides, f"the mean of its {text.count(raters, 'rater')}")
     best, worst = ends(networks)
-    words = f"{lead} By distance to the truth "
-    if len(networks) == 1:
-        return f"{words}it is worth {estimate(best):.1f} independent raters."
+    if len(sides) == 1:
+        return f"{lead} The effective number of raters is {estimate(best):.1f}."
     return (
-        f"{words}a network is worth {estimate(worst):.1f} to {estimate(best):.1f cell} independent "
-        f"raters ({len(networks)} ways of training and sampling)."
+        f"{lead} Over {len(sides)} ways of training and sampling, the effective number of raters "
+        f"is {estimate(worst):.1f} to {estimate(best):.1f cell}."
     )
+
+
+def _networks(effective: pd.DataFrame) -> pd.DataFrame:
+    return effective[(effective["condition"] != GRID) & effective["mean"].notna()]
 
 
 def _lead(sides: Sequence[int], beside: str) -> str:
@@ -68,8 +70,7 @@ def _lead(sides: Sequence[int], beside: str) -> str:
         return f"**No network is as near to the truth as {beside}.**"
     if nearer == len(sides):
         return f"**Every network is nearer to the truth than {beside}.**"
-    told = [f"{n} of {len(sides)} {'is' if n == 1 else 'are'} {turn}"
-            for n, turn in ((nearer, "nearer"), (further, "further")) if n]  # fmt: skip
+    told = [_of(n, len(sides), turn) for n, turn in ((nearer, "nearer"), (further, "further")) if n]
     if not told:
         return f"**Whether a network is nearer to the truth than {beside} can't be told.**"
     rest = len(sides) - further - nearer
@@ -77,32 +78,41 @@ def _lead(sides: Sequence[int], beside: str) -> str:
     return f"**To the truth, {text.listing(told)} than {beside}{open_ones}.**"
 
 
+def _of(some: int, every: int, turn: str) -> str:
+    return f"{some} of {every} {'is' if some == 1 else 'are'} {turn}"
+
+
 def _side(row: dict, reference: float) -> int:
-    """Side of a number of raters on which a network lies for sure."""
+    """Side of a reference on which a network lies for sure."""
     return side(row | {"low": row["low"] - reference, "high": row["high"] - reference})
 
 
 def grid_sentence(effective: pd.DataFrame) -> str:
     """What the networks' coarser grid costs; empty where the images lie on it."""
-    floor = effective.loc[effective["condition"] == GRID, "mean"]
-    if floor.empty or not np.isfinite(floor.iloc[0]):
+    floor, networks = effective.loc[effective["condition"] == GRID, "mean"], _networks(effective)
+    if floor.empty or not np.isfinite(floor.iloc[0]) or networks.empty:
         return ""
-    return f"The coarser grid of the networks alone would allow {text.number(floor.iloc[0], 0)}."
+    share = networks["mean"].max() / floor.iloc[0]
+    return (
+        f"The networks' coarser grid alone would make {text.percent(share)} of the best network's "
+        f"error (an effective number of {text.number(floor.iloc[0], 0)} raters)."
+    )
 
 
 def recovery_sentence(table: pd.DataFrame, raters: int) -> str:
     """How the Brier score of each fusion falls with the number of raters."""
     found, most = table.set_index(["condition", "raters"]), int(table["raters"].max())
-    few = min(raters, most)
-    falls = {}
+    few, falls = min(raters, most), {}
     for name in (SOFT, MAJORITY, STAPLE):
         one, other = (found.loc[(name, r), "mean"] for r in (few, most))
-        falls[name] = text.number(one / other if other > 0 else np.nan, 1)
+        falls[name] = one / other if other > 0 else np.nan
+    soft, vote, posterior = (text.number(fall, 1) for fall in falls.values())
+    stay = max(falls[MAJORITY], falls[STAPLE]) < falls[SOFT]
     words = (
-        f"From {text.count(few, 'rater')} to {most}, the soft label (the mean of the raters) comes "
-        f"{falls[SOFT]} times as near to the truth ({text.number(most / few, 1)} expected of "
-        f"independent raters), the majority vote {falls[MAJORITY]} times, STAPLE's posterior "
-        f"{falls[STAPLE]} times: what settles on one class keeps an error however many vote."
+        f"From {text.count(few, 'rater')} to {most}, the error of their mean (the soft label) "
+        f"falls {soft} times ({text.number(most / few, 1)} expected, as 1/*R*), that of the "
+        f"majority vote {vote} times and that of STAPLE's posterior {posterior} times"
+        f"{': settling on one class stays wrong however many vote' if stay else ''}."
     )
     if few == 1:
         return f"{words} With 1 rater all three are what that rater said."
@@ -138,7 +148,10 @@ def correction_sentence(shares: pd.DataFrame, raters: int) -> str:
         corrected, reference=100, above="which is too much", below="which is still too little",
         unclear="which the data cannot tell from all of it",
     )  # fmt: skip
-    return f"Corrected as Miller and Madow do, it is {_percent(corrected)}, {turn}."
+    return (
+        f"Corrected as Miller and Madow do, the entropy of {text.count(few, 'rater')} is "
+        f"{_percent(corrected)} of the true one, {turn}."
+    )
 
 
 def entropy_sentence(networks: pd.DataFrame, shares: pd.DataFrame, raters: int) -> str:
@@ -147,9 +160,10 @@ def entropy_sentence(networks: pd.DataFrame, shares: pd.DataFrame, raters: int) 
     if known.empty:
         return NO_NETWORK
     sides = [_side(row, 1.0) for row in known.to_dict("records")]
-    told = [f"{'All' if n == len(sides) else f'{n} of {len(sides)}'} are {turn}"
-            for n, turn in ((sides.count(1), "too uncertain"), (sides.count(-1), "too sure"),
-                            (sides.count(0), "not told apart from the truth")) if n]  # fmt: skip
+    turns = ((1, "too uncertain"), (-1, "too sure"), (0, "not told apart from the truth"))
+    counts = [(sides.count(sign), turn) for sign, turn in turns if sign in sides]
+    told = [f"All are {turn}" if n == len(sides) else _of(n, len(sides), turn)
+            for n, turn in counts]  # fmt: skip
     high, low = (estimate(row) for row in ends(known))
     spread = f"{low:.1f}" if len(known) == 1 else f"{low:.1f} to {high:.1f cell}"
     few = min(raters, int(shares["raters"].max()))

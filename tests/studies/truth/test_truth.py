@@ -98,11 +98,9 @@ def test_miller_madow_by_hand():
     two_to_one = column(2 / 3, 1 / 3, 0.0)
     assert miller_madow(two_to_one, 3).item() == pytest.approx(stats.entropy([2, 1]) + 1 / 6)
     assert miller_madow(column(1.0, 0.0), 3).item() == 0
-    corrected = [
-        miller_madow(np.bincount(v, minlength=2)[:, None, None] / 20, 20).item()
-        for v in np.random.default_rng(0).integers(0, 2, (2000, 20))
-    ]
-    assert np.mean(corrected) == pytest.approx(log(2), abs=0.004)  # where votes are many
+    votes = np.random.default_rng(0).binomial(20, 0.5, 2000) / 20
+    corrected = miller_madow(np.stack([votes, 1 - votes])[:, None], 20)
+    assert corrected.mean() == pytest.approx(log(2), abs=0.004)  # where votes are many
 
 
 # --- errors against the truth ------------------------------------------------------------------
@@ -112,33 +110,25 @@ def test_error_by_hand():
     truth = known([[[1.0, 0.5]], [[0.0, 0.5]]])
     found = error_against([[[1.0, 1.0]], [[0.0, 0.0]]], truth)
     np.testing.assert_allclose(found["brier"], [0.125, 0.125])
-    assert found["entropy"] == 0
-    assert found["entropy_bias"] == pytest.approx(-log(2) / 2)
+    assert (found["entropy"], found["entropy_bias"]) == (0, pytest.approx(-log(2) / 2))
     assert found["entropy_error"] == pytest.approx(log(2) / 2)
+    unseen = error_against([[[np.nan, 1.0]], [[np.nan, 0.0]]], truth)
+    np.testing.assert_allclose(unseen["brier"], [0.25, 0.25])
+    assert unseen["entropy_error"] == pytest.approx(log(2))
     with pytest.raises(ShapeError):
         error_against([[[1.0]], [[0.0]]], truth)
 
 
-def test_voxels_that_were_not_seen_are_left_out():
-    truth = known([[[1.0, 0.5]], [[0.0, 0.5]]])
-    found = error_against([[[np.nan, 1.0]], [[np.nan, 0.0]]], truth)
-    np.testing.assert_allclose(found["brier"], [0.25, 0.25])
-    assert found["entropy_error"] == pytest.approx(log(2))
-
-
-def test_what_the_draws_of_the_truth_add_is_subtracted():
+def test_what_the_draws_of_the_truth_add_is_corrected():
     """Over many truths of 5 draws each the Brier score is that against the probability itself."""
+    few = known(column(0.5, 0.5), draws=10)
+    assert few.entropy.item() == pytest.approx(log(2) + 1 / 20)
+    assert few.variance[0] == pytest.approx(0.25 * 10 / 9)
     rng = np.random.default_rng(1)
     shares = rng.binomial(5, 0.3, 20_000) / 5
     truth = known(np.stack([1 - shares, shares])[:, None], draws=5)
     estimate = np.broadcast_to(column(0.4, 0.6), (2, 1, 20_000))
     assert error_against(estimate, truth)["brier"][0] == pytest.approx(0.09, rel=0.02)
-
-
-def test_the_true_entropy_is_corrected_for_its_draws():
-    truth = known(column(0.5, 0.5), draws=10)
-    assert truth.entropy.item() == pytest.approx(log(2) + 1 / 20)
-    assert truth.variance[0] == pytest.approx(0.25 * 10 / 9)
 
 
 def random_truth(seed=0, pool=6, size=12, draws=200):
@@ -190,15 +180,6 @@ def test_panels_are_the_fusions_voxel_by_voxel(raters):
     )
 
 
-def test_soft_labels_err_as_expected():
-    truth = random_truth(size=60, pool=12)
-    for raters in (1, 3, 4):
-        found = panel_errors(truth, raters, panels=6)
-        soft, expected = found[panels.SOFT], found[panels.EXPECTED]
-        np.testing.assert_allclose(soft["brier"], expected["brier"], rtol=0.06)
-        assert soft["entropy"] == pytest.approx(expected["entropy"], rel=0.03)
-
-
 def test_everybody_sits_on_panels_equally_often():
     assert panels_of(4, 3, 2) == [[0, 1, 2], [2, 3, 0]]
     assert panels_of(5, 5, 4) == [[0, 1, 2, 3, 4]]
@@ -216,13 +197,8 @@ SMALL = {"seed": 5, "size": (64, 64), "spacing": (2.8, 2.8)}
 
 @pytest.fixture(scope="module")
 def drawn(tools):
-    data = tools.data(
-        np.zeros((1, 3, 64, 64)),
-        classes=3,
-        subject=["sub-002"],
-        level=["L4-L5"],
-        spacing=(2.8, 2.8),
-    )
+    where = {"subject": ["sub-002"], "level": ["L4-L5"], "spacing": (2.8, 2.8)}
+    data = tools.data(np.zeros((1, 3, 64, 64)), classes=3, **where)
     return data, theory.known_truth(data, SMALL, pool=20, draws=150)
 
 
@@ -328,14 +304,10 @@ def frame(tools):
     """Six subjects, one slice each, with a network of which half the truth's variance is known."""
     truths = [random_truth(seed) for seed in range(6)]
     data = tools.data(np.zeros((6, 3, 12, 12)))
+    half = {"entropy": 0.5, "entropy_bias": -0.5, "entropy_error": 0.5}
     network = [
-        {
-            "brier": truth.variance / 5,
-            "entropy": 0.5 * truth.entropy.mean(),
-            "entropy_bias": -0.5 * truth.entropy.mean(),
-            "entropy_error": 0.5 * truth.entropy.mean(),
-        }
-        for truth in truths
+        {"brier": t.variance / 5} | {key: share * t.entropy.mean() for key, share in half.items()}
+        for t in truths
     ]
     return panels.truth_frame(truths, data, most=4, panels=3, networks={"net": network}), truths
 
@@ -344,18 +316,10 @@ def test_frame_has_every_panel_size_once(frame):
     table, truths = frame
     chosen = table[(table["measure"] == "brier") & (table["condition"] == panels.SOFT)]
     assert len(chosen) == 6 * 4 * 3
+    assert table["value"].notna().all()
     assert not table.duplicated(["subject", "raters", "condition", "class", "measure"]).any()
     one = chosen[(chosen["subject"] == "p2") & (chosen["raters"] == 3)]["value"]
     np.testing.assert_allclose(one, panel_errors(truths[2], 3, 3)[panels.SOFT]["brier"])
-    assert table["value"].notna().all()
-
-
-def test_brier_table_leaves_background_out(frame):
-    table, truths = frame
-    found = tables.recovery_table(table).set_index(["raters", "condition"])
-    expected = np.mean([t.variance[1:].mean() / 2 for t in truths])
-    assert found.loc[(2, panels.EXPECTED), "mean"] == pytest.approx(1e3 * expected)
-    assert found.loc[(2, panels.EXPECTED), "clusters"] == 6
 
 
 def test_shares_are_ratios_to_the_true_entropy(frame):
@@ -372,20 +336,30 @@ def test_shares_are_ratios_to_the_true_entropy(frame):
     assert shares["measured", 3] < shares["measured, Miller-Madow corrected", 3]
 
 
+def uneven(table, measure, factors):
+    """The table with the network's measure multiplied by a factor for each of the six subjects."""
+    own = table[(table["condition"] == "net") & (table["measure"] == measure)]
+    factor = own["subject"].map(dict(zip(own["subject"].unique(), factors, strict=True)))
+    return pd.concat([table.drop(own.index), own.assign(value=own["value"] * factor)])
+
+
 def test_a_network_in_raters(frame):
     table, truths = frame
     found = tables.effective_raters(table, 3)
     assert found[["condition", "mean"]].to_numpy().tolist() == [["net", pytest.approx(5.0)]]
-    own = table[(table["condition"] == "net") & (table["measure"] == "brier")]
-    factor = own["subject"].map(dict(zip(own["subject"].unique(), [1, 1, 1, 1, 1, 4], strict=True)))
-    uneven = own.assign(value=own["value"] * factor)
-    found = tables.effective_raters(pd.concat([table.drop(own.index), uneven]), 3).iloc[0]
+    found = tables.effective_raters(uneven(table, "brier", [1, 1, 1, 1, 1, 4]), 2).iloc[0]
     one = np.array([t.variance[1:].mean() for t in truths])
     net = one / 5 * [1, 1, 1, 1, 1, 4]
     assert found["mean"] == pytest.approx(one.sum() / net.sum())
     left = [np.delete(one, k).sum() / np.delete(net, k).sum() for k in range(6)]
     assert found["without_high"] == pytest.approx(max(left))
     assert (found["clusters"], found["low"] < found["mean"] < found["high"]) == (6, True)
+    assert found["decided_by"] == "p0, p1, p2, p3 and p4"  # that it is more than 2
+
+
+def test_one_subject_decides_that_a_network_is_too_uncertain(frame):
+    found = tables.network_entropy(uneven(frame[0], "entropy", [4, 4, 4, 4, 4, 0.4])).iloc[0]
+    assert (found["low"] > 1, found["decided_by"]) == (True, "p0, p1, p2, p3 and p4")
 
 
 def network(mean, low, high, name="net", decided=""):
@@ -407,48 +381,68 @@ def test_networks_are_nearer_or_further_than_their_raters():
         "**No network is as near to the truth as the mean of its 3 raters.**",
     )
     mixed = say(network(5, 4, 6, "a"), network(1, 0.5, 2, "b"), network(3, 2, 4, "c"))
-    assert mixed.startswith(
+    assert mixed == (
         "**To the truth, 1 of 3 is nearer and 1 of 3 is further than the mean of its 3 raters; "
-        "1 can't be told.**"
+        "1 can't be told.** Over 3 ways of training and sampling, the effective number of raters "
+        "is 1.0 (95 % CI 0.5 to 2.0) to 5.0 (4.0 to 6.0)."
     )
-    assert "1.0 (95 % CI 0.5 to 2.0) to 5.0 (4.0 to 6.0) independent raters (3 ways of" in mixed
-    alone = say(network(5, 4, 6, decided="s1"))
-    assert alone.startswith("**Whether a network is nearer to the truth than")
-    assert alone.endswith("it is worth 5.0 (95 % CI 4.0 to 6.0) independent raters.")
+    assert say(network(5, 4, 6, decided="s1")) == (
+        "**Whether a network is nearer to the truth than the mean of its 3 raters can't be told.** "
+        "The effective number of raters is 5.0 (95 % CI 4.0 to 6.0)."
+    )
     floor = network(109.4, 100, 120, panels.GRID)
     assert say(floor) == words.NO_NETWORK
-    assert words.grid_sentence(pd.DataFrame([floor])).endswith("would allow 109.")
+    found = words.grid_sentence(pd.DataFrame([network(1, 1, 1), network(5.47, 4, 6), floor]))
+    assert "make 5.0 % of the best network's error (an effective number of 109 raters)" in found
     assert words.grid_sentence(pd.DataFrame([network(5, 4, 6)])) == ""
 
 
 def test_networks_are_too_sure_or_too_uncertain(frame):
     table, _ = frame
     shares = tables.entropy_shares(table)
-    found = tables.network_entropy(table)
-    assert found[["condition", "mean"]].to_numpy().tolist() == [["net", pytest.approx(0.5)]]
-    said = words.entropy_sentence(found, shares, 3)
-    assert said.startswith("All are too sure: their mean entropy is 0.5 (95 % CI 0.5 to 0.5) times")
     seen = shares.set_index(["what", "raters"]).loc[("measured", 3), "mean"] / 100
-    assert said.endswith(f"3 raters show {seen:.2f} of it.")
-    more = pd.DataFrame([network(0.5, 0.4, 0.6), network(2, 1.5, 3), network(1, 0.9, 1.2)])
-    said = words.entropy_sentence(more, shares, 1)
-    told = "1 of 3 are too uncertain, 1 of 3 are too sure and 1 of 3 are not told apart"
+    found = tables.network_entropy(table)
+    assert found[["condition", "mean", "clusters"]].to_numpy().tolist() == [["net", 0.5, 6]]
+    assert found["without_high"].item() == pytest.approx(0.5)
+
+    def say(sign):
+        return words.entropy_sentence(found.assign(low=1 + sign / 2, high=1 + sign / 2), shares, 3)
+
+    said = both_ways(say, "All are too uncertain:", "All are too sure:")
+    assert said.endswith(f"entropy is 0.5 (95 % CI 1.5 to 1.5) times the true one. "
+                         f"3 raters show {seen:.2f} of it.")  # fmt: skip
+    more = [network(0.5, 0.4, 0.6), network(2, 1.5, 3), network(1.7, 1.2, 3, decided="s1")]
+    said = words.entropy_sentence(pd.DataFrame(more), shares, 1)
+    told = "1 of 3 is too uncertain, 1 of 3 is too sure and 1 of 3 is not told apart"
     assert said.startswith(told)
     assert "0.5 (95 % CI 0.4 to 0.6) to 2.0 (1.5 to 3.0) times the true one. 1 rater shows" in said
 
 
+def test_errors_fall_with_the_number_of_raters():
+    def say(sign, few=3, staple=1):
+        falls = [3.3, 3.3 - sign, 3.3 - 2 * sign * staple]
+        falls = dict(zip((panels.SOFT, panels.MAJORITY, panels.STAPLE), falls, strict=True))
+        rows = [
+            {"condition": name, "raters": raters, "mean": level * (fall if raters == few else 1)}
+            for level, (name, fall) in zip((2, 1, 4), falls.items(), strict=True)
+            for raters in (few, 10)
+        ]
+        return words.recovery_sentence(pd.DataFrame(rows), few)
+
+    said = both_ways(
+        say,
+        "falls 3.3 times (3.3 expected, as 1/*R*), that of the majority vote 2.3 times and that of "
+        "STAPLE's posterior 1.3 times: settling on one class stays wrong however many vote. "
+        "With 3 raters the majority vote is nearest.",
+        "vote 4.3 times and that of STAPLE's posterior 5.3 times. With 3 raters the majority vote",
+    )
+    assert said.startswith("From 3 raters to 10, the error of their mean (the soft label) falls")
+    assert "settling" not in say(1, staple=-1)
+    assert say(1, 1).endswith("With 1 rater all three are what that rater said.")
+
+
 def test_sentences_say_what_the_numbers_say(frame):
     table, _ = frame
-    brier = tables.recovery_table(table)
-    found = brier.set_index(["raters", "condition"])["mean"]
-    said = words.recovery_sentence(brier, 3)
-    falls = [found[3, name] / found[4, name] for name in (panels.SOFT, panels.MAJORITY)]
-    assert (
-        f"From 3 raters to 4, the soft label (the mean of the raters) comes {falls[0]:.1f}" in said
-    )
-    assert f"(1.3 expected of independent raters), the majority vote {falls[1]:.1f} times" in said
-    assert said.endswith("With 3 raters the soft label is nearest.")
-    assert "all three are what that rater said" in words.recovery_sentence(brier, 1)
     shares = tables.entropy_shares(table)
     own = shares.set_index(["what", "raters"])["mean"]
     said = words.bias_sentence(shares, 3)
@@ -456,11 +450,11 @@ def test_sentences_say_what_the_numbers_say(frame):
     assert f"({own['expected, exactly', 3]:.1f} % expected" in said
     assert f"; 4 see {own['measured', 4]:.1f} % (" in said
     assert words.bias_sentence(shares, 1).startswith("1 rater sees 0.0 % (")
-    effective = tables.effective_raters(table, 3)
+    far = shares.assign(mean=shares["mean"].where(shares["what"] != words.EXACTLY, 99.0))
+    assert "(99.0 % expected, outside the interval, which" in words.bias_sentence(far, 3)
+    effective, entropies = tables.effective_raters(table, 3), tables.network_entropy(table)
     assert words.answer(effective, shares, 3).endswith(said)
-    assert (
-        words.found_sentence(effective, tables.network_entropy(table), shares, 3).count("- ") == 3
-    )
+    assert words.found_sentence(effective, entropies, shares, 3).count("- ") == 3
 
 
 def test_a_correction_is_too_little_or_too_much():
@@ -470,16 +464,20 @@ def test_a_correction_is_too_little_or_too_much():
         return words.correction_sentence(pd.DataFrame([row | {"low": ends[0], "high": ends[1]}]), 3)
 
     said = both_ways(say, "which is too much", "which is still too little")
-    assert "it is 120.0 % (95 % CI 110.0 to 130.0)" in said
+    assert "3 raters is 120.0 % (95 % CI 110.0 to 130.0) of the true one" in said
 
 
-def test_network_table_has_the_raters_beside(frame):
+def test_tables_leave_background_out_and_have_the_raters_beside(frame):
     table, truths = frame
+    brier = tables.recovery_table(table).set_index(["raters", "condition"])
+    expected = np.mean([t.variance[1:].mean() / 2 for t in truths])
+    assert brier.loc[(2, panels.EXPECTED), "mean"] == pytest.approx(1e3 * expected)
+    assert brier.loc[(2, panels.EXPECTED), "clusters"] == 6
     found = tables.network_table(table, 3).set_index(["condition", "measure"])["mean"]
     true = np.mean([t.entropy.mean() for t in truths])
     assert found["net", "entropy bias"] == pytest.approx(-500 * true)
-    soft = tables.recovery_table(table).set_index(["raters", "condition"])["mean"]
-    assert found["soft label of 3 raters", "Brier"] == pytest.approx(soft[3, panels.SOFT])
+    soft = brier.loc[(3, panels.SOFT), "mean"]
+    assert found["soft label of 3 raters", "Brier"] == pytest.approx(soft)
 
 
 def test_raters_who_never_disagree_have_nothing_to_underestimate(tools):
