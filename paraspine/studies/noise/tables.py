@@ -189,11 +189,13 @@ def _change(first: pd.DataFrame, last: pd.DataFrame, kind: str) -> tuple[dict, i
         return lambda draws: sums.correlation(sums.moments(draws, kept))
 
     ends = r_of(is_first), r_of(~is_first)
-    draws = statistics.cluster_weights(subjects)
+    draws = statistics.cluster_weights(subjects, values=values)
     before, after = (r(draws) for r in ends)
     found = sums.estimate(after - before)
     row = {
         "first": before[0], "last": after[0], "mean": found.value, "low": found.low,
         "high": found.high, "clusters": len(draws.labels),
     }  # fmt: skip
-    return row, influence.leave_one_out(lambda draws: ends[1](draws) - ends[0](draws), subjects)
+    return row, influence.leave_one_out(
+        lambda draws: ends[1](draws) - ends[0](draws), subjects, values
+    )
