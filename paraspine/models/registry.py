@@ -129,7 +129,7 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(seed))
         model = _network(name)(in_channels, num_classes, **settings)
-    if model.activation == "normalised_relu":
+    if model.activation.startswith("normalised_relu"):
         # Where all scores of a class are negative its ReLU learns nothing: begin with positive.
         nn.init.ones_(model.decoder.head.bias)
     if pretrained is not None:

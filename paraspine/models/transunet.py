@@ -59,7 +59,7 @@ class TransUNet(Network):
     norm : str
         "batch", "instance" or "group", of the up-sampler and of ResNet-34.
     activation : str
-        "softmax" or "normalised_relu", see `Network`.
+        "softmax", "normalised_relu" or "normalised_relu_by_class", see `Network`.
 
     Raises
     ------

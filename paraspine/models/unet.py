@@ -45,7 +45,7 @@ class UNet(Network):
     norm : str
         "batch", "instance" or "group".
     activation : str
-        "softmax" or "normalised_relu", see `Network`.
+        "softmax", "normalised_relu" or "normalised_relu_by_class", see `Network`.
 
     Raises
     ------

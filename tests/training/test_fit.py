@@ -413,7 +413,7 @@ def test_without_validation_the_last_weights_are_kept(tiny, new_run):
 
 def test_validation_takes_the_networks_activation_and_the_trainings_batches(tiny, new_run):
     data, model = tiny.data(), torch.nn.Conv2d(1, 3, 1)
-    model.activation = "normalised_relu"
+    model.activation = "normalised_relu_by_class"
     model.weight.data[:, 0, 0, 0] = torch.tensor([8.0, 1.0, 2.0])  # background scores highest,
     model.bias.data = torch.tensor([1.0, 4.0, 0.0])  # but not of each class's maximum
     options = {"loss": "dice", "loss_options": {"activation": model.activation}}
@@ -425,7 +425,7 @@ def test_validation_takes_the_networks_activation_and_the_trainings_batches(tiny
     target = torch.as_tensor(data.validation_targets).long()
     both, last = loss(scores[:2], target[:2]), loss(scores[2:], target[2:])
     assert found.validation_loss == pytest.approx(float(2 * both + last) / 3, rel=1e-4)
-    dice = [mean_dice(overlaps(p, target)) for p in (losses.normalised_relu(scores), scores)]
+    dice = [mean_dice(overlaps(p, target)) for p in (losses.probabilities(scores, model.activation), scores)]
     assert found.validation_dice == pytest.approx(dice[0])
     assert dice[0] != pytest.approx(dice[1], abs=0.01)
 
