@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from paraspine.arrays import SettingsError
 
-__all__ = ["DIRECTIONS", "Augmentation", "check_invertible", "check_mirror"]
+__all__ = ["DIRECTIONS", "Augmentation", "check_invertible", "check_mirror", "of_training"]
 
 #: Ways that images move, as steps along (rows, columns).
 DIRECTIONS = {"any": None, "down": (1, 0), "up": (-1, 0), "right": (0, 1), "left": (0, -1)}
@@ -114,6 +114,18 @@ class Augmentation:
     def invertible(self) -> bool:
         """Whether every geometric part has an inverse, as test-time augmentation needs."""
         return self.elastic == 0
+
+
+#: Settings of a training that its test-time augmentation has too.
+SAMPLED = (
+    *("rotation", "translation", "direction", "scaling"),
+    *("intensity_shift", "noise", "smoothing", "probability"),
+)
+
+
+def of_training(parameters: Mapping) -> Augmentation:
+    """Test-time augmentation as in a training, from the training's parameters; never mirrored."""
+    return Augmentation(**{name: parameters[name] for name in SAMPLED})
 
 
 def check_invertible(settings: Augmentation) -> None:

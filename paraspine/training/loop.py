@@ -62,7 +62,7 @@ class Loop:
         self.activation = activation_of(model, settings)
         self.loss = losses.build(settings.loss, **settings.loss_options)
         self.optimizer = _optimizer(model, settings)
-        self.batches = math.ceil(len(given.train) / settings.batch_size)
+        self.batches = math.ceil(settings.repeats * len(given.train) / settings.batch_size)
         self.steps = settings.epochs * self.batches
         self.place, self.best, self.pending = Place(), None, []
         dropout, shuffle, augment = np.random.SeedSequence(settings.seed).generate_state(3, "u8")
@@ -139,7 +139,9 @@ class Loop:
         place, given = self.place, self.given
         self.began = time.perf_counter()
         if not place.order:
-            place.order = torch.randperm(len(given.train), generator=self.shuffling).tolist()
+            images = len(given.train)
+            order = torch.randperm(self.settings.repeats * images, generator=self.shuffling)
+            place.order = (order % images).tolist()
         targets = given.train_targets(place.epoch)
         order = torch.tensor(place.order, device=given.device).tensor_split(self.batches)
         self.model.train()
@@ -296,7 +298,11 @@ class Loop:
         if score > place.best_score:
             place.best_score, place.best_epoch = score, place.epoch
             self.best = _clone(self.model)
-        if score > place.reference + settings.min_delta:
+        if settings.progress == "per cent":
+            gain = 100 * (score - place.reference) / abs(score) if score else 0.0
+            place.waited += gain < settings.min_delta
+            place.reference = score
+        elif score > place.reference + settings.min_delta:
             place.reference, place.waited = score, 0
         else:
             place.waited += 1

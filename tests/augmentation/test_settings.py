@@ -16,6 +16,7 @@ from paraspine.augmentation import (
     check_mirror,
     draw,
     fixed,
+    of_training,
 )
 
 EVERYTHING = Augmentation(
@@ -159,6 +160,12 @@ def test_each_part_happens_on_its_own():
     never = draw(Augmentation(probability=0.0), 10, generator=seeded())
     assert not never.rotation.any()
     assert not never.noise.any()
+
+
+def test_the_samples_augmentation_is_that_of_the_training_unmirrored():
+    given = dataclasses.asdict(EVERYTHING) | {"model": "unet", "direction": "left"}
+    expected = dataclasses.replace(EVERYTHING, mirror=0.0, elastic=0.0, direction="left")
+    assert of_training(given) == expected
 
 
 def test_draw_refuses_what_it_cannot_use():

@@ -309,12 +309,12 @@ def test_a_chapter_is_given_the_changes_that_its_trainings_take(checkout, rich):
     given = {name: job.parameters.get("training") for name, job in jobs.items() if "-" not in name}
     both = {"epochs": 50, "bins": 5, "noise": 0.2}
     assert given == {
-        "cohort": None, "raters": None, "phantom": None, "label_fusion": None,
+        "cohort": None, "raters": None, "phantom": None,
+        "label_fusion": {"epochs": 50, "noise": 0.2},
         "interrater": both, "calibration": both, "published": both,
         "multitask": {"epochs": 50, "noise": 0.2},
-        "truth": {"epochs": 50}, "noise": {"epochs": 50},
+        "truth": {"epochs": 50, "noise": 0.2}, "noise": {"epochs": 50, "noise": 0.2},
     }  # fmt: skip
-    assert jobs["noise"].parameters["noise"] == 0.2
     assert jobs["truth"].parameters["draws"] == 3
     job = jobs["sample-unet-random-seed0-single"].parameters
     assert {k: job[k] for k in ("epochs", "bins", "noise", "width")} == both | {"width": 8}
@@ -922,6 +922,31 @@ def test_the_label_fusion_study_trains_six_candidates_and_one_network_a_rater(ch
     for name, training in zip(trained, asked, strict=True):
         made = values_of(checkout, jobs[name])
         assert {k: made[k] for k in training} == training, name
+
+
+def test_softsegs_activation_can_be_chosen_and_augmentation_is_the_studys_own(checkout):
+    changes = {"fusion_softseg_activation": "normalised_relu_by_class", "probability": 0.5}
+    plan = make_plan("quick", root=checkout, fusion_splits=1, **changes)
+    jobs = {job.name: values_of(checkout, job) for job in plan if "fusion-" in job.name}
+    for name, values in jobs.items():
+        soft = "wing" in name
+        assert values["activation"] == ("normalised_relu_by_class" if soft else "softmax")
+        assert (values["probability"], values["noise"]) == (1.0, 0.0)
+
+
+def test_the_papers_multitask_trainings_have_settings_of_their_own(checkout):
+    plan = make_plan("paper", root=checkout)
+    jobs = {job.name: values_of(checkout, job) for job in plan}
+    together, other = jobs["train-multitask_unet-majority-seed0"], jobs["train-unet-random-seed0"]
+    own = {
+        "levels": ["L3-L4", "L4-L5", "L5-S1", "S1"], "denoise": False, "dropout": 0.0,
+        "repeats": 5, "patience": together["epochs"], "ce_weight": 0.6, "variance_scale": 70.0,
+    }  # fmt: skip
+    assert {name: together[name] for name in own} == own
+    code = {"probability": 0.1, "direction": "right", "dice_weight": 0.5, "ce_weight": 0.5}
+    code |= {"levels": [], "denoise": True, "repeats": 1, "dropout": 0.18}
+    assert {name: other[name] for name in code} == code
+    assert jobs["sample-unet-random-seed0-tta"]["sample_precision"] == "float32"
 
 
 def test_centres_are_held_out_in_turn():

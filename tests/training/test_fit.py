@@ -392,6 +392,34 @@ def test_progress_below_min_delta_does_not_count_but_its_weights_do(tiny, new_ru
     assert (history.stopped, len(history.frame), history.best_epoch) == ("patience", 3, 3)
 
 
+def test_progress_in_per_cent_is_that_on_the_epoch_before(tiny, new_run, monkeypatch):
+    # gains on the epoch before, per cent of the new loss: 100, 25, 0, -50, 300, 25, 60, 100
+    scripted(monkeypatch, [2.0, 1.0, 0.8, 0.8, 1.6, 0.4, 0.32, 0.2, 0.1])
+    settings = tiny.settings(epochs=9, patience=3, min_delta=26.0, progress="per cent")
+    history = training.fit(tiny.network(), tiny.data(), settings, new_run())
+    assert (history.stopped, len(history.frame), history.best_epoch) == ("patience", 5, 3)
+    scripted(monkeypatch, [2.0, 1.0, 0.8, 0.8, 1.6, 0.4, 0.32, 0.2, 0.1])
+    settings = tiny.settings(epochs=9, patience=3, min_delta=24.0, progress="per cent")
+    history = training.fit(tiny.network(), tiny.data(), settings, new_run("other"))
+    assert (history.stopped, len(history.frame)) == ("epochs", 9)
+
+
+def test_an_epoch_can_show_each_image_several_times(tiny, new_run, monkeypatch):
+    shown, step = [], training.loop.Loop._step
+
+    def watched(self, chosen, targets):
+        shown.append(chosen.tolist())
+        step(self, chosen, targets)
+
+    monkeypatch.setattr(training.loop.Loop, "_step", watched)
+    settings = tiny.settings(epochs=2, batch_size=4, repeats=3)
+    history = training.fit(tiny.network(), tiny.data(), settings, new_run())
+    assert [len(batch) for batch in shown] == 2 * [4, 4, 4, 3, 3, 3]  # 21 images of 7
+    for epoch in (shown[:6], shown[6:]):
+        assert sorted(n for batch in epoch for n in batch) == sorted(3 * list(range(7)))
+    assert history.frame["step"].tolist() == [6, 12]
+
+
 def test_dice_can_choose(tiny, new_run, monkeypatch):
     scripted(monkeypatch, [1.0, 0.9, 0.8, 0.7], dice=[0.5, math.nan, 0.7, 0.6])
     history = training.fit(
@@ -425,7 +453,10 @@ def test_validation_takes_the_networks_activation_and_the_trainings_batches(tiny
     target = torch.as_tensor(data.validation_targets).long()
     both, last = loss(scores[:2], target[:2]), loss(scores[2:], target[2:])
     assert found.validation_loss == pytest.approx(float(2 * both + last) / 3, rel=1e-4)
-    dice = [mean_dice(overlaps(p, target)) for p in (losses.probabilities(scores, model.activation), scores)]
+    dice = [
+        mean_dice(overlaps(p, target))
+        for p in (losses.probabilities(scores, model.activation), scores)
+    ]
     assert found.validation_dice == pytest.approx(dice[0])
     assert dice[0] != pytest.approx(dice[1], abs=0.01)
 
@@ -580,7 +611,7 @@ def test_a_result_depends_on_every_setting_but_circumstances():
         "loss_options": {"smooth": 0.2}, "augmentation": Augmentation(noise=0.2), "fill": "border",
         "monitor": "dice", "patience": 3, "min_delta": 0.1, "seed": 1, "channels_last": False,
         "deterministic": False, "device": "cpu", "precision": "bf16", "threads": 2,
-        "checkpoint_every": 5, "checkpoint_seconds": 5.0,
+        "checkpoint_every": 5, "checkpoint_seconds": 5.0, "repeats": 2, "progress": "per cent",
     }  # fmt: skip
     assert set(others) == {field.name for field in dataclasses.fields(base)}
     same = [

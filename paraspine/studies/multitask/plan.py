@@ -110,7 +110,7 @@ def _left_out(cohort: CohortInfo, models: list[str]) -> str:
 
 
 #: Settings that the other chapters' trainings leave at the default of ``03_train``.
-APART = ("dice_weight", "ce_weight", "variance_loss", "mirror", "smoothing")
+APART = ("variance_loss", "mirror")
 
 
 STUDY = Study("07_multitask", _wanted, {name: PREFIX + name for name in APART})
