@@ -174,6 +174,7 @@ class Loop:
         maps = given.maps["train"][chosen] if given.maps else None
         if settings.augmentation is not None:
             images, target, maps = self._augmented(images, target, maps, chosen)
+        target = self._hardened(target)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(settings, self.place.step, self.steps)
             moving = momentum(settings, self.place.step, self.steps)
@@ -216,6 +217,11 @@ class Loop:
             move(drawn, target, mirror_classes=swap),
             maps,
         )
+
+    def _hardened(self, target: torch.Tensor) -> torch.Tensor:
+        """Targets as the loss takes them."""
+        soft = self.settings.binarise and target.is_floating_point()
+        return target.argmax(1) if soft else target
 
     def _network(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """What the network says of a batch, in the training's precision and memory order."""
@@ -269,7 +275,7 @@ class Loop:
         found = validate(
             self.model,
             given.validation.tensor,
-            given.validation_targets(self.place.epoch),
+            self._hardened(given.validation_targets(self.place.epoch)),
             self.compare,
             self.settings.batch_size,
             self._network,

@@ -64,6 +64,9 @@ class Settings:
         Random transformations of each batch; None trains on the images as they are.
     fill : float or "border"
         Intensity outside of moved images.
+    binarise : bool
+        Make soft targets class numbers once they were moved: the most probable class, the lower
+        number where two are equal.
     monitor : "loss" or "dice"
         Validation measure that chooses the best weights and stops the training.
     patience : int, optional
@@ -118,6 +121,7 @@ class Settings:
     clip: float | None = None
     augmentation: Augmentation | None = None
     fill: float | str = 0.0
+    binarise: bool = False
     monitor: str = "loss"
     patience: int | None = None
     min_delta: float = 0.0
@@ -148,7 +152,7 @@ class Settings:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 self._refuse(name, f"one of {', '.join(choices)}")
-        for name in ("channels_last", "deterministic"):
+        for name in ("binarise", "channels_last", "deterministic"):
             if not isinstance(getattr(self, name), bool):
                 self._refuse(name, "True or False")
         if self.augmentation is not None and not isinstance(self.augmentation, Augmentation):

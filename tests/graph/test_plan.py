@@ -912,11 +912,11 @@ def test_the_label_fusion_study_trains_six_candidates_and_one_network_a_rater(ch
     }  # fmt: skip
     assert {k: soft[k] for k in expected} == expected
     hard = jobs["train-fusion-dice-average-split-0"].parameters
-    expected = {"loss": "dice", "activation": "softmax", "softness": "hard"}
+    expected = {"loss": "dice", "activation": "softmax", "softness": "binarised"}
     expected["include_background"] = False
     assert {k: hard[k] for k in expected} == expected
     member = jobs["train-fusion-dice-rater-b-split-0"].parameters
-    assert (member["fusion"], member["softness"]) == ("rater:b", "hard")
+    assert (member["fusion"], member["softness"]) == ("rater:b", "binarised")
     # what the notebook asks for by itself is what the plan has made
     asked = fusion_trainings(study.parameters, "ab", ["", ""])
     for name, training in zip(trained, asked, strict=True):

@@ -404,6 +404,33 @@ def test_progress_in_per_cent_is_that_on_the_epoch_before(tiny, new_run, monkeyp
     assert (history.stopped, len(history.frame)) == ("epochs", 9)
 
 
+def test_soft_targets_are_made_hard_after_they_were_moved(tiny, new_run, monkeypatch):
+    data, seen = tiny.data(), []
+    soft = np.full((7, 3, 16, 16), 0.2, np.float32)
+    soft[:, 1] = 0.6
+    soft[:, :, :, 8:] = np.array([0.5, 0.0, 0.5])[:, None, None]  # a tie goes to background
+    checked = np.moveaxis(np.eye(3, dtype=np.float32)[data.validation_targets], -1, 1)
+    data = dataclasses.replace(data, train_targets=soft, validation_targets=checked)
+    compare = training.loop.Loop.compare
+
+    def watched(self, outputs, target, maps):
+        seen.append(target)
+        return compare(self, outputs, target, maps)
+
+    monkeypatch.setattr(training.loop.Loop, "compare", watched)
+    half = Augmentation(0, 0.4, intensity_shift=0, noise=0, direction="right")
+    settings = tiny.settings(epochs=1, batch_size=7, binarise=True, augmentation=half)
+    training.fit(tiny.network(), data, settings, new_run())
+    moved, *validated = seen
+    assert moved.shape == (7, 16, 16)
+    for rows in moved[:, 0].tolist():  # background, then class 1 moved in one piece
+        first, ones = rows.index(1), rows.count(1)
+        assert 7 <= ones <= 8
+        assert rows == [0] * first + [1] * ones + [0] * (16 - first - ones)
+    assert len({tuple(rows) for rows in moved[:, 0].tolist()}) > 2
+    assert torch.equal(torch.cat(validated), torch.as_tensor(tiny.data().validation_targets).long())
+
+
 def test_an_epoch_can_show_each_image_several_times(tiny, new_run, monkeypatch):
     shown, step = [], training.loop.Loop._step
 
@@ -612,6 +639,7 @@ def test_a_result_depends_on_every_setting_but_circumstances():
         "monitor": "dice", "patience": 3, "min_delta": 0.1, "seed": 1, "channels_last": False,
         "deterministic": False, "device": "cpu", "precision": "bf16", "threads": 2,
         "checkpoint_every": 5, "checkpoint_seconds": 5.0, "repeats": 2, "progress": "per cent",
+        "binarise": True,
     }  # fmt: skip
     assert set(others) == {field.name for field in dataclasses.fields(base)}
     same = [

@@ -23,12 +23,13 @@ FUSED = ("staple", "average", "random")
 
 
 #: How each framework trains: SoftSeg keeps targets soft, takes the normalised ReLU and the Adaptive
-#: Wing loss; the conventional one binarises, takes softmax and the Dice loss of the structures.
+#: Wing loss; the conventional one binarises what augmentation moved, softmax and the Dice loss
+#: of the structures.
 FRAMEWORKS = {
     "conventional": {
         "loss": "dice",
         "activation": "softmax",
-        "softness": "hard",
+        "softness": "binarised",
         "include_background": False,
     },
     "softseg": {
