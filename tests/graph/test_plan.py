@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from paraspine import runs, studies
+from paraspine.anatomy import LEVELS
 from paraspine.arrays import ManifestError, RunError, SettingsError
 from paraspine.evidence.plan import conditions, trainings
 from paraspine.graph.assignments import parse_assignment
@@ -935,7 +936,12 @@ def test_softsegs_activation_can_be_chosen_and_augmentation_is_the_studys_own(ch
 
 
 def test_the_papers_multitask_trainings_have_settings_of_their_own(checkout):
-    plan = make_plan("paper", root=checkout)
+    path = checkout / "levels.csv"
+    rows = "".join(f"s{i},{i},{level},x,x\n" for i, level in enumerate(LEVELS))
+    path.write_text("subject,image,level,rater_a,rater_b\n" + rows)
+    path.with_suffix(".json").write_text("{}")
+    plan = make_plan("paper", path.name, root=checkout)
+    assert not any("levels" in note for note in plan.notes)
     jobs = {job.name: values_of(checkout, job) for job in plan}
     together, other = jobs["train-multitask_unet-majority-seed0"], jobs["train-unet-random-seed0"]
     own = {
@@ -947,6 +953,19 @@ def test_the_papers_multitask_trainings_have_settings_of_their_own(checkout):
     code |= {"levels": [], "denoise": True, "repeats": 1, "dropout": 0.18}
     assert {name: other[name] for name in code} == code
     assert jobs["sample-unet-random-seed0-tta"]["sample_precision"] == "float32"
+
+
+def test_levels_that_a_cohort_lacks_are_no_condition(checkout):
+    path = checkout / "some.csv"
+    path.write_text("subject,image,level,rater_a,rater_b\ns,0,S1,x,x\nt,1,L1,x,x\nu,2,,x,x\n")
+    path.with_suffix(".json").write_text("{}")
+    for where, found in ((path.name, ["S1"]), ("data_manifest.csv", None)):
+        plan = make_plan("paper", where, root=checkout)
+        jobs = {job.name: values_of(checkout, job) for job in plan}
+        assert jobs["multitask"]["multitask_levels"] == found
+        assert jobs["train-multitask_unet-majority-seed0"]["levels"] == (found or [])
+        words = f"learn from {(found or ['all'])[0]} levels: the cohort does not have all of L3-L4"
+        assert sum(words in note for note in plan.notes) == 1
 
 
 def test_centres_are_held_out_in_turn():
