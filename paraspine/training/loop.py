@@ -162,11 +162,9 @@ class Loop:
         dice = measured["validation_dice"]
         bar.set_postfix(epoch=place.epoch, loss=f"{mean:.4f}", dice=f"{dice:.3f}")
         # The result follows the last epoch at once and takes no longer to write than a checkpoint.
-        if not place.stopped and self._due():
+        due = time.perf_counter() - self.saved >= self.settings.checkpoint_seconds
+        if due and not place.stopped:
             self._save()
-
-    def _due(self) -> bool:
-        return time.perf_counter() - self.saved >= self.settings.checkpoint_seconds
 
     def _step(self, chosen: torch.Tensor, targets: torch.Tensor) -> None:
         given, settings = self.given, self.settings
@@ -301,20 +299,7 @@ class Loop:
         )
         loss, dice = measured["validation_loss"], measured["validation_dice"]
         score = -loss if settings.monitor == "loss" else dice
-        if score > place.best_score:
-            place.best_score, place.best_epoch = score, place.epoch
+        if place.enter(score, settings):
             self.best = _clone(self.model)
-        if settings.progress == "per cent":
-            gain = 100 * (score - place.reference) / abs(score) if score else 0.0
-            place.waited += gain < settings.min_delta
-            place.reference = score
-        elif score > place.reference + settings.min_delta:
-            place.reference, place.waited = score, 0
-        else:
-            place.waited += 1
-        if place.epoch == settings.epochs:
-            place.stopped = "epochs"
-        elif settings.patience is not None and place.waited >= settings.patience:
-            place.stopped = "patience"
         place.seconds.append(place.elapsed + time.perf_counter() - self.began)
         place.batch, place.order, place.losses, place.elapsed = 0, [], [], 0.0
