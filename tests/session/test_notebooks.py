@@ -89,7 +89,7 @@ def test_every_parameter_is_used_here_or_by_a_run_that_is_needed(path):
     names = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     session = {"profile", "run_folder", "manifest_path", "max_size", "denoise", "bias_correction"}
     session |= {"split_by", "train_fraction", "validation_fraction", "split_seed", "test_center"}
-    session |= {"training", "resamples"}
+    session |= {"training", "resamples", "levels"}
     declared = set(declared_parameters(path))
     if "plan.fusion_trainings(session.parameters" in code:
         session |= {name for name in declared if name.startswith("fusion_")}
