@@ -59,7 +59,7 @@ lint: env
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 lab: env
-	@$(BIN)/jupyter lab notebooks
+	@$(BIN)/jupyter lab notebooks/00_start.ipynb
 
 bench: env
 	@$(BIN)/python -m benchmarks

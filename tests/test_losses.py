@@ -188,22 +188,45 @@ def test_adaptive_wing_is_continuous_with_its_slope():
         assert value.item() == pytest.approx(8 * math.log(1 + 0.5**2.1), abs=2e-3)
 
 
-def test_normalised_relu_of_several_classes_by_hand():
+def test_normalised_relu_by_hand():
+    scores = torch.tensor([[[4.0, 1.0, -1.0], [-1.0, 3.0, 0.0], [-2.0, -1.0, -5.0]]])
+    # one maximum, 4, cancels: the share of a voxel's positive scores; the last voxel has none
+    expected = torch.tensor([[[1.0, 1 / 4, 1 / 3], [0.0, 3 / 4, 1 / 3], [0.0, 0.0, 1 / 3]]])
+    torch.testing.assert_close(losses.normalised_relu(scores), expected)
+    torch.testing.assert_close(losses.normalised_relu(7 * scores), expected)
+
+
+def test_a_class_that_is_faint_everywhere_stays_faint():
+    # background 5 (10 at one pixel), class 1 -1 but 1e-4 at one pixel
+    scores = torch.full((1, 3, 2, 2), -1.0)
+    scores[0, 0], scores[0, 0, 0, 0], scores[0, 1, 1, 1] = 5.0, 10.0, 1e-4
+    found = losses.normalised_relu(scores)[0, 1]
+    assert found[1, 1].item() == pytest.approx(1e-4 / 5.0001, rel=1e-5)
+    assert found.sum() == found[1, 1]
+    one = losses.normalised_relu(scores[:, :2])
+    torch.testing.assert_close(one[0, 1], found)
+    by_class = losses.probabilities(scores, "normalised_relu_by_class")[0, 1]
+    assert by_class[1, 1].item() == pytest.approx(2 / 3)  # 1 of its maximum, background a half
+    by_class = losses.probabilities(scores[:, :2], "normalised_relu_by_class")[0, 1]
+    assert by_class[1, 1].item() == 1
+
+
+def test_normalised_relu_by_class_of_several_classes():
     scores = torch.tensor([[[4.0, 2.0, -1.0], [-1.0, 3.0, 0.0], [-2.0, -1.0, -5.0]]])
     # divided by the maxima 4 and 3: (1, 0.5, 0) and (0, 1, 0), and a class that is nowhere
     # positive stays 0; the last voxel has no positive score
     expected = torch.tensor([[[1.0, 1 / 3, 1 / 3], [0.0, 2 / 3, 1 / 3], [0.0, 0.0, 1 / 3]]])
-    torch.testing.assert_close(losses.normalised_relu(scores), expected)
+    torch.testing.assert_close(losses.normalised_relu(scores, by_class=True), expected)
 
 
-def test_normalised_relu_of_one_class_is_its_share_of_the_maximum():
+def test_normalised_relu_by_class_of_one_class_is_its_share_of_the_maximum():
     scores = torch.tensor(
         [[[9.0, -9.0, 0.0], [-1.0, 3.0, 1.5]], [[1.0, 1.0, 1.0], [-1.0, 0.0, -2.0]]]
     )
     # each image has its own maximum, 3 and none; background has the rest, whatever its score
     expected = torch.tensor([[[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]], [[1.0, 1, 1], [0, 0, 0]]])
-    torch.testing.assert_close(losses.normalised_relu(scores), expected)
-    torch.testing.assert_close(losses.normalised_relu(7 * scores), expected)
+    torch.testing.assert_close(losses.normalised_relu(scores, by_class=True), expected)
+    torch.testing.assert_close(losses.normalised_relu(7 * scores, by_class=True), expected)
 
 
 def test_softmax_over_one_class_and_background_is_a_sigmoid():
@@ -231,7 +254,7 @@ def test_softseg_in_bf16_has_finite_gradients_and_float32_values(classes):
 
 def test_dice_of_the_normalised_relu_by_hand():
     # p = (1, 0.5) and g = (1, 0): 1 - 2 * 1 / (1.5 + 1) for the class alone
-    scores = torch.tensor([[[0.0, 0.0], [2.0, 1.0]]])
+    scores = torch.tensor([[[0.0, 1.0], [2.0, 1.0]]])
     value = losses.dice(
         scores, torch.tensor([[1, 0]]), activation="normalised_relu",
         include_background=False, smooth=0,
@@ -376,12 +399,17 @@ def test_refusals(batch):
 
 def test_the_normalised_relu_keeps_a_negative_score_and_the_maximum_teachable():
     scores = torch.tensor([[[0.0, 0.0, 0.0], [-1.0, 4.0, 2.0]]], requires_grad=True)
-    share = losses.normalised_relu(scores)[0, 1]
+    share = losses.normalised_relu(scores, by_class=True)[0, 1]
     assert share.tolist() == [0.0, 1.0, 0.5]
     share.sum().backward()
     # over the maximum 4, a constant: a tenth of 1/4 where the score is negative, 1/4 elsewhere
     torch.testing.assert_close(scores.grad[0, 1], torch.tensor([0.025, 0.25, 0.25]))
     assert (scores.grad[0, 0] == 0).all()  # background has no score of its own
+    scores = torch.tensor([[[3.0], [-1.0]]], requires_grad=True)
+    share = losses.normalised_relu(scores)[0, 1]
+    share.sum().backward()
+    # d/dz of 0 / (3 + 0): a tenth of 1/3 for the class, nothing for background
+    torch.testing.assert_close(scores.grad[0, :, 0], torch.tensor([0.0, 1 / 30]))
 
 
 @given(

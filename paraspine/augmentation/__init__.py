@@ -9,7 +9,12 @@ scaled to the image side, so that a rotation stays a rotation in images that are
 """
 
 from paraspine.augmentation.parameters import Parameters, draw, fixed
-from paraspine.augmentation.settings import Augmentation, check_invertible, check_mirror
+from paraspine.augmentation.settings import (
+    Augmentation,
+    check_invertible,
+    check_mirror,
+    of_training,
+)
 from paraspine.augmentation.transform import (
     apply,
     apply_labels,
@@ -32,4 +37,5 @@ __all__ = [
     "fixed",
     "invert",
     "mirror",
+    "of_training",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 import torch
 
 from paraspine.arrays import SettingsError, check_spacing
-from paraspine.augmentation.settings import Augmentation
+from paraspine.augmentation.settings import DIRECTIONS, Augmentation
 
 __all__ = ["Parameters", "draw", "fixed"]
 
@@ -153,14 +153,17 @@ def draw(
     def symmetric(column: int) -> torch.Tensor:
         return 2 * u[:, column] - 1
 
-    moves = happens(2)[:, None] * torch.stack([symmetric(3), symmetric(4)], dim=1)
+    if settings.direction == "any":
+        moves = torch.stack([symmetric(3), symmetric(4)], dim=1)
+    else:
+        moves = u[:, 3:4] * torch.tensor(DIRECTIONS[settings.direction], dtype=torch.float64)
     tensors = {
         "rotation": settings.rotation * happens(0) * symmetric(1),
-        "translation": settings.translation * moves,
+        "translation": settings.translation * happens(2)[:, None] * moves,
         "scale": 1 + settings.scaling * happens(5) * symmetric(6),
         "mirror": u[:, 7] < settings.mirror,
         "shift": settings.intensity_shift * happens(8) * symmetric(9),
-        "noise": settings.noise * happens(10),
+        "noise": settings.noise * happens(10) * u[:, 15],
         "smoothing": settings.smoothing * happens(11) * u[:, 12],
         "elastic": settings.elastic * happens(13),
         "seed": (u[:, 14] * 2**53).long(),

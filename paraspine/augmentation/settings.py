@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from paraspine.arrays import SettingsError
 
-__all__ = ["Augmentation", "check_invertible", "check_mirror"]
+__all__ = ["DIRECTIONS", "Augmentation", "check_invertible", "check_mirror", "of_training"]
+
+#: Ways that images move, as steps along (rows, columns).
+DIRECTIONS = {"any": None, "down": (1, 0), "up": (-1, 0), "right": (0, 1), "left": (0, -1)}
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """Amplitudes of the random transformations; 0 switches one off.
 
-    The defaults are those of roshanzamir2023 (rotation, translation, intensity shift, noise; the
-    numbers are those of the authors' published code).
+    The defaults are the kinds and amplitudes of roshanzamir2023's published code, where moreover
+    each happens with a `probability` of 0.1 and images move one way along one axis.
 
     Parameters
     ----------
@@ -24,7 +27,10 @@ class Augmentation:
         Largest angle in radians; drawn uniformly from ``[-rotation, rotation]``.
     translation : float
         Largest shift as a fraction of the image's side (rows: height, columns: width); drawn
-        uniformly and for each axis on its own.
+        uniformly.
+    direction : "any", "down", "up", "right" or "left"
+        Where images move: ``"any"`` is from ``-translation`` to ``translation`` along each axis on
+        its own, all others from 0 to `translation` that way.
     scaling : float
         Largest relative change of size: the factor is uniform in ``[1 - scaling, 1 + scaling]``.
     mirror : float
@@ -33,7 +39,8 @@ class Augmentation:
         Largest number added to all intensities of an image; uniform in ``[-shift, shift]``.
         Images are expected to be scaled to about [0, 1].
     noise : float
-        Standard deviation of the Gaussian noise added to every pixel.
+        Largest standard deviation of the Gaussian noise added to every pixel; uniform in
+        ``[0, noise]``.
     smoothing : float
         Largest standard deviation, in pixels, of a Gaussian blur; uniform in ``[0, smoothing]``.
     elastic : float
@@ -53,6 +60,7 @@ class Augmentation:
 
     rotation: float = 0.09
     translation: float = 50 / 256
+    direction: str = "any"
     scaling: float = 0.0
     mirror: float = 0.0
     intensity_shift: float = 0.2
@@ -63,6 +71,9 @@ class Augmentation:
     probability: float = 1.0
 
     def __post_init__(self):
+        if self.direction not in DIRECTIONS:
+            known = ", ".join(DIRECTIONS)
+            raise SettingsError(f"direction: expected one of {known}, got {self.direction!r}.")
         points = self.elastic_points
         if isinstance(points, bool) or not isinstance(points, int) or points < 2:
             raise SettingsError(
@@ -103,6 +114,18 @@ class Augmentation:
     def invertible(self) -> bool:
         """Whether every geometric part has an inverse, as test-time augmentation needs."""
         return self.elastic == 0
+
+
+#: Settings of a training that its test-time augmentation has too.
+SAMPLED = (
+    *("rotation", "translation", "direction", "scaling"),
+    *("intensity_shift", "noise", "smoothing", "probability"),
+)
+
+
+def of_training(parameters: Mapping) -> Augmentation:
+    """Test-time augmentation as in a training, from the training's parameters; never mirrored."""
+    return Augmentation(**{name: parameters[name] for name in SAMPLED})
 
 
 def check_invertible(settings: Augmentation) -> None:

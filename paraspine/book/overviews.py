@@ -39,7 +39,7 @@ def run_name(parameters: Mapping, record: Mapping | None = None) -> str:
     if "model" not in parameters:
         return ""
     network = network_label(str(parameters["model"]))
-    if parameters.get("activation") == "normalised_relu":
+    if str(parameters.get("activation")).startswith("normalised_relu"):
         network += " (SoftSeg)"
     words = [network]
     if "fusion" in parameters:

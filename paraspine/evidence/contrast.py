@@ -193,7 +193,9 @@ def _of_runs(
         undefined = np.full(1 + found.resamples, np.nan)
         return [dict.fromkeys(term, undefined) for term in paired]
     subjects = table.index.get_level_values("subject").to_numpy()
-    drawn = sums.moments(statistics.cluster_weights(subjects, found.resamples), table.to_numpy())
+    values = table.to_numpy()
+    draws = statistics.cluster_weights(subjects, found.resamples, values=values)
+    drawn = sums.moments(draws, values)
     place = {column: i for i, column in enumerate(columns)}
 
     def of(pair: tuple) -> np.ndarray:
@@ -202,8 +204,10 @@ def _of_runs(
         entropies = [place["entropy", run] for run in pair]
         if quantity == "entropy_sd":
             return np.sqrt(drawn.covariance[:, entropies[0], entropies[0]])
-        own = drawn.columns(place["gt_entropy", pair[0]], *entropies)
-        return sums.correlation(own) if quantity == "correlation" else _share(own, quantity)
+        own = [place["gt_entropy", pair[0]], *entropies]
+        if quantity == "correlation":
+            return sums.correlation(drawn, *own)
+        return _share(*sums.shares(draws, values[:, own]), quantity)
 
     return [{pair: of(pair) for pair in term} for term in paired]
 
@@ -225,9 +229,8 @@ def _pairs(found: Results, term: Sequence[Condition]) -> list[tuple]:
     return [pair for pair in every if len({run[2] for run in pair}) == 1] or every
 
 
-def _share(found: sums.Moments, quantity: str) -> np.ndarray:
-    """R² of the first column on the second (epistemic), the third (aleatoric), or both."""
-    epistemic, aleatoric, joint = (sums.r_squared(found, 0, *x) for x in ((1,), (2,), (1, 2)))
+def _share(epistemic, aleatoric, joint, quantity: str) -> np.ndarray:
+    """A quantity of `SHARES` from R² of the epistemic, of the aleatoric, and of both."""
     return {
         "epistemic": epistemic,
         "aleatoric": aleatoric,
@@ -258,7 +261,10 @@ def _precision_of(found: Results, run: tuple, subjects: tuple) -> np.ndarray:
             pooled.merge(part)
         drawn = np.full(found.resamples, np.nan)
         if len(subjects) > 1:
-            weights = statistics.cluster_weights(list(subjects), found.resamples).weights
+            first = found.detectors[next(iter(found.detectors))]
+            content = [first[s].prevalence() if s in first else np.nan for s in subjects]
+            draws = statistics.cluster_weights(list(subjects), found.resamples, values=content)
+            weights = draws.weights
             drawn = metrics.resample_detection(parts, weights)
         found._tables[key] = np.concatenate([[pooled.average_precision()], drawn])
     return found._tables[key]

@@ -67,7 +67,7 @@ class Influence:
 
 
 def leave_one_out(
-    statistic: Callable[[ClusterWeights], np.ndarray], subjects, *, null: float = 0.0
+    statistic: Callable[[ClusterWeights], np.ndarray], subjects, values=None, *, null: float = 0.0
 ) -> Influence:
     """Influence of each subject on any statistic of `paraspine.statistics.sums`.
 
@@ -78,6 +78,9 @@ def leave_one_out(
         ``lambda draws: sums.mean(draws, values)``.
     subjects : array-like, (n,)
         Subject of each row of the statistic's values.
+    values : array-like of float, (n,) or (n, K), optional
+        As for `cluster_weights`, so that the interval is that of the estimate itself; without it
+        the draws go to the subjects in the order of their influence.
     null : float
         Value that an interval must exclude to show something.
 
@@ -86,17 +89,24 @@ def leave_one_out(
     Influence
     """
     draws = cluster_weights(subjects)
-    found = sums.estimate(statistic(draws))
     number = len(draws.labels)
-    if number < 2 or np.isnan(found.value):
+    if number < 2:
         return Influence()
     every = np.eye(number, dtype=np.int64)
+    if values is None:
+        alone = statistic(ClusterWeights(draws.labels, draws.codes, 1 - every))[1:]
+        values = np.asarray(alone)[draws.codes]
+    values = np.asarray(values, dtype=float)
+    draws = cluster_weights(subjects, values=values)
+    found = sums.estimate(statistic(draws))
+    if np.isnan(found.value):
+        return Influence()
     left = []
     for k in range(number):
-        others = np.delete(np.arange(number), k)
+        others, kept = np.delete(np.arange(number), k), draws.codes != k
         weights = np.zeros((len(draws.weights) + 1, number), dtype=np.int64)
         weights[0] = 1 - every[k]
-        weights[1:, others] = cluster_weights(others, len(draws.weights)).weights
+        weights[1:, others] = cluster_weights(draws.codes[kept], values=values[kept]).weights
         drawn = statistic(ClusterWeights(draws.labels, draws.codes, weights))
         left.append(sums.estimate(drawn[1:]))
     values = np.array([own.value for own in left])
@@ -124,13 +134,13 @@ def leave_one_out(
 def correlation(x, y, subjects) -> Influence:
     """Influence on Pearson's r over images ``(n,)``; those with a NaN are left out."""
     both, subjects = _known(subjects, x, y)
-    return leave_one_out(lambda draws: sums.correlation(sums.moments(draws, both)), subjects)
+    return leave_one_out(lambda draws: sums.correlation(sums.moments(draws, both)), subjects, both)
 
 
 def mean(values, subjects, *, null: float = 0.0) -> Influence:
     """Influence on the mean over images ``(n,)``; NaN is left out."""
     both, subjects = _known(subjects, values)
-    return leave_one_out(lambda draws: sums.mean(draws, both[:, 0]), subjects, null=null)
+    return leave_one_out(lambda draws: sums.mean(draws, both[:, 0]), subjects, both, null=null)
 
 
 def difference(a, b, subjects) -> Influence:
@@ -141,7 +151,7 @@ def difference(a, b, subjects) -> Influence:
 def ratio(top, bottom, subjects, *, null: float = 1.0) -> Influence:
     """Influence on the sum of `top` over that of `bottom` ``(n,)``."""
     both, subjects = _known(subjects, top, bottom)
-    return leave_one_out(lambda draws: sums.ratio(draws, *both.T), subjects, null=null)
+    return leave_one_out(lambda draws: sums.ratio(draws, *both.T), subjects, both, null=null)
 
 
 def _known(subjects, *columns) -> tuple[np.ndarray, np.ndarray]:

@@ -51,6 +51,8 @@ class CohortInfo:
         Different subjects; 0 where the manifest has no row.
     centers : tuple of str
         The centre of each image; empty without such a column.
+    levels : tuple of str
+        Different levels of the images, as the manifest has them.
     own : dict
         The cohort's own parameters.
     simulated : bool
@@ -62,6 +64,7 @@ class CohortInfo:
     raters_of_an_image: int
     subjects: int
     centers: tuple[str, ...]
+    levels: tuple[str, ...]
     own: dict
     simulated: bool
 

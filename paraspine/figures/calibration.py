@@ -187,6 +187,7 @@ def intervals(
     reference: float | None = None,
     group: str | None = None,
     detail: str = "",
+    bars: str = "95 % interval",
 ) -> go.Figure:
     """Estimates with their intervals, one a line (a forest plot).
 
@@ -203,6 +204,8 @@ def intervals(
         A dashed line, for example at no difference or at a published value.
     group : str, optional
         A column of the frame; its values have a colour and a symbol each.
+    bars : str
+        What ``low`` and ``high`` are.
     """
     if not isinstance(estimates, pd.DataFrame):
         rows = [
@@ -251,7 +254,7 @@ def intervals(
         tickmode="array", tickvals=list(range(len(order))), ticktext=order,
         range=[len(order) - 0.4, -0.6], showgrid=False,
     )  # fmt: skip
-    words = ", ".join(w for w in ("bars: 95 % interval", detail) if w)
+    words = ", ".join(w for w in (f"bars: {bars}", detail) if w)
     height = 150 + max(26, 20 * len(groups)) * len(order)
     return finish(
         figure, title, source, height=max(height, 260), detail=words, legend=len(groups) > 1

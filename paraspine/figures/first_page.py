@@ -101,5 +101,5 @@ def points_and_slice(
         figure.add_trace(orientation_marks(window), **at)
         figure.update_xaxes(range=[left, side], **PLAIN, **at)
         figure.update_yaxes(range=[down, up], scaleanchor=f"x{place}", **PLAIN, **at)
-    figure = finish(figure, title, source, height=430, legend=False)
+    figure = finish(figure, title, source, height=380, legend=False)
     return figure.update_layout(margin_t=figure.layout.margin.t + 22)

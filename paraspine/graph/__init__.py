@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "estimating": ["Estimate", "estimate", "write_estimate"],
         "job": ["Job"],
         "lock": ["lock_workspace"],
+        "notebooks": ["overview"],
         "plan": ["Plan", "make_plan"],
         "assignments": ["parse_assignment", "read_words"],
         "publishing": ["build_book"],

@@ -64,6 +64,7 @@ def read_cohort_info(path: Path) -> CohortInfo:
         raters_of_an_image=max(counts, default=len(columns)),
         subjects=len({row.get("subject", "") for row in rows}),
         centers=tuple(row["center"] for row in rows) if "center" in header else (),
+        levels=tuple(dict.fromkeys(row.get("level", "") for row in rows)),
         own=block.get("parameters", {}),
         simulated=_draws_slices(block.get("generator")),
     )

@@ -236,7 +236,7 @@ def _kind(
     trained = run.read_json("training.json")
     taken = trained["steps"] // _EPOCHS
     a_step = seconds / taken
-    needed = [first["epochs"] * math.ceil(n / batch) for n in learned]
+    needed = [first["epochs"] * math.ceil(n * first["repeats"] / batch) for n in learned]
     row = {
         "model": first["model"],
         "trainings": len(trainings),

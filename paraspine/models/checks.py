@@ -10,7 +10,7 @@ from paraspine.arrays import SettingsError, check_whole
 __all__ = ["ACTIVATIONS", "check_choice", "check_count", "check_counts", "check_rate"]
 
 #: What can make logits into probabilities.
-ACTIVATIONS = ("softmax", "normalised_relu")
+ACTIVATIONS = ("softmax", "normalised_relu", "normalised_relu_by_class")
 
 
 def check_count(name: str, value, at_least: int = 1) -> int:

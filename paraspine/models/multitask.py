@@ -54,7 +54,7 @@ class MultiTaskUNet(MultiTask, UNet):
 
     Parameters
     ----------
-    in_channels, num_classes, width, depth, widths, dropout, norm, activation
+    in_channels, num_classes, width, depth, widths, dropout, encoder_dropout, norm, activation
         As `UNet`; both decoders have the same, but for the activation, which is the segmentation's.
     variance_scale : float
         By how much the variance head's output is divided (roshanzamir2022: 70).
@@ -76,6 +76,7 @@ class MultiTaskUNet(MultiTask, UNet):
         depth: int = 4,
         widths: Sequence[int] | None = None,
         dropout: float = 0.18,
+        encoder_dropout: float = 0.0,
         norm: str = "batch",
         activation: str = "softmax",
         variance_scale: float = 70.0,
@@ -87,6 +88,7 @@ class MultiTaskUNet(MultiTask, UNet):
             depth=depth,
             widths=widths,
             dropout=dropout,
+            encoder_dropout=encoder_dropout,
             norm=norm,
             activation=activation,
         )
@@ -108,7 +110,7 @@ class MultiTaskUNet(MultiTask, UNet):
 class MultiTaskTransUNet(MultiTask, TransUNet):
     """TransUNet with one convolutional encoder, two transformers, two up-samplers.
 
-    roshanzamir2022, section 3.2.2.
+    roshanzamir2022, section 3.2.2: the patch embedding, with its positions, is one for both.
 
     Parameters
     ----------
@@ -163,21 +165,22 @@ class MultiTaskTransUNet(MultiTask, TransUNet):
             norm=norm,
             activation=activation,
         )
-        self.variance_transformer = self.new_transformer()
+        self.variance_transformer = self.new_transformer(embeds=False)
         self._add_variance(self.new_decoder(num_classes - 1), variance_scale)
 
     def outputs(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Compute logits ``(B, C, H, W)`` and variance maps ``(B, C - 1, H, W)`` in one pass."""
         self.check_images(images)
         deep, *skips = self.encoder(images)
+        embedded = self.transformer.embed(deep)
         return {
-            "segmentation": self.decode((self.transformer(deep), *skips)),
-            "variance": self.variance((self.variance_transformer(deep), *skips)),
+            "segmentation": self.decode((self.transformer.encode(embedded), *skips)),
+            "variance": self.variance((self.variance_transformer.encode(embedded), *skips)),
         }
 
     def parts(self) -> dict[str, list[nn.Module]]:
         """Return the modules that each task has for itself: a transformer and an up-sampler."""
         return {
-            "segmentation": [self.transformer, self.decoder],
+            "segmentation": [self.transformer.layers, self.transformer.norm, self.decoder],
             "variance": [self.variance_transformer, self.variance_decoder],
         }

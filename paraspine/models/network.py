@@ -30,7 +30,7 @@ class Network(nn.Module):
     divisor : int
         Height and width of the images must be multiples of it.
     activation : str
-        What makes logits into probabilities: ``"softmax"``, or SoftSeg's ``"normalised_relu"``
+        What makes logits into probabilities: ``"softmax"``, or one of SoftSeg's
         (`paraspine.losses.probabilities`). The network gives logits either way.
     decoder : Decoder
         Where the dropout layers are.

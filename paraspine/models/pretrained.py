@@ -79,7 +79,8 @@ def load_pretrained(model: Network, path: str | os.PathLike) -> PretrainedReport
 
     Known are files of `paraspine.models.save`; state dictionaries in PyTorch's format or in
     safetensors, whose names are the network's or those of torchvision's resnet34; and the
-    vision transformer's published ``.npz`` (R50+ViT-B/16) for ``encoder="resnet50"``.
+    vision transformer's published ``.npz`` (R50+ViT-B/16) for ``encoder="resnet50"``. Both
+    transformers of a multi-task TransUNet start from one in the file, as in the authors' code.
 
     Parameters
     ----------
@@ -101,6 +102,9 @@ def load_pretrained(model: Network, path: str | os.PathLike) -> PretrainedReport
     """
     path = Path(path)
     found, unexpected = _named(_read(path), model.state_dict())
+    for name in [n for n in found if n.startswith("transformer.")]:
+        if (twin := f"variance_{name}") in model.state_dict():
+            found.setdefault(twin, found[name])
     loaded, adapted, mismatched = [], [], []
     own = model.state_dict()
     with torch.no_grad():

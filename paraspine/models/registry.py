@@ -129,9 +129,11 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(seed))
         model = _network(name)(in_channels, num_classes, **settings)
-    if model.activation == "normalised_relu":
-        # Where all scores of a class are negative its ReLU learns nothing: begin with positive.
-        nn.init.ones_(model.decoder.head.bias)
+    if model.activation.startswith("normalised_relu"):
+        # Where all scores of a class are negative its ReLU learns nothing: begin above 0,
+        # but not far where probabilities are shares, or classes stay alike for many epochs.
+        bias = 1.0 if model.activation.endswith("by_class") else 0.2
+        nn.init.constant_(model.decoder.head.bias, bias)
     if pretrained is not None:
         model.pretrained = load_pretrained(model, pretrained)
     return model

@@ -24,32 +24,44 @@ class VisionTransformer(nn.Module):
         Size of the feature map that positions are learned for; they are interpolated for others.
     dropout : float
         Rate after the embedding and in the perceptrons.
+    embeds : bool
+        Whether it has an embedding and positions; without, it takes what another has embedded.
     """
 
-    def __init__(self, in_channels, hidden, layers, heads, mlp, grid, dropout: float = 0.0):
+    def __init__(
+        self, in_channels, hidden, layers, heads, mlp, grid, dropout: float = 0.0, embeds=True
+    ):
         super().__init__()
-        self.embedding = nn.Conv2d(in_channels, hidden, 1)
-        self.positions = nn.Parameter(torch.zeros(1, hidden, *grid))
-        self.dropout = dropout_layer(dropout)
+        if embeds:
+            self.embedding = nn.Conv2d(in_channels, hidden, 1)
+            self.positions = nn.Parameter(torch.zeros(1, hidden, *grid))
+            self.dropout = dropout_layer(dropout)
         self.layers = nn.Sequential(
             *[TransformerLayer(hidden, heads, mlp, dropout) for _ in range(layers)]
         )
         self.norm = nn.LayerNorm(hidden, eps=1e-6)
-        nn.init.trunc_normal_(self.positions, std=0.02)
+        if embeds:
+            nn.init.trunc_normal_(self.positions, std=0.02)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Compute ``(B, hidden, H, W)`` from ``(B, in_channels, H, W)``."""
+        return self.encode(self.embed(values))
+
+    def embed(self, values: torch.Tensor) -> torch.Tensor:
+        """Embed features and add the positions: ``(B, hidden, H, W)``."""
         size = values.shape[2:]
         positions = self.positions
         if positions.shape[2:] != size:
             positions = F.interpolate(
                 positions.float(), size=tuple(size), mode="bicubic", align_corners=False
             ).to(positions.dtype)
-        tokens = (self.embedding(values) + positions).flatten(2).transpose(1, 2)
-        tokens = self.norm(self.layers(self.dropout(tokens)))
-        return (
-            tokens.transpose(1, 2).unflatten(2, size).contiguous(memory_format=torch.channels_last)
-        )
+        return self.dropout(self.embedding(values) + positions)
+
+    def encode(self, embedded: torch.Tensor) -> torch.Tensor:
+        """Compute ``(B, hidden, H, W)`` from what `embed` gave."""
+        tokens = self.norm(self.layers(embedded.flatten(2).transpose(1, 2)))
+        tokens = tokens.transpose(1, 2).unflatten(2, embedded.shape[2:])
+        return tokens.contiguous(memory_format=torch.channels_last)
 
 
 class TransformerLayer(nn.Module):

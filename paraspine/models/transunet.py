@@ -59,7 +59,7 @@ class TransUNet(Network):
     norm : str
         "batch", "instance" or "group", of the up-sampler and of ResNet-34.
     activation : str
-        "softmax" or "normalised_relu", see `Network`.
+        "softmax", "normalised_relu" or "normalised_relu_by_class", see `Network`.
 
     Raises
     ------
@@ -126,8 +126,8 @@ class TransUNet(Network):
         self.transformer = self.new_transformer()
         self.decoder = self.new_decoder(num_classes)
 
-    def new_transformer(self) -> VisionTransformer:
-        """Build a transformer on the encoder's deepest features."""
+    def new_transformer(self, embeds: bool = True) -> VisionTransformer:
+        """Build a transformer on the encoder's deepest features, or on what another embedded."""
         own = self.settings
         return VisionTransformer(
             self.encoder.out_channels,
@@ -137,6 +137,7 @@ class TransUNet(Network):
             own["mlp"],
             (own["image_size"] // 16, own["image_size"] // 16),
             own["transformer_dropout"],
+            embeds,
         )
 
     def new_decoder(self, out_channels: int) -> Decoder:

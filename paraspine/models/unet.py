@@ -42,10 +42,12 @@ class UNet(Network):
         Channels of every level, instead of `width` and `depth`; one more than there are steps.
     dropout : float
         Rate in each decoder block.
+    encoder_dropout : float
+        Rate in each encoder block, while training only: test-time dropout doesn't sample it.
     norm : str
         "batch", "instance" or "group".
     activation : str
-        "softmax" or "normalised_relu", see `Network`.
+        "softmax", "normalised_relu" or "normalised_relu_by_class", see `Network`.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class UNet(Network):
         depth: int = 4,
         widths: Sequence[int] | None = None,
         dropout: float = 0.18,
+        encoder_dropout: float = 0.0,
         norm: str = "batch",
         activation: str = "softmax",
     ):
@@ -80,12 +83,13 @@ class UNet(Network):
             "num_classes": check_count("num_classes", num_classes, at_least=2),
             "widths": widths,
             "dropout": rate,
+            "encoder_dropout": check_rate("encoder_dropout", encoder_dropout),
             "norm": norm,
             "activation": check_choice("activation", activation, ACTIVATIONS),
         }
         super().__init__(settings, divisor=2 ** (len(widths) - 1))
         self.encoder = nn.ModuleList(
-            nn.Sequential(ConvBlock(before, after, norm), ConvBlock(after, after, norm))
+            nn.Sequential(*(ConvBlock(n, after, norm, encoder_dropout) for n in (before, after)))
             for before, after in zip([in_channels, *widths], widths, strict=False)
         )
         self.decoder = expanding_path(widths, num_classes, norm, rate)

@@ -31,7 +31,7 @@ __all__ = [
 Watcher = Callable[[slice, int, np.ndarray, np.ndarray], None]
 
 #: Activations that networks know by name.
-NAMED = ("softmax", "normalised_relu")
+NAMED = tuple(name for name in losses.ACTIVATIONS if name != "none")
 PRECISIONS = ("auto", "bf16", "float32")
 
 
@@ -108,8 +108,8 @@ def running(
     activation = getattr(model, "activation", "softmax")
     if activation not in NAMED and not callable(activation):
         raise ModelError(
-            f'model: expected the activation "softmax", "normalised_relu" or a function of logits, '
-            f"got {activation!r}."
+            f"model: expected an activation among {', '.join(NAMED)} or a function of "
+            f"logits, got {activation!r}."
         )
     # A method replaced on the instance means that somebody watches its calls: run it as it is.
     watched = {"encode", "decode", "forward"} & vars(model).keys()

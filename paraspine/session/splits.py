@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,10 @@ __all__ = ["sides_of", "slices_of"]
 
 
 def slices_of(root: Path, cohort: manifest.Cohort, wanted: Mapping) -> slices.Slices:
-    """A cohort's slices as ``max_size``, ``denoise``, ``bias_correction`` say; kept by content."""
+    """A cohort's slices as ``max_size``, ``denoise``, ``bias_correction`` say; kept by content.
+
+    Where ``levels`` names any, only the slices of these.
+    """
     from paraspine import preprocess
     from paraspine.session.cache import load_slices
 
@@ -29,9 +32,22 @@ def slices_of(root: Path, cohort: manifest.Cohort, wanted: Mapping) -> slices.Sl
         cohort.metadata, denoise=wanted["denoise"], bias_correction=wanted["bias_correction"]
     )
     kept = root / ".cache"
-    return load_slices(
+    data = load_slices(
         cohort, wanted["max_size"], settings, folder=kept / "slices", cleaned=kept / "preprocess"
     )
+    levels = wanted.get("levels")
+    return data.select(_of_levels(data.table, levels)) if levels else data
+
+
+def _of_levels(table: pd.DataFrame, levels: Sequence[str]) -> np.ndarray:
+    """Which slices are of some levels; `ManifestError` where one of these has none."""
+    known = sorted(table["level"].dropna().unique()) if "level" in table else []
+    if unknown := [level for level in levels if level not in known]:
+        raise ManifestError(
+            f"levels: no slice of {', '.join(unknown)}; the manifest's column 'level' has "
+            f"{', '.join(known) or 'none'}."
+        )
+    return table["level"].isin(levels).to_numpy()
 
 
 def sides_of(table: pd.DataFrame, wanted: Mapping) -> np.ndarray:

@@ -13,8 +13,9 @@ from paraspine.slices.targets import Targets, targets
 
 __all__ = ["SOFTNESS", "SoftTargets", "rated_for", "training_targets"]
 
-#: Whether targets are what the fusion gives, always soft, or always hard.
-SOFTNESS = ("as fused", "soft", "hard")
+#: Whether targets are what the fusion gives, always soft, soft until the training binarises them
+#: after augmentation, or always hard.
+SOFTNESS = ("as fused", "soft", "binarised", "hard")
 
 
 def rated_for(slices: Slices, fusion: str) -> tuple[Slices, str]:
@@ -41,11 +42,12 @@ def training_targets(
         Every slice must be rated by somebody.
     fusion, seed
         As in `targets`.
-    softness : "as fused", "soft" or "hard"
+    softness : "as fused", "soft", "binarised" or "hard"
         ``"as fused"``: class numbers, but for ``average``, which is soft. ``"soft"`` (SoftSeg):
         probabilities for every fusion, fused on the raters' own grid, resampled linearly to that of
-        the slices and not binarised. ``"hard"`` (conventional): class numbers for every fusion; the
-        average, binarised, is the majority vote.
+        the slices and not binarised. ``"binarised"`` (lemay2022's conventional training): the same,
+        for a training that binarises what its augmentation moved (``Settings.binarise``).
+        ``"hard"``: class numbers for every fusion; the average, binarised, is the majority vote.
     cohort : manifest.Cohort
         What the slices were loaded from; ``"soft"`` reads its label maps again.
 
@@ -61,7 +63,7 @@ def training_targets(
     """
     if softness not in SOFTNESS:
         raise SettingsError(f"softness: expected one of {', '.join(SOFTNESS)}, got {softness!r}.")
-    if softness == "soft":
+    if softness in ("soft", "binarised"):
         return SoftTargets(slices, fusion, seed, cohort)
     if softness == "hard" and fusion == "average":
         fusion = "majority"

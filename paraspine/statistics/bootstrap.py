@@ -43,12 +43,12 @@ class ClusterWeights:
 
 
 def cluster_weights(
-    groups, resamples: int | None = None, seed: int | None = None
+    groups, resamples: int | None = None, seed: int | None = None, *, values=None
 ) -> ClusterWeights:
     """Draw G of G clusters with replacement, `resamples` times.
 
-    The same groups and seed give the same draws, so that statistics computed from them (`sums`)
-    are resampled together.
+    The same groups, values and seed give the same draws, so that statistics computed from them
+    (`sums`) are resampled together.
 
     Parameters
     ----------
@@ -58,6 +58,10 @@ def cluster_weights(
         Number of resamples B; `defaults` without it.
     seed : int, optional
         Makes the draws; `defaults` without it.
+    values : array-like of float, (n,) or (n, K), optional
+        What is resampled. The draws go to the clusters by how far their values are from the mean
+        (`by_content`), so that neither names nor the order of the entries change an interval;
+        without it, in the order of appearance.
 
     Raises
     ------
@@ -75,7 +79,29 @@ def cluster_weights(
     if size := len(names):
         generator = np.random.default_rng(seed)
         weights = generator.multinomial(size, np.full(size, 1 / size), size=resamples)
+        if values is not None:
+            weights[:, by_content(codes, values)] = weights.copy()
     return ClusterWeights(np.asarray(names), codes, weights)
+
+
+def by_content(codes: np.ndarray, values) -> np.ndarray:
+    """Clusters (numbers) in the order of the sums of their values about the mean ``(G,)``.
+
+    Their magnitudes, as shares of the largest, are added up over columns, so that units, signs and
+    the order of columns make no difference. Ties follow squares about the mean, then sums.
+    """
+    values = np.asarray(values, dtype=np.float64).reshape(len(codes), -1)
+    finite = np.where(np.isfinite(values), values, 0.0)
+    centred = finite - finite.mean(axis=0)
+    sums, squares = (
+        np.stack([np.bincount(codes, c) for c in v.T]) for v in (centred, np.square(centred))
+    )
+    keys = []
+    for distance in (squares, np.abs(sums)):
+        most = distance.max(axis=1, keepdims=True)
+        shares = np.divide(distance, most, out=np.zeros_like(distance), where=most > 0)
+        keys.append(shares.sum(axis=0).round(9))
+    return np.lexsort([*sums[::-1], *keys])
 
 
 def percentile_interval(replicates, confidence: float | None = None) -> tuple[float, float]:
@@ -207,7 +233,8 @@ def cluster_bootstrap(
     if len(groups) != len(rows):
         raise ShapeError(f"groups: expected one per row, {len(rows)}, got {len(groups)}.")
     value = float(statistic(rows)) if len(rows) else NAN
-    draws = cluster_weights(groups, resamples, seed)
+    content = rows.select_dtypes("number") if frame else rows.reshape(len(rows), -1)
+    draws = cluster_weights(groups, resamples, seed, values=content)
     if len(draws.labels) < 2:
         return Estimate(value)
     order = np.argsort(draws.codes, kind="stable")

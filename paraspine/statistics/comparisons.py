@@ -272,7 +272,7 @@ def _means_resampled(both, groups, resamples, seed, confidence) -> dict:
 def _effect_resampled(effect, d, groups, sizes, resamples, seed, confidence) -> dict:
     """BCa interval of an effect size: a percentile one lies too far from 0."""
     result = {"effect_low": NAN, "effect_high": NAN}
-    draws = cluster_weights(groups, resamples, seed)
+    draws = cluster_weights(groups, resamples, seed, values=d)
     if np.isnan(effect) or len(draws.labels) < 3:
         return result
     without = replace(draws, weights=1 - np.eye(len(draws.labels), dtype=int))

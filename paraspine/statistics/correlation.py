@@ -82,8 +82,9 @@ def spearman(
 
 def _correlate(x, y, codes, by_image, chosen, ranked=False) -> Estimate:
     resamples, confidence, seed = chosen
-    draws = cluster_weights(codes, resamples, seed)
-    drawn = sums.correlation(sums.moments(draws, np.stack([x, y], axis=1)))
+    both = np.stack([x, y], axis=1)
+    draws = cluster_weights(codes, resamples, seed, values=both)
+    drawn = sums.correlation(sums.moments(draws, both))
     if np.isnan(drawn[0]):
         return Estimate(NAN)
     if ranked:

@@ -36,14 +36,14 @@ __all__ = [
     "mean_interval",
     "moments",
     "r_squared",
+    "shares",
     "ratio",
     "total",
 ]
 
-#: Least variance of a column that isn't constant, where its largest deviation from the mean of all
-#: data is 1. Sums of such squares err by about 1e-15, so that a variance above this has at least
-#: three correct digits, and r and R² with it. A column whose standard deviation in a resample is
-#: less than a millionth of its largest deviation counts as constant there.
+#: Least variance of a column that isn't constant, as a share of its mean square about the median of
+#: all data. Sums of such squares err by about 1e-16 of it, so that a variance above this has at
+#: least three correct digits, and r and R² with it.
 CONSTANT = 1e-12
 #: Least share of a predictor's variance that another one leaves over; below it, the two are one
 #: line, and R² of both is that of the better one.
@@ -163,7 +163,7 @@ class Moments:
     mean : numpy.ndarray, (1 + B, K)
         In the columns' units.
     covariance : numpy.ndarray, (1 + B, K, K)
-        Divided by the count; 0 where a column is constant (`CONSTANT`).
+        Divided by the count; 0 where a column is constant (`CONSTANT`, `ROUNDING`).
     """
 
     count: np.ndarray
@@ -181,9 +181,10 @@ def moments(draws: ClusterWeights, values) -> Moments:
     values = np.asarray(values, dtype=np.float64)
     known = ~np.isnan(values).any(axis=1)
     kept = values[known] if known.any() else np.zeros((1, values.shape[1]))
-    centre = kept.mean(axis=0)
+    centre = np.median(kept, axis=0)  # not the mean, which one huge value moves far from the rest
     scale = np.abs(kept - centre).max(axis=0)
-    scale = np.where(scale > ROUNDING * np.abs(kept).max(axis=0), scale, 0.0)
+    noise = ROUNDING * np.abs(kept).max(axis=0)
+    scale = np.where(scale > noise, scale, 0.0)
     z = np.ones((len(values), 1 + values.shape[1]))
     z[:, 1:] = np.divide(values - centre, scale, out=np.zeros(values.shape), where=scale > 0)
     z[~known] = 0.0
@@ -192,8 +193,11 @@ def moments(draws: ClusterWeights, values) -> Moments:
     drawn = _divided(drawn, count[:, None, None])
     middle = drawn[:, 0, 1:]
     spread = drawn[:, 1:, 1:] - middle[:, :, None] * middle[:, None, :]
+    square = np.diagonal(drawn, axis1=1, axis2=2)[:, 1:]
+    noise = np.divide(noise, scale, out=np.ones_like(scale), where=scale > 0)
+    least = CONSTANT * square + noise**2
     with np.errstate(invalid="ignore"):
-        varies = ~(np.diagonal(spread, axis1=1, axis2=2) <= CONSTANT)
+        varies = ~(np.diagonal(spread, axis1=1, axis2=2) <= least)
     spread = np.where(varies[:, :, None] & varies[:, None, :], spread, 0.0)
     return Moments(count, centre + scale * middle, spread * scale[:, None] * scale)
 
@@ -223,6 +227,46 @@ def r_squared(found: Moments, y: int, *x: int) -> np.ndarray:
             joint = np.divide(both, apart, out=best.copy(), where=apart > COLLINEAR)
         best = np.clip(joint, best, 1.0)
     return np.where((found.count >= 4) & (_deviation(found, y) > 0), best, NAN)
+
+
+def shares(draws: ClusterWeights, values) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Share of the variance of the first of three columns that the others explain.
+
+    Parameters
+    ----------
+    draws : ClusterWeights
+        Of the rows of `values`.
+    values : array-like of float, (n, 3)
+        What is to be explained and two predictors; rows with a NaN are left out.
+
+    Returns
+    -------
+    tuple of numpy.ndarray, (1 + B,)
+        R² of the second column, of the third, and of both. What the third adds is worked out from
+        its residual on the second, so that two predictors that are almost one line lose no digits;
+        NaN as `r_squared`.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    rest = _residual(values[:, 2], values[:, 1])
+    found = moments(draws, np.column_stack([values, rest]))
+    one, other, joint = (r_squared(found, 0, *x) for x in ((1,), (2,), (1, 3)))
+    return one, other, np.fmax(joint, other)
+
+
+def _residual(values: np.ndarray, on: np.ndarray) -> np.ndarray:
+    """What a line through another column leaves of one; 0 where it is rounding alone."""
+    known = ~(np.isnan(values) | np.isnan(on))
+    y, x = values[known], on[known]
+    if not len(y):
+        return values
+    y, x = y - y.mean(), x - x.mean()
+    square = x @ x
+    rest = y - x * (x @ y / square) if square > 0 else y
+    if np.abs(rest).max() <= ROUNDING * np.abs(values[known]).max():
+        rest = np.zeros_like(rest)
+    found = np.full(len(values), NAN)
+    found[known] = rest
+    return found
 
 
 def mean_interval(
@@ -260,8 +304,9 @@ def mean_interval(
     resamples, confidence, seed = options(resamples, confidence, seed)
     values = np.asarray(values, dtype=np.float64)
     _, codes = check_vectors(groups, values=np.where(np.isinf(values), 0.0, values))
-    draws = cluster_weights(codes, resamples, seed)
-    drawn = mean(draws, values[~np.isnan(values)])
+    known = values[~np.isnan(values)]
+    draws = cluster_weights(codes, resamples, seed, values=known)
+    drawn = mean(draws, known)
     return estimate(drawn, confidence=confidence, null=null, clusters=len(draws.labels))
 
 

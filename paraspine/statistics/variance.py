@@ -106,9 +106,9 @@ def variance_partition_table(
     """
     resamples, confidence, seed = options(resamples, confidence, seed)
     arrays, codes = check_vectors(groups, y=y, epistemic=epistemic, aleatoric=aleatoric)
-    draws = cluster_weights(codes, resamples, seed)
-    moments = sums.moments(draws, np.stack(list(arrays.values()), axis=1))
-    one, other, joint = (sums.r_squared(moments, 0, *x) for x in ((1,), (2,), (1, 2)))
+    columns = np.stack(list(arrays.values()), axis=1)
+    draws = cluster_weights(codes, resamples, seed, values=columns)
+    one, other, joint = sums.shares(draws, columns)
     parts = one, other, joint, joint - other, joint - one, one + other - joint
     found = [sums.estimate(part, confidence=confidence) for part in parts]
     return pd.DataFrame(

@@ -62,7 +62,7 @@ class Loop:
         self.activation = activation_of(model, settings)
         self.loss = losses.build(settings.loss, **settings.loss_options)
         self.optimizer = _optimizer(model, settings)
-        self.batches = math.ceil(len(given.train) / settings.batch_size)
+        self.batches = math.ceil(settings.repeats * len(given.train) / settings.batch_size)
         self.steps = settings.epochs * self.batches
         self.place, self.best, self.pending = Place(), None, []
         dropout, shuffle, augment = np.random.SeedSequence(settings.seed).generate_state(3, "u8")
@@ -139,7 +139,9 @@ class Loop:
         place, given = self.place, self.given
         self.began = time.perf_counter()
         if not place.order:
-            place.order = torch.randperm(len(given.train), generator=self.shuffling).tolist()
+            images = len(given.train)
+            order = torch.randperm(self.settings.repeats * images, generator=self.shuffling)
+            place.order = (order % images).tolist()
         targets = given.train_targets(place.epoch)
         order = torch.tensor(place.order, device=given.device).tensor_split(self.batches)
         self.model.train()
@@ -160,11 +162,9 @@ class Loop:
         dice = measured["validation_dice"]
         bar.set_postfix(epoch=place.epoch, loss=f"{mean:.4f}", dice=f"{dice:.3f}")
         # The result follows the last epoch at once and takes no longer to write than a checkpoint.
-        if not place.stopped and self._due():
+        due = time.perf_counter() - self.saved >= self.settings.checkpoint_seconds
+        if due and not place.stopped:
             self._save()
-
-    def _due(self) -> bool:
-        return time.perf_counter() - self.saved >= self.settings.checkpoint_seconds
 
     def _step(self, chosen: torch.Tensor, targets: torch.Tensor) -> None:
         given, settings = self.given, self.settings
@@ -172,6 +172,7 @@ class Loop:
         maps = given.maps["train"][chosen] if given.maps else None
         if settings.augmentation is not None:
             images, target, maps = self._augmented(images, target, maps, chosen)
+        target = self._hardened(target)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(settings, self.place.step, self.steps)
             moving = momentum(settings, self.place.step, self.steps)
@@ -214,6 +215,11 @@ class Loop:
             move(drawn, target, mirror_classes=swap),
             maps,
         )
+
+    def _hardened(self, target: torch.Tensor) -> torch.Tensor:
+        """Targets as the loss takes them."""
+        soft = self.settings.binarise and target.is_floating_point()
+        return target.argmax(1) if soft else target
 
     def _network(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """What the network says of a batch, in the training's precision and memory order."""
@@ -267,7 +273,7 @@ class Loop:
         found = validate(
             self.model,
             given.validation.tensor,
-            given.validation_targets(self.place.epoch),
+            self._hardened(given.validation_targets(self.place.epoch)),
             self.compare,
             self.settings.batch_size,
             self._network,
@@ -293,16 +299,7 @@ class Loop:
         )
         loss, dice = measured["validation_loss"], measured["validation_dice"]
         score = -loss if settings.monitor == "loss" else dice
-        if score > place.best_score:
-            place.best_score, place.best_epoch = score, place.epoch
+        if place.enter(score, settings):
             self.best = _clone(self.model)
-        if score > place.reference + settings.min_delta:
-            place.reference, place.waited = score, 0
-        else:
-            place.waited += 1
-        if place.epoch == settings.epochs:
-            place.stopped = "epochs"
-        elif settings.patience is not None and place.waited >= settings.patience:
-            place.stopped = "patience"
         place.seconds.append(place.elapsed + time.perf_counter() - self.began)
         place.batch, place.order, place.losses, place.elapsed = 0, [], [], 0.0

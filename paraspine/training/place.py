@@ -32,6 +32,25 @@ class Place:
     stopped: str = ""
     notes: list[str] = field(default_factory=list)
 
+    def enter(self, score: float, settings: Settings) -> bool:
+        """Enter the score of a finished epoch; return whether it is the best so far."""
+        best = score > self.best_score
+        if best:
+            self.best_score, self.best_epoch = score, self.epoch
+        if settings.progress == "per cent":
+            gain = 100 * (score - self.reference) / abs(score) if score else 0.0
+            self.waited += gain < settings.min_delta
+            self.reference = score
+        elif score > self.reference + settings.min_delta:
+            self.reference, self.waited = score, 0
+        else:
+            self.waited += 1
+        if self.epoch == settings.epochs:
+            self.stopped = "epochs"
+        elif settings.patience is not None and self.waited >= settings.patience:
+            self.stopped = "patience"
+        return best
+
 
 @dataclass(frozen=True)
 class Setting:

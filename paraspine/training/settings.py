@@ -20,7 +20,11 @@ _CHOICES = {
     "schedule": ("polynomial", "onecycle", "cosine", "constant"),
     "monitor": ("loss", "dice"),
     "precision": ("auto", "float32", "tf32", "bf16"),
+    "progress": ("best", "per cent"),
 }
+
+
+_LEAST = {"epochs": 1, "batch_size": 1, "repeats": 1, "seed": 0, "checkpoint_every": 0}
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Settings:
     batch_size : int
         At most. An epoch's images are spread evenly over ``ceil(N / batch_size)`` batches, whose
         sizes differ by one at most, so that no small batch is left for the end.
+    repeats : int
+        Times that an epoch shows each image, transformed anew each time.
     optimizer : "sgd", "adam" or "adamw"
         SGD with Nesterov-free `momentum`, Adam (weight decay as a penalty, as in SGD), or AdamW
         (decoupled weight decay).
@@ -58,12 +64,20 @@ class Settings:
         Random transformations of each batch; None trains on the images as they are.
     fill : float or "border"
         Intensity outside of moved images.
+    binarise : bool
+        Make soft targets class numbers once they were moved: the most probable class, the lower
+        number where two are equal.
     monitor : "loss" or "dice"
         Validation measure that chooses the best weights and stops the training.
     patience : int, optional
-        Stop when that measure has not improved by more than `min_delta` for so many epochs.
+        Stop after so many epochs without progress.
     min_delta : float
         What counts as progress for `patience`; the best weights are the best ones without it.
+    progress : "best" or "per cent"
+        ``"best"``: the measure is better than the best by more than `min_delta`, and epochs
+        without progress are counted from there. ``"per cent"`` (ivadomed, as in lemay2022): it is
+        better than in the epoch before by `min_delta` per cent of itself, and all epochs
+        without progress count.
     seed : int
         Of shuffling, augmentation and dropout, each from a stream of its own. The network's
         initial weights are the caller's.
@@ -95,6 +109,7 @@ class Settings:
 
     epochs: int = 250
     batch_size: int = 8
+    repeats: int = 1
     optimizer: str = "sgd"
     learning_rate: float = 0.0033
     momentum: float = 0.9
@@ -106,9 +121,11 @@ class Settings:
     clip: float | None = None
     augmentation: Augmentation | None = None
     fill: float | str = 0.0
+    binarise: bool = False
     monitor: str = "loss"
     patience: int | None = None
     min_delta: float = 0.0
+    progress: str = "best"
     seed: int = 0
     precision: str = "auto"
     channels_last: bool = True
@@ -119,7 +136,7 @@ class Settings:
     checkpoint_seconds: float = 0.0
 
     def __post_init__(self):
-        for name, least in {"epochs": 1, "batch_size": 1, "seed": 0, "checkpoint_every": 0}.items():
+        for name, least in _LEAST.items():
             self._whole(name, least)
         for name in ("patience", "threads"):
             if getattr(self, name) is not None:
@@ -135,7 +152,7 @@ class Settings:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 self._refuse(name, f"one of {', '.join(choices)}")
-        for name in ("channels_last", "deterministic"):
+        for name in ("binarise", "channels_last", "deterministic"):
             if not isinstance(getattr(self, name), bool):
                 self._refuse(name, "True or False")
         if self.augmentation is not None and not isinstance(self.augmentation, Augmentation):

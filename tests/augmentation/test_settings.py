@@ -16,6 +16,7 @@ from paraspine.augmentation import (
     check_mirror,
     draw,
     fixed,
+    of_training,
 )
 
 EVERYTHING = Augmentation(
@@ -70,6 +71,7 @@ def test_defaults_are_the_papers():
         ("elastic_points", 1),
         ("elastic_points", 4.0),
         ("probability", -0.5),
+        ("direction", "sideways"),
     ],
 )
 def test_settings_out_of_range_name_themselves(name, value):
@@ -115,6 +117,7 @@ def test_draws_are_uniform_within_the_amplitudes():
         (drawn.scale, 0.9, 1.1),
         (drawn.shift, -0.2, 0.2),
         (drawn.smoothing, 0.0, 1.5),
+        (drawn.noise, 0.0, 0.1),
     ]:
         values = values.double().numpy()
         assert low <= values.min() < values.max() <= high
@@ -122,6 +125,23 @@ def test_draws_are_uniform_within_the_amplitudes():
     assert 0.46 < drawn.mirror.float().mean() < 0.54
     assert abs(np.corrcoef(drawn.translation.T.numpy())[0, 1]) < 0.06
     assert len(drawn.seed.unique()) == 4000
+
+
+@pytest.mark.parametrize(
+    ("direction", "axis", "sign"),
+    [("down", 0, 1), ("up", 0, -1), ("right", 1, 1), ("left", 1, -1)],
+)
+def test_images_move_one_way_along_one_axis(direction, axis, sign):
+    settings = Augmentation(translation=0.2, direction=direction, probability=0.5)
+    moves = draw(settings, 4000, generator=seeded(3)).translation.double()
+    assert not moves[:, 1 - axis].any()
+    along = sign * moves[:, axis]
+    moved = along[along != 0].numpy()
+    assert len(moved) == pytest.approx(2000, abs=130)  # four standard errors
+    assert stats.kstest(moved, stats.uniform(0, 0.2).cdf).pvalue > 1e-3
+    # and the other draws are those of the other directions
+    other = draw(dataclasses.replace(settings, direction="any"), 4000, generator=seeded(3))
+    assert torch.equal(other.noise, draw(settings, 4000, generator=seeded(3)).noise)
 
 
 def test_each_part_happens_on_its_own():
@@ -140,6 +160,12 @@ def test_each_part_happens_on_its_own():
     never = draw(Augmentation(probability=0.0), 10, generator=seeded())
     assert not never.rotation.any()
     assert not never.noise.any()
+
+
+def test_the_samples_augmentation_is_that_of_the_training_unmirrored():
+    given = dataclasses.asdict(EVERYTHING) | {"model": "unet", "direction": "left"}
+    expected = dataclasses.replace(EVERYTHING, mirror=0.0, elastic=0.0, direction="left")
+    assert of_training(given) == expected
 
 
 def test_draw_refuses_what_it_cannot_use():

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from paraspine import runs, studies
+from paraspine.anatomy import LEVELS
 from paraspine.arrays import ManifestError, RunError, SettingsError
 from paraspine.evidence.plan import conditions, trainings
 from paraspine.graph.assignments import parse_assignment
@@ -313,12 +314,12 @@ def test_a_chapter_is_given_the_changes_that_its_trainings_take(checkout, rich):
     given = {name: job.parameters.get("training") for name, job in jobs.items() if "-" not in name}
     both = {"epochs": 50, "bins": 5, "noise": 0.2}
     assert given == {
-        "cohort": None, "raters": None, "phantom": None, "label_fusion": None,
+        "cohort": None, "raters": None, "phantom": None,
+        "label_fusion": {"epochs": 50, "noise": 0.2},
         "interrater": both, "calibration": both, "published": both,
         "multitask": {"epochs": 50, "noise": 0.2},
-        "truth": {"epochs": 50}, "noise": {"epochs": 50},
+        "truth": {"epochs": 50, "noise": 0.2}, "noise": {"epochs": 50, "noise": 0.2},
     }  # fmt: skip
-    assert jobs["noise"].parameters["noise"] == 0.2
     assert jobs["truth"].parameters["draws"] == 3
     job = jobs["sample-unet-random-seed0-single"].parameters
     assert {k: job[k] for k in ("epochs", "bins", "noise", "width")} == both | {"width": 8}
@@ -365,7 +366,7 @@ def test_chapters_come_as_their_notebooks_are_numbered():
     numbered = [study.notebook for study in all_studies()]
     assert numbered == sorted(numbered)
     notebooks = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert {*numbered, "03_train", "04_sample"} == notebooks
+    assert {"00_start", "03_train", "04_sample", *numbered} == notebooks
     folders = {p.parent.name for p in (ROOT / "paraspine" / "studies").glob("*/__init__.py")}
     assert {name.split("_", 1)[1] for name in numbered} == folders
 
@@ -916,16 +917,59 @@ def test_the_label_fusion_study_trains_six_candidates_and_one_network_a_rater(ch
     }  # fmt: skip
     assert {k: soft[k] for k in expected} == expected
     hard = jobs["train-fusion-dice-average-split-0"].parameters
-    expected = {"loss": "dice", "activation": "softmax", "softness": "hard"}
+    expected = {"loss": "dice", "activation": "softmax", "softness": "binarised"}
     expected["include_background"] = False
     assert {k: hard[k] for k in expected} == expected
     member = jobs["train-fusion-dice-rater-b-split-0"].parameters
-    assert (member["fusion"], member["softness"]) == ("rater:b", "hard")
+    assert (member["fusion"], member["softness"]) == ("rater:b", "binarised")
     # what the notebook asks for by itself is what the plan has made
     asked = fusion_trainings(study.parameters, "ab", ["", ""])
     for name, training in zip(trained, asked, strict=True):
         made = values_of(checkout, jobs[name])
         assert {k: made[k] for k in training} == training, name
+
+
+def test_softsegs_activation_can_be_chosen_and_augmentation_is_the_studys_own(checkout):
+    changes = {"fusion_softseg_activation": "normalised_relu_by_class", "probability": 0.5}
+    plan = make_plan("quick", root=checkout, fusion_splits=1, **changes)
+    jobs = {job.name: values_of(checkout, job) for job in plan if "fusion-" in job.name}
+    for name, values in jobs.items():
+        soft = "wing" in name
+        assert values["activation"] == ("normalised_relu_by_class" if soft else "softmax")
+        assert (values["probability"], values["noise"]) == (1.0, 0.0)
+
+
+def test_the_papers_multitask_trainings_have_settings_of_their_own(checkout):
+    path = checkout / "levels.csv"
+    rows = "".join(f"s{i},{i},{level},x,x\n" for i, level in enumerate(LEVELS))
+    path.write_text("subject,image,level,rater_a,rater_b\n" + rows)
+    path.with_suffix(".json").write_text("{}")
+    plan = make_plan("paper", path.name, root=checkout)
+    assert not any("levels" in note for note in plan.notes)
+    jobs = {job.name: values_of(checkout, job) for job in plan}
+    together, other = jobs["train-multitask_unet-majority-seed0"], jobs["train-unet-random-seed0"]
+    own = {
+        "levels": ["L3-L4", "L4-L5", "L5-S1", "S1"], "denoise": False, "dropout": 0.0,
+        "repeats": 5, "patience": together["epochs"], "ce_weight": 0.6, "variance_scale": 70.0,
+    }  # fmt: skip
+    assert {name: together[name] for name in own} == own
+    code = {"probability": 0.1, "direction": "right", "dice_weight": 0.5, "ce_weight": 0.5}
+    code |= {"levels": [], "denoise": True, "repeats": 1, "dropout": 0.18}
+    assert {name: other[name] for name in code} == code
+    assert jobs["sample-unet-random-seed0-tta"]["sample_precision"] == "float32"
+
+
+def test_levels_that_a_cohort_lacks_are_no_condition(checkout):
+    path = checkout / "some.csv"
+    path.write_text("subject,image,level,rater_a,rater_b\ns,0,S1,x,x\nt,1,L1,x,x\nu,2,,x,x\n")
+    path.with_suffix(".json").write_text("{}")
+    for where, found in ((path.name, ["S1"]), ("data_manifest.csv", None)):
+        plan = make_plan("paper", where, root=checkout)
+        jobs = {job.name: values_of(checkout, job) for job in plan}
+        assert jobs["multitask"]["multitask_levels"] == found
+        assert jobs["train-multitask_unet-majority-seed0"]["levels"] == (found or [])
+        words = f"learn from {(found or ['all'])[0]} levels: the cohort does not have all of L3-L4"
+        assert sum(words in note for note in plan.notes) == 1
 
 
 def test_centres_are_held_out_in_turn():

@@ -67,6 +67,22 @@ def test_the_drawing_part_starts_as_the_single_task_network(name, images):
     assert list(alone.outputs(images)) == ["segmentation"]
 
 
+def test_both_transformers_see_the_same_embedded_patches(images):
+    model = models.build("multitask_transunet", 1, 3, **SMALL["multitask_transunet"]).eval()
+    other = model.variance_transformer
+    assert not hasattr(other, "embedding")
+    other.load_state_dict({k: model.transformer.state_dict()[k] for k in other.state_dict()})
+    seen = {}
+    for name in ("decoder", "variance_decoder"):
+        getattr(model, name).register_forward_pre_hook(
+            lambda _, given, name=name: seen.update({name: given[0][0]})
+        )
+    model.outputs(images)["variance"].sum().backward()
+    torch.testing.assert_close(seen["decoder"], seen["variance_decoder"])
+    assert model.transformer.positions.grad.abs().sum() > 0
+    assert model.transformer.embedding.weight.grad.abs().sum() > 0
+
+
 def test_parameters_of_each_task_by_hand():
     # Widths 2, 3; one image channel; three classes: see test_unet.py for the parts.
     decoder = 26 + 116

@@ -213,6 +213,26 @@ def test_the_published_vision_transformer(tmp_path):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_both_transformers_of_a_multitask_network_start_from_the_published_one(tmp_path):
+    np.savez(tmp_path / "a.npz", **published())
+    network = models.build("multitask_transunet", 1, 3, encoder="resnet50", **SMALL)
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    report = models.load_pretrained(network, tmp_path / "a.npz")
+    own = network.state_dict()
+    twins = [name for name in own if name.startswith("variance_transformer.")]
+    assert len(twins) == 2 * 12 + 2
+    for name in twins:
+        assert torch.equal(own[name], own[name.removeprefix("variance_")])
+        assert name in report.loaded
+    assert any(not torch.equal(own[name], before[name]) for name in twins)
+    # a multi-task network's own file keeps what each transformer has learned
+    own["variance_transformer.norm.bias"] += 1
+    models.save(network, tmp_path / "own.safetensors")
+    again = models.build("multitask_transunet", 1, 3, encoder="resnet50", **SMALL)
+    models.load_pretrained(again, tmp_path / "own.safetensors")
+    assert all(torch.equal(own[name], again.state_dict()[name]) for name in own)
+
+
 def test_the_published_one_does_not_fit_the_other_encoder(network, tmp_path):
     arrays = {
         k: v for k, v in published().items() if not k.startswith(("Transformer", "embedding"))

@@ -42,6 +42,18 @@ def test_the_width_doubles_at_each_step():
     assert (shallow.settings["widths"], shallow.divisor) == ([4, 8, 16], 4)
 
 
+def test_dropout_of_the_encoder_acts_in_training_alone_and_is_not_sampled():
+    images = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    plain = models.build("unet", 1, 2, widths=[2, 3], dropout=0.5)
+    both = models.build("unet", 1, 2, widths=[2, 3], dropout=0.5, encoder_dropout=0.3)
+    assert [m.p for m in both.encoder.modules() if hasattr(m, "p")] == [0.3] * 4
+    assert len(both.sampled_dropout()) == len(plain.sampled_dropout()) == 2
+    assert torch.equal(plain.eval()(images), both.eval()(images))
+    torch.manual_seed(0)
+    features = both.train().encode(images)[0]
+    assert not torch.equal(features, both.encode(images)[0])
+
+
 def test_seed_sets_the_weights_and_leaves_the_global_state():
     torch.manual_seed(3)
     before = torch.get_rng_state()

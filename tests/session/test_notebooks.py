@@ -13,7 +13,10 @@ from paraspine.session.profile import load_profile
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
+START = ROOT / "notebooks" / "00_start.ipynb"  # shows what the others are, and is no run
+RUN = [path for path in NOTEBOOKS if path != START]
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+each_run = pytest.mark.parametrize("path", RUN, ids=lambda p: p.stem)
 
 
 def cells_of(path, kind="code"):
@@ -49,7 +52,8 @@ def test_a_title_first_then_one_parameters_cell(path):
     assert tags[0] == ["parameters"]
     assert sum("parameters" in t for t in tags) == 1
     assert set().union(*tags[1:]) <= {"hide-cell", "hide-input", "remove-cell"}
-    assert {"profile", "run_folder", "manifest_path"} <= set(declared_parameters(path))
+    own = {"run_folder"} if path in RUN else set()
+    assert {"profile", "manifest_path", *own} <= set(declared_parameters(path))
 
 
 @each
@@ -71,7 +75,7 @@ def test_no_logic_and_short_cells(path):
         assert len(steps) <= 10, source_of(cell)
 
 
-@each
+@each_run
 def test_opens_its_own_run_and_finishes_it(path):
     code = [source_of(c) for c in cells_of(path)]
     assert sum(f'session = begin("{path.stem}", globals())' in c for c in code) == 1
@@ -85,7 +89,7 @@ def test_every_parameter_is_used_here_or_by_a_run_that_is_needed(path):
     names = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     session = {"profile", "run_folder", "manifest_path", "max_size", "denoise", "bias_correction"}
     session |= {"split_by", "train_fraction", "validation_fraction", "split_seed", "test_center"}
-    session |= {"training", "resamples"}
+    session |= {"training", "resamples", "levels"}
     declared = set(declared_parameters(path))
     if "plan.fusion_trainings(session.parameters" in code:
         session |= {name for name in declared if name.startswith("fusion_")}
@@ -119,7 +123,20 @@ def test_defaults_are_those_of_the_quick_profile(path):
     shared = [name for name in quick if name in declared]
     assert {name: repr(declared[name]) for name in shared} == {n: repr(quick[n]) for n in shared}
     assert declared["profile"] == "quick"
-    assert declared["run_folder"] == ""
+    assert declared.get("run_folder", "") == ""
+
+
+def test_the_first_notebook_runs_by_itself(monkeypatch):
+    """Its cells as they are, from their own folder, as JupyterLab runs them."""
+    monkeypatch.chdir(START.parent)
+    space = {}
+    *before, last = [source_of(c) for c in cells_of(START)]
+    exec("\n".join(before), space)
+    *imports, shown = ast.parse(last).body
+    exec(compile(ast.Module(imports, []), "imports", "exec"), space)
+    said = eval(compile(ast.Expression(shown.value), "shown", "eval"), space).data
+    for path in RUN:
+        assert f"[{path.stem}]({path.name})" in said
 
 
 def test_notebooks_agree_on_shared_defaults():

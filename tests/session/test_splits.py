@@ -1,11 +1,14 @@
 """Splits as the parameters of a run say; the seed decides."""
 
+import types
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from paraspine import manifest
-from paraspine.session.splits import sides_of
+from paraspine.arrays import ManifestError
+from paraspine.session.splits import sides_of, slices_of
 
 #: Twelve subjects with two slices each; the first three are of another centre.
 TABLE = pd.DataFrame(
@@ -43,3 +46,17 @@ def test_a_split_is_the_manifests():
     held_out = sides_of(TABLE, WANTED | {"split_seed": 3, "test_center": "north"})
     own = manifest.split(rest, (2 / 3, 1 / 3, 0.0), by="subject", seed=3)
     assert (held_out[6:] == own.to_numpy()).all()
+
+
+def test_slices_of_some_levels_alone(tmp_path, monkeypatch):
+    table = pd.DataFrame({"level": ["L4-L5", "S1", None, "L4-L5"]})
+    chosen = types.SimpleNamespace(table=table, select=lambda which: table[which])
+    monkeypatch.setattr("paraspine.session.cache.load_slices", lambda *a, **k: chosen)
+    cohort = types.SimpleNamespace(metadata={})
+    wanted = {"max_size": 16, "denoise": False, "bias_correction": False}
+    assert slices_of(tmp_path, cohort, wanted) is chosen
+    assert slices_of(tmp_path, cohort, wanted | {"levels": []}) is chosen
+    found = slices_of(tmp_path, cohort, wanted | {"levels": ["L4-L5"]})
+    assert found.index.tolist() == [0, 3]
+    with pytest.raises(ManifestError, match=r"no slice of L9; the manifest's .* has L4-L5, S1"):
+        slices_of(tmp_path, cohort, wanted | {"levels": ["S1", "L9"]})

@@ -93,9 +93,12 @@ def test_hard_targets_binarise_the_average_to_the_majority_vote(cohort, data):
     found = slices.training_targets(data, "average", softness="hard", cohort=cohort)(0)
     np.testing.assert_array_equal(found, slices.vote(data))
     assert found.dtype == np.uint8
+    later = slices.training_targets(data, "average", softness="binarised", cohort=cohort)(0)
+    soft = slices.training_targets(data, "average", softness="soft", cohort=cohort)(0)
+    np.testing.assert_array_equal(later, soft)  # it is the training that binarises them
     fused = slices.training_targets(data, "average", cohort=cohort)(0)
     np.testing.assert_allclose(fused, slices.soft(data))
-    with pytest.raises(SettingsError, match="softness: expected one of as fused, soft, hard"):
+    with pytest.raises(SettingsError, match="softness: expected one of as fused, soft, binarised"):
         slices.training_targets(data, "average", softness="binary", cohort=cohort)
 
 

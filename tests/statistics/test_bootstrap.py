@@ -7,6 +7,7 @@ from scipy import stats
 
 from paraspine import statistics
 from paraspine.arrays import SettingsError, ShapeError
+from paraspine.statistics import bootstrap
 
 NAN, INF = np.nan, np.inf
 
@@ -50,7 +51,7 @@ def test_mean_against_scipy_bootstrap():
 
 def test_general_bootstrap_of_a_frame():
     frame = pd.DataFrame({"subject": list("aabbcc"), "v": [1.0, 2, 3, 4, 5, 6]})
-    found = statistics.cluster_bootstrap(frame, "subject", lambda rows: rows["v"].median(), 200)
+    found = statistics.cluster_bootstrap(frame, "subject", lambda rows: rows["v"].median(), 2000)
     assert found.value == 3.5
     assert found.low == 1.5
     assert found.high == 5.5
@@ -170,3 +171,37 @@ def test_bca_is_undefined_where_resamples_show_nothing():
         (2.5, some, [1.0, NAN]),
     ):
         assert np.isnan(statistics.bca_interval(value, replicates, jackknife)).all()
+
+
+def test_draws_follow_what_is_resampled_and_not_names_or_order():
+    rng = np.random.default_rng(3)
+    groups = np.repeat([f"p{k}" for k in range(7)], 3)
+    x, y, z = rng.normal(size=(3, 21)) + np.repeat(rng.normal(size=7), 3)
+    names = dict(zip(dict.fromkeys(groups), rng.permutation(7), strict=True))
+    order = rng.permutation(21)
+    renamed = np.array([f"q{names[g]}" for g in groups])[order]
+    for function, columns in (
+        (statistics.mean_interval, [x]),
+        (statistics.difference_interval, [x, y]),
+        (statistics.pearson, [x, y]),
+        (statistics.spearman, [x, y]),
+    ):
+        found = function(*columns, groups, 80)
+        again = function(*(column[order] for column in columns), renamed, 80)
+        assert (again.low, again.high) == pytest.approx((found.low, found.high), rel=1e-9)
+        assert found.low < found.high
+    found = statistics.variance_partition_table(x, y, z, groups, 80)
+    again = statistics.variance_partition_table(x[order], y[order], z[order], renamed, 80)
+    np.testing.assert_allclose(again["low"], found["low"], rtol=1e-7, atol=1e-12)
+
+
+def test_the_order_of_draws_by_hand():
+    """The mean is 3.6; about it the four clusters' values sum to -2.6, -2.2, -0.6 and 5.4."""
+    codes, values = np.array([0, 1, 1, 2, 3]), np.array([1.0, 2, 3, 3, 9])
+    assert bootstrap.by_content(codes, values).tolist() == [2, 1, 0, 3]
+    assert bootstrap.by_content(codes, 7 - 2 * values[:, None]).tolist() == [2, 1, 0, 3]
+    tied = bootstrap.by_content(np.array([0, 0, 1, 1, 2]), [0.0, 4, 1, 3, 2])
+    assert tied.tolist() == [2, 1, 0]  # all sum to 0: by squares
+    drawn = statistics.cluster_weights(list("abbcd"), 50, values=values).weights
+    plain = statistics.cluster_weights(list("abbcd"), 50).weights
+    np.testing.assert_array_equal(drawn[:, [2, 1, 0, 3]], plain)

@@ -185,7 +185,7 @@ def test_intervals_by_resampling_clusters(method, average):
             found = statistics.mean_interval(values, subjects, **draws)
             assert (low, high) == pytest.approx((found.low, found.high))
         d = d.to_numpy()
-        drawn = statistics.cluster_weights(subjects, 60, seed=3)
+        drawn = statistics.cluster_weights(subjects, 60, seed=3, values=d)
         again = [effect(d[np.repeat(np.arange(len(d)), w[drawn.codes])]) for w in drawn.weights]
         without = [effect(d[subjects != name]) for name in drawn.labels]
         assert row.effect == pytest.approx(effect(d))

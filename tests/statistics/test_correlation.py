@@ -50,7 +50,7 @@ def test_interval_equals_a_plain_loop_over_resampled_subjects(ours, scipy):
     x, y, groups = clustered(1, subjects=9, slices=4)
     x, y = np.round(x, 1), np.round(y, 1)
     found = ours(x, y, groups, resamples=200, seed=3)
-    draws = statistics.cluster_weights(groups, 200, 3)
+    draws = statistics.cluster_weights(groups, 200, 3, values=np.stack([x, y], axis=1))
     rows = [np.flatnonzero(groups == name) for name in draws.labels]
     replicates = []
     for weights in draws.weights:

@@ -98,8 +98,8 @@ def test_what_is_constant_or_too_little_is_undefined():
     assert (sums.r_squared(found, 0, 1)[constant] == 0).all()
     assert (np.isnan(sums.r_squared(found, 1, 0)) == constant).all()
     several = constant & np.append(False, draws.weights.max(axis=1) < 4)
-    for step, known in ((1e-5, True), (1e-7, False)):  # a share of the largest deviation
-        near = x + step * np.array([0, 0, 1, 0, 0, 1, 1, 0])
+    for step, known in ((1e-5, True), (1e-15, False)):  # 1e-15 is rounding
+        near = 1 + x + step * np.array([0, 0, 1, 0, 0, 1, 1, 0])
         found = sums.moments(draws, np.stack([y, near], axis=1))
         assert (np.isfinite(sums.correlation(found))[several] == known).all()
     for images, r, share in ((2, NAN, NAN), (3, 0.5, NAN), (4, 0.8, 0.64)):
@@ -149,3 +149,31 @@ def test_defaults_hold_where_a_call_gives_nothing_else():
     with pytest.raises(SettingsError, match="confidence: expected a number between 0 and 1, got 9"):
         statistics.set_defaults(seed=3, confidence=9)
     assert statistics.defaults == statistics.Defaults()
+
+
+def test_one_huge_value_leaves_the_others_correlation():
+    """Resamples without it are those of the others by themselves."""
+    rng = np.random.default_rng(4)
+    groups = np.repeat(np.arange(6), 5)
+    x = 1e-8 * rng.normal(size=30)
+    y = x + 1e-8 * rng.normal(size=30)
+    x[0] = 1.0
+    draws = statistics.cluster_weights(groups, 300)
+    drawn = sums.correlation(sums.moments(draws, np.stack([x, y], axis=1)))
+    assert np.isfinite(drawn).all()
+    for b in np.flatnonzero(draws.weights[:, 0] == 0)[:20]:
+        rows = np.repeat(np.arange(30), draws.weights[b][groups])
+        assert drawn[1 + b] == pytest.approx(np.corrcoef(x[rows], y[rows])[0, 1], abs=1e-6)
+
+
+def test_shares_of_predictors_that_are_almost_one_line():
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=(2, 60))
+    draws = statistics.cluster_weights(np.repeat(np.arange(12), 5), 50)
+    for step in (1e-2, 1e-6, 1e-9):
+        one, other, joint = sums.shares(draws, np.stack([y, x, x + step * y], axis=1))
+        assert one[0] == pytest.approx(np.corrcoef(x, y)[0, 1] ** 2)
+        assert other[0] == pytest.approx(np.corrcoef(y, x + step * y)[0, 1] ** 2)
+        assert joint == pytest.approx(np.ones(51), abs=1e-4)
+    same = sums.shares(draws, np.stack([y, x, 3 * x - 1], axis=1))
+    assert same[2] == pytest.approx(same[0])

@@ -93,7 +93,7 @@ def test_table_equals_a_plain_loop():
     point = statistics.variance_partition(y, e, a)
     assert table["part"].tolist() == list(vars(point))
     assert table["value"].tolist() == pytest.approx(list(vars(point).values()))
-    draws = statistics.cluster_weights(groups, 100, 7)
+    draws = statistics.cluster_weights(groups, 100, 7, values=np.stack([y, e, a], axis=1))
     replicates = []
     for weights in draws.weights:
         rows = np.repeat(np.arange(40), weights[groups])

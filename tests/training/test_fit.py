@@ -392,6 +392,61 @@ def test_progress_below_min_delta_does_not_count_but_its_weights_do(tiny, new_ru
     assert (history.stopped, len(history.frame), history.best_epoch) == ("patience", 3, 3)
 
 
+def test_progress_in_per_cent_is_that_on_the_epoch_before(tiny, new_run, monkeypatch):
+    # gains on the epoch before, per cent of the new loss: 100, 25, 0, -50, 300, 25, 60, 100
+    scripted(monkeypatch, [2.0, 1.0, 0.8, 0.8, 1.6, 0.4, 0.32, 0.2, 0.1])
+    settings = tiny.settings(epochs=9, patience=3, min_delta=26.0, progress="per cent")
+    history = training.fit(tiny.network(), tiny.data(), settings, new_run())
+    assert (history.stopped, len(history.frame), history.best_epoch) == ("patience", 5, 3)
+    scripted(monkeypatch, [2.0, 1.0, 0.8, 0.8, 1.6, 0.4, 0.32, 0.2, 0.1])
+    settings = tiny.settings(epochs=9, patience=3, min_delta=24.0, progress="per cent")
+    history = training.fit(tiny.network(), tiny.data(), settings, new_run("other"))
+    assert (history.stopped, len(history.frame)) == ("epochs", 9)
+
+
+def test_soft_targets_are_made_hard_after_they_were_moved(tiny, new_run, monkeypatch):
+    data, seen = tiny.data(), []
+    soft = np.full((7, 3, 16, 16), 0.2, np.float32)
+    soft[:, 1] = 0.6
+    soft[:, :, :, 8:] = np.array([0.5, 0.0, 0.5])[:, None, None]  # a tie goes to background
+    checked = np.moveaxis(np.eye(3, dtype=np.float32)[data.validation_targets], -1, 1)
+    data = dataclasses.replace(data, train_targets=soft, validation_targets=checked)
+    compare = training.loop.Loop.compare
+
+    def watched(self, outputs, target, maps):
+        seen.append(target)
+        return compare(self, outputs, target, maps)
+
+    monkeypatch.setattr(training.loop.Loop, "compare", watched)
+    half = Augmentation(0, 0.4, intensity_shift=0, noise=0, direction="right")
+    settings = tiny.settings(epochs=1, batch_size=7, binarise=True, augmentation=half)
+    training.fit(tiny.network(), data, settings, new_run())
+    moved, *validated = seen
+    assert moved.shape == (7, 16, 16)
+    for rows in moved[:, 0].tolist():  # background, then class 1 moved in one piece
+        first, ones = rows.index(1), rows.count(1)
+        assert 7 <= ones <= 8
+        assert rows == [0] * first + [1] * ones + [0] * (16 - first - ones)
+    assert len({tuple(rows) for rows in moved[:, 0].tolist()}) > 2
+    assert torch.equal(torch.cat(validated), torch.as_tensor(tiny.data().validation_targets).long())
+
+
+def test_an_epoch_can_show_each_image_several_times(tiny, new_run, monkeypatch):
+    shown, step = [], training.loop.Loop._step
+
+    def watched(self, chosen, targets):
+        shown.append(chosen.tolist())
+        step(self, chosen, targets)
+
+    monkeypatch.setattr(training.loop.Loop, "_step", watched)
+    settings = tiny.settings(epochs=2, batch_size=4, repeats=3)
+    history = training.fit(tiny.network(), tiny.data(), settings, new_run())
+    assert [len(batch) for batch in shown] == 2 * [4, 4, 4, 3, 3, 3]  # 21 images of 7
+    for epoch in (shown[:6], shown[6:]):
+        assert sorted(n for batch in epoch for n in batch) == sorted(3 * list(range(7)))
+    assert history.frame["step"].tolist() == [6, 12]
+
+
 def test_dice_can_choose(tiny, new_run, monkeypatch):
     scripted(monkeypatch, [1.0, 0.9, 0.8, 0.7], dice=[0.5, math.nan, 0.7, 0.6])
     history = training.fit(
@@ -413,7 +468,7 @@ def test_without_validation_the_last_weights_are_kept(tiny, new_run):
 
 def test_validation_takes_the_networks_activation_and_the_trainings_batches(tiny, new_run):
     data, model = tiny.data(), torch.nn.Conv2d(1, 3, 1)
-    model.activation = "normalised_relu"
+    model.activation = "normalised_relu_by_class"
     model.weight.data[:, 0, 0, 0] = torch.tensor([8.0, 1.0, 2.0])  # background scores highest,
     model.bias.data = torch.tensor([1.0, 4.0, 0.0])  # but not of each class's maximum
     options = {"loss": "dice", "loss_options": {"activation": model.activation}}
@@ -425,7 +480,10 @@ def test_validation_takes_the_networks_activation_and_the_trainings_batches(tiny
     target = torch.as_tensor(data.validation_targets).long()
     both, last = loss(scores[:2], target[:2]), loss(scores[2:], target[2:])
     assert found.validation_loss == pytest.approx(float(2 * both + last) / 3, rel=1e-4)
-    dice = [mean_dice(overlaps(p, target)) for p in (losses.normalised_relu(scores), scores)]
+    dice = [
+        mean_dice(overlaps(p, target))
+        for p in (losses.probabilities(scores, model.activation), scores)
+    ]
     assert found.validation_dice == pytest.approx(dice[0])
     assert dice[0] != pytest.approx(dice[1], abs=0.01)
 
@@ -580,7 +638,8 @@ def test_a_result_depends_on_every_setting_but_circumstances():
         "loss_options": {"smooth": 0.2}, "augmentation": Augmentation(noise=0.2), "fill": "border",
         "monitor": "dice", "patience": 3, "min_delta": 0.1, "seed": 1, "channels_last": False,
         "deterministic": False, "device": "cpu", "precision": "bf16", "threads": 2,
-        "checkpoint_every": 5, "checkpoint_seconds": 5.0,
+        "checkpoint_every": 5, "checkpoint_seconds": 5.0, "repeats": 2, "progress": "per cent",
+        "binarise": True,
     }  # fmt: skip
     assert set(others) == {field.name for field in dataclasses.fields(base)}
     same = [

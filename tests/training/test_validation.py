@@ -104,15 +104,15 @@ def test_the_networks_own_activation_decides_which_class_is_the_largest():
     images = torch.tensor([[[[1.0, 0.1], [0.0, 0.5]]]])
     # scores at 1, 0.1, 0, 0.5: (9, 5, 2), (1.8, 4.1, 0.2), (1, 4, 0), (5, 4.5, 1); each class over
     # its maximum 9, 5, 2: class 0, class 1 (0.82), class 1 (0.8), class 1 (0.9 before 0.56)
-    target = torch.tensor([[[0, 1], [1, 1]]])
+    target, name = torch.tensor([[[0, 1], [1, 1]]]), "normalised_relu_by_class"
 
     def loss(outputs, target, maps):
-        return losses.build("dice", activation="normalised_relu")(outputs["segmentation"], target)
+        return losses.build("dice", activation=name)(outputs["segmentation"], target)
 
     def network(images):
         return {"segmentation": model(images)}
 
-    own = partial(losses.probabilities, activation="normalised_relu")
+    own = partial(losses.probabilities, activation=name)
     given = (model, images, target, loss, 1, network)
     assert validate(*given, activation=own)["validation_dice"] == 1.0
     assert validate(*given)["validation_dice"] == pytest.approx(4 / 5)

@@ -36,7 +36,8 @@ def calibration_table(frame: pd.DataFrame, *, region: str = "all") -> pd.DataFra
 def _of_one(part: pd.DataFrame) -> dict:
     subjects = part["subject"].to_numpy()
     columns = [part[name].to_numpy() for name in ("bin", "count", "confidence", "correct")]
-    draws = statistics.cluster_weights(subjects)
+    content = np.stack(columns[1:], axis=1)
+    draws = statistics.cluster_weights(subjects, values=content)
     error, over, under = sums.ece(draws, *columns)
     keys = [name for name in ("subject", "image", "slice") if name in part]
     gaps = part.assign(gap=(part["confidence"] - part["correct"]).abs())
@@ -62,7 +63,7 @@ def _of_one(part: pd.DataFrame) -> dict:
     line["accuracy"] = correct / count if count else np.nan
     line["confidence"] = confidence / count if count else np.nan
     moved = influence.leave_one_out(
-        lambda draws: np.subtract(*sums.ece(draws, *columns)[1:]), subjects
+        lambda draws: np.subtract(*sums.ece(draws, *columns)[1:]), subjects, content
     )
     return line | moved.columns()
 

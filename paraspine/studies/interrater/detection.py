@@ -52,12 +52,13 @@ def detection_table(found: dict) -> pd.DataFrame:
     is the share of misclassified voxels, which a random score reaches; ``change`` is the average
     precision minus that of the same condition's predictive entropy, under the same draws.
     """
-    lines, drawn = [], {}
+    lines, drawn, content = [], {}, {}
     for (who, score), subjects in found.items():
         parts = [part.thresholds() for part in subjects.values()]
         pooled = pool(subjects)
         total = pooled.thresholds()
         each = [part.average_precision() for part in parts]
+        content = dict(zip(subjects, each, strict=True)) | content  # the same draws for all
         mean = statistics.mean_interval(each, list(subjects))
         same = found.get((who, WHOLE), {})
         paired = score != WHOLE and list(same) == list(subjects)
@@ -76,7 +77,8 @@ def detection_table(found: dict) -> pd.DataFrame:
         if paired:
             line["change"] = line["mean"] - pool(same).thresholds().average_precision()
         if len(subjects) > 1:
-            weights = statistics.cluster_weights(list(subjects)).weights
+            values = [content[name] for name in subjects]
+            weights = statistics.cluster_weights(list(subjects), values=values).weights
             drawn[who, score] = metrics.resample_detection(
                 list(subjects.values()), weights, groups=1024
             )
@@ -134,8 +136,8 @@ def correlation_changes(frame: pd.DataFrame) -> pd.DataFrame:
     for name in conditions(frame):
         own = images[images["condition"] == name]
         for part in PARTS:
-            change = _change(own, [part], lambda known: [
-                sums.correlation(known, 0, column) for column in (1, 2)
+            change = _change(own, [part], lambda draws, values: [
+                sums.correlation(sums.moments(draws, values), 0, k) for k in (1, 2)
             ])  # fmt: skip
             found += [(name, part, *change)] if change else []
     return _adjusted(pd.DataFrame(found, columns=CHANGES))
@@ -146,8 +148,8 @@ def partition_changes(frame: pd.DataFrame) -> pd.DataFrame:
     found = []
     for pair, own in paired_images(frame):
         for part in PARTS:
-            change = _change(own, [part, "aleatoric"], lambda known: [
-                100 * sums.r_squared(known, 0, column, 3) for column in (1, 2)
+            change = _change(own, [part, "aleatoric"], lambda draws, values: [
+                100 * sums.shares(draws, values[:, [0, k, 3]])[2] for k in (1, 2)
             ])  # fmt: skip
             found += [(pair["epistemic"], part, *change)] if change else []
     return _adjusted(pd.DataFrame(found, columns=CHANGES))
@@ -161,8 +163,9 @@ def _change(own: pd.DataFrame, more: list[str], both) -> tuple | None:
     known = own.set_index("subject")[["gt_entropy", WHOLE, *more]].dropna()
     if known.empty:
         return None
-    draws = statistics.cluster_weights(known.index.to_numpy())
-    before, after = both(sums.moments(draws, known.to_numpy(float)))
+    values = known.to_numpy(float)
+    draws = statistics.cluster_weights(known.index.to_numpy(), values=values)
+    before, after = both(draws, values)
     change = estimate_of(after - before)
     p = statistics.bootstrap_p((after - before)[1:], clusters=len(draws.labels))
     return change.value, change.low, change.high, p

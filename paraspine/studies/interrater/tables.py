@@ -218,8 +218,8 @@ def partition_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 PERCENT = {"value": "mean", "low": "low", "high": "high"}
-#: Uncertainties (columns after GT entropy) behind a part of the variance explained.
-EXPLAIN = {"epistemic": (1,), "aleatoric": (2,), "joint": (1, 2)}
+#: Parts of the variance explained that one uncertainty or both explain.
+EXPLAIN = ("epistemic", "aleatoric", "joint")
 
 
 def _share_moved(values, subjects) -> dict[str, dict]:
@@ -227,10 +227,9 @@ def _share_moved(values, subjects) -> dict[str, dict]:
     columns = np.stack(values, axis=1)
     return {
         part: influence.leave_one_out(
-            lambda draws, own=own: 100 * sums.r_squared(sums.moments(draws, columns), 0, *own),
-            subjects.to_numpy(),
+            lambda draws, k=k: 100 * sums.shares(draws, columns)[k], subjects.to_numpy(), columns
         ).columns()
-        for part, own in EXPLAIN.items()
+        for k, part in enumerate(EXPLAIN)
     }
 
 
@@ -252,7 +251,8 @@ def gap_table(frame: pd.DataFrame) -> pd.DataFrame:
     for name in conditions(frame) if "gt_entropy" in images else []:
         part = images[images["condition"] == name]
         known = part[["subject", "entropy", "gt_entropy"]].dropna()
-        draws = statistics.cluster_weights(known["subject"].to_numpy())
+        values = known[["entropy", "gt_entropy"]]
+        draws = statistics.cluster_weights(known["subject"].to_numpy(), values=values)
         drawn = sums.ratio(draws, known["entropy"], known["gt_entropy"])
         found = sums.estimate(drawn)
         moved = influence.ratio(known["entropy"], known["gt_entropy"], known["subject"])

@@ -23,13 +23,16 @@ from paraspine.studies.label_fusion.frames import (
     rated_labels,
 )
 
+#: Columns by whose sums subjects are told apart when they are drawn.
+CONTENT = ["correct", "confidence", "count"]
+
 
 def region_rows(
     counts: pd.DataFrame, region: str
 ) -> tuple[statistics.ClusterWeights, pd.DataFrame]:
     """Draws of subjects, and the counts of ``"all"`` voxels or of those ``"near"`` a structure."""
     rows = counts[counts["region"] == region].sort_values("subject", kind="stable")
-    return statistics.cluster_weights(rows["subject"].to_numpy()), rows
+    return statistics.cluster_weights(rows["subject"].to_numpy(), values=rows[CONTENT]), rows
 
 
 def errors_by_split(draws, rows: pd.DataFrame, condition: str) -> np.ndarray:

@@ -12,7 +12,12 @@ from paraspine import published, statistics, text
 from paraspine.evidence import influence
 from paraspine.evidence.judge import claims_summary, judge
 from paraspine.statistics import sums
-from paraspine.studies.label_fusion.calibration import errors_by_split, over_splits, region_rows
+from paraspine.studies.label_fusion.calibration import (
+    CONTENT,
+    errors_by_split,
+    over_splits,
+    region_rows,
+)
 from paraspine.studies.label_fusion.frames import CONVENTIONAL, ENSEMBLE, SOFTSEG, by_image
 from paraspine.studies.label_fusion.tables import PAPER, PRINTED, reference_of
 
@@ -100,7 +105,7 @@ def fusion_claims(counts: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     draws, rows = region_rows(counts, "near")
 
     def voxels(statistic: Callable) -> tuple:
-        left = influence.leave_one_out(statistic, rows["subject"].to_numpy())
+        left = influence.leave_one_out(statistic, rows["subject"], rows[CONTENT])
         return sums.estimate(statistic(draws)), left, len(draws.labels)
 
     def errors(drawn, who) -> np.ndarray:
@@ -198,7 +203,7 @@ def entropy_ratios(frame: pd.DataFrame) -> pd.DataFrame:
     entropy, raters = by_image(frame, "entropy"), by_image(frame, "gt_entropy")
     error = by_image(frame, "entropy_error")
     subjects = entropy.index.get_level_values("subject").to_numpy()
-    draws, lines = statistics.cluster_weights(subjects), []
+    draws, lines = statistics.cluster_weights(subjects, values=raters), []
     for candidates in (CONVENTIONAL, SOFTSEG):
         names = [who.label for who in candidates]
         top, bottom = (t[names].mean(axis=1).to_numpy() for t in (entropy, raters))

@@ -14,8 +14,8 @@ __all__ = ["FUSED", "STUDY", "fusion_trainings"]
 PREFIX = "fusion_"
 
 
-#: Those that say which trainings there are.
-REPETITIONS = ("fusion_splits", "fusion_by_center")
+#: Those that say which trainings there are, and what is SoftSeg's alone.
+REPETITIONS = ("fusion_splits", "fusion_by_center", "fusion_softseg_activation")
 
 
 #: Ways of making one target of several raters.
@@ -23,12 +23,13 @@ FUSED = ("staple", "average", "random")
 
 
 #: How each framework trains: SoftSeg keeps targets soft, takes the normalised ReLU and the Adaptive
-#: Wing loss; the conventional one binarises, takes softmax and the Dice loss of the structures.
+#: Wing loss; the conventional one binarises what augmentation moved, softmax and the Dice loss
+#: of the structures.
 FRAMEWORKS = {
     "conventional": {
         "loss": "dice",
         "activation": "softmax",
-        "softness": "hard",
+        "softness": "binarised",
         "include_background": False,
     },
     "softseg": {
@@ -51,6 +52,9 @@ COMMON = {
     "weight_decay": 0.0,
     "intensity_shift": 0.0,
     "noise": 0.0,
+    "smoothing": 0.0,
+    "probability": 1.0,
+    "direction": "any",
     "validation_fusion": "",
 }
 
@@ -104,9 +108,12 @@ def fusion_trainings(
     }
     members = [("conventional", f"rater:{name}") for name in raters]
     candidates = [(framework, fused) for framework in FRAMEWORKS for fused in FUSED]
+    frameworks = {name: dict(own) for name, own in FRAMEWORKS.items()}
+    if "fusion_softseg_activation" in values:
+        frameworks["softseg"]["activation"] = values["fusion_softseg_activation"]
     return [
         shared
-        | FRAMEWORKS[framework]
+        | frameworks[framework]
         | {
             "fusion": fused,
             "seed": split,
@@ -139,7 +146,8 @@ def _name(training: Mapping) -> str:
 
 
 #: Settings that the other chapters' trainings leave at the default of ``03_train``.
-APART = {name: PREFIX + name for name in ("depth", "min_delta", "scaling")}
+APART = ("depth", "encoder_dropout", "min_delta", "progress", "scaling")
+APART = {name: PREFIX + name for name in APART}
 APART |= dict.fromkeys([*FRAMEWORKS["softseg"], "test_center", "validation_fusion"], "")
 
 

@@ -58,8 +58,13 @@ class UncertaintyMap:
 
 
 def compared_methods(members: Mapping[tuple[str, int], object], methods: Sequence[str]) -> list:
-    """Network and method of every entropy that is compared: test-time augmentation never is."""
+    """Network and method of every entropy that is compared.
+
+    Test-time augmentation never is, nor dropout where the networks were trained without it.
+    """
+    able = all(network.sampled_dropout() for network in members.values())
     chosen = ["single", *(m for m in ("dropout", ENSEMBLE) if m in methods)]
+    chosen = [method for method in chosen if able or method != "dropout"]
     return [(name, method) for name in dict.fromkeys(n for n, _ in members) for method in chosen]
 
 

@@ -84,6 +84,13 @@ def _wanted(values: Mapping, cohort: CohortInfo) -> Wanted:
             "slice flatters is left out.",
         )
     own = {} if compared is None else {"leak_models": compared}
+    if wanted := values.get("multitask_levels"):
+        own["multitask_levels"] = [level for level in wanted if level in cohort.levels] or None
+        if own["multitask_levels"] != wanted:
+            notes += (
+                f"Multi-task networks learn from {', '.join(own['multitask_levels'] or ['all'])} "
+                f"levels: the cohort does not have all of {', '.join(wanted)}.",
+            )
     trained = []
     for part in multitask_study({**values, **own}).values():
         for one in part:
@@ -110,7 +117,7 @@ def _left_out(cohort: CohortInfo, models: list[str]) -> str:
 
 
 #: Settings that the other chapters' trainings leave at the default of ``03_train``.
-APART = ("dice_weight", "ce_weight", "variance_loss", "mirror", "smoothing")
+APART = ("variance_loss", "mirror")
 
 
 STUDY = Study("07_multitask", _wanted, {name: PREFIX + name for name in APART})

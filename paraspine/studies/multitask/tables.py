@@ -272,16 +272,16 @@ def leakage_table(frames: Mapping[tuple[str, str], pd.DataFrame]) -> pd.DataFram
             def gap(draws, a=a, b=b):
                 return sums.mean(draws, a) - sums.mean(draws, b)
 
-            found = statistics.Estimate(np.nan)
+            found, both = statistics.Estimate(np.nan), np.stack([a, b], axis=1)
             if len(known):
-                found = sums.estimate(gap(statistics.cluster_weights(subjects)))
+                found = sums.estimate(gap(statistics.cluster_weights(subjects, values=both)))
             row = {
                 "network": names_of(name)["condition"], "measure": measure, "compared": compared,
                 "by_slice": used["value_a"].mean(), "by_subject": used["value_b"].mean(),
                 "mean": found.value, "low": found.low, "high": found.high,
                 "slices": len(used[IMAGE].drop_duplicates()), "clusters": used["subject"].nunique(),
             }  # fmt: skip
-            lines.append(row | influence.leave_one_out(gap, subjects).columns())
+            lines.append(row | influence.leave_one_out(gap, subjects, both).columns())
     columns = ["network", "measure", "compared", *LEAKAGE, "slices", "clusters"]
     return pd.DataFrame(lines, columns=None if lines else columns)
 

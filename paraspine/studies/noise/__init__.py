@@ -18,11 +18,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "words": [
             "CHANGES",
             "answer",
+            "bias_sentence",
             "claim_sentence",
             "coupling_sentence",
             "found_sentence",
             "named",
-            "noise_sentence",
             "setup_sentence",
         ],
     },

@@ -30,11 +30,13 @@ CLAIM = "Aleatoric uncertainty goes with disagreement only where images differ i
 def dice_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Mean Dice of dropout's mean prediction at each noise and bias field.
 
-    Against the vote at the lowest coupling, where labels do not depend on the image.
+    Against the vote at the lowest coupling, where labels do not depend on the image; ``column``
+    names the bias field.
     """
     chosen = frame[frame["method"] == "dropout"]
     chosen = chosen[chosen["noise_coupling"] == chosen["noise_coupling"].min()]
-    return summarise(chosen, "dice", ["noise", "bias_field"])
+    found = summarise(chosen, "dice", ["noise", "bias_field"])
+    return found.assign(column="bias field " + found["bias_field"].map(shown_knob))
 
 
 def levels_table(images: pd.DataFrame) -> pd.DataFrame:
@@ -140,25 +142,18 @@ def claims_table(images: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=None if lines else columns)
 
 
-def curves(table: pd.DataFrame, bias_field: float | None = None) -> pd.DataFrame:
-    """Correlations or variance shares for `figures.small_multiples`, of one bias field or all."""
+def curves(table: pd.DataFrame, bias_field: float) -> pd.DataFrame:
+    """Correlations or variance shares at one bias field for `figures.small_multiples`."""
+    table = table[table["bias_field"] == bias_field]
     if "kind" in table:
-        words, value = table["kind"], "r"
+        panel, value = table["kind"], "r"
     else:
         table = table[table["part"].isin(list(PARTS))]
-        words, value = table["part"].map(PARTS), "mean"
-    panel = words
-    if bias_field is None:
-        panel = words + ", bias field " + table["bias_field"].map(shown_knob)
+        panel, value = table["part"].map(PARTS), "mean"
     coupling = table["noise_coupling"]
     misled = "raters misled by noise, coupling " + coupling.map(shown_knob)
     raters = misled.where(coupling > 0, "raters unaffected by noise")
-    shown = table.assign(raters=raters, panel=panel)
-    shown = shown.assign(value=table[value])
-    place = words.map(list(dict.fromkeys(words)).index)
-    shown = shown.iloc[np.argsort(place.to_numpy(), kind="stable")]
-    if bias_field is not None:
-        shown = shown[shown["bias_field"] == bias_field]
+    shown = table.assign(raters=raters, panel=panel, value=table[value])
     return shown[["noise", "raters", "panel", "value", "low", "high"]]
 
 
@@ -194,11 +189,13 @@ def _change(first: pd.DataFrame, last: pd.DataFrame, kind: str) -> tuple[dict, i
         return lambda draws: sums.correlation(sums.moments(draws, kept))
 
     ends = r_of(is_first), r_of(~is_first)
-    draws = statistics.cluster_weights(subjects)
+    draws = statistics.cluster_weights(subjects, values=values)
     before, after = (r(draws) for r in ends)
     found = sums.estimate(after - before)
     row = {
         "first": before[0], "last": after[0], "mean": found.value, "low": found.low,
         "high": found.high, "clusters": len(draws.labels),
     }  # fmt: skip
-    return row, influence.leave_one_out(lambda draws: ends[1](draws) - ends[0](draws), subjects)
+    return row, influence.leave_one_out(
+        lambda draws: ends[1](draws) - ends[0](draws), subjects, values
+    )

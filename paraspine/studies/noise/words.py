@@ -44,38 +44,42 @@ def named(table: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def setup_sentence(frame: pd.DataFrame, settings: Mapping, data) -> str:
-    """What was computed, and what the network had seen in training."""
+def setup_sentence(frame: pd.DataFrame, settings: Mapping, data, tested: int) -> str:
+    """What was computed, and what the network had seen in training; `tested` slices in all."""
     cells = len(frame[list(NAMES)].drop_duplicates())
+    levels = text.listing(dict.fromkeys(data.table["level"]))
+    part = (
+        f". *r* differs from chapter 5, which takes all {tested} test slices: these are of {levels}"
+        if len(data) < tested
+        else ""
+    )
     return (
         f"{text.count(cells, 'cell')} of {text.count(len(data), 'slice')} of "
         f"{text.count(data.table['subject'].nunique(), 'test subject')}, rated by "
-        f"{text.count(len(data.raters), 'rater')}; these are not all test slices, so *r* differs "
-        f"from chapter 5. The network was trained at noise {settings['noise']:g}, bias field "
-        f"{settings['bias_field']:g} and coupling {settings['noise_coupling']:g}; it has seen no "
-        "other cell."
+        f"{text.count(len(data.raters), 'rater')}{part}. The network was trained at noise "
+        f"{settings['noise']:g}, bias field {settings['bias_field']:g} and coupling "
+        f"{settings['noise_coupling']:g}; it has seen no other cell."
     )
 
 
 def answer(changes: pd.DataFrame) -> str:
-    """What image noise does to both ties, and what raters whom it misleads do."""
+    """What image noise and raters whom it misleads do to both ties; first what moves one."""
     own = changes[changes["knob"].isin(["noise", "noise_coupling"])]
     if own.empty or own["mean"].isna().all():
         return UNDEFINED if len(own) else "The grid has one noise level and one coupling."
-    return " ".join(s for s in (_turned(changes, "noise"), _misled(changes)) if s)
+    said = [_turned(changes, "noise"), _misled(changes)]
+    return " ".join(sorted(filter(None, said), key=lambda s: "**" not in s))
 
 
-def noise_sentence(changes: pd.DataFrame) -> str:
-    """How image noise and bias field move both correlations where raters do not see the noise."""
+def bias_sentence(changes: pd.DataFrame) -> str:
+    """What the bias field does to both ties where raters do not see the noise."""
     if len(changes) and changes["mean"].isna().all():
         return UNDEFINED
-    said = [_turned(changes, knob) for knob in TURNED]
-    nothing = "The grid has one noise level and one bias field, so nothing moves."
-    return " ".join(s for s in said if s) or nothing
+    return _turned(changes, "bias_field") or "The grid has one bias field, so nothing moves."
 
 
 def coupling_sentence(changes: pd.DataFrame, partition: pd.DataFrame) -> str:
-    """How raters misled by noise move correlations and the variance explained."""
+    """How much of the disagreement is explained with and without raters misled by noise."""
     own = _coupled(changes)
     if own.empty:
         return "The grid has one coupling, so nothing moves."
@@ -90,8 +94,8 @@ def coupling_sentence(changes: pd.DataFrame, partition: pd.DataFrame) -> str:
         for part in ("joint", "unique_aleatoric")
     )
     return (
-        f"{_misled(changes)} Both kinds together explain {joint[0]} of the variance of "
-        f"disagreement where noise does not mislead the raters and {joint[1]} where it does; the "
+        f"Both kinds together{_cohort(changes)} explain {joint[0]} of the variance of disagreement "
+        f"where noise does not mislead the raters and {joint[1]} where it does; the "
         f"aleatoric alone adds {alone[0]} and {alone[1]}."
     )
 
@@ -109,7 +113,7 @@ def claim_sentence(claims: pd.DataFrame) -> str:
         f"“{CLAIM}”, the paper supposes. Here: **{verdict}** ({told} of {places} of bias field and "
         f"coupling). At {row['where']}, *r* is {text.number(row['first'])} where all images have "
         f"the same noise and {text.number(row['last'])} where they differ: change "
-        f"{estimate(row):.2f}."
+        f"{estimate(row):.2f}{without(row, 2)}."
     )
 
 

@@ -26,7 +26,7 @@ def group_column(frame: pd.DataFrame) -> str:
 
 def group_difference(frame: pd.DataFrame, group: str, first: str, second: str) -> dict:
     """Mean of one group of images minus that of another, subjects resampled together."""
-    draws = statistics.cluster_weights(frame["subject"].to_numpy())
+    draws = statistics.cluster_weights(frame["subject"].to_numpy(), values=frame["value"])
 
     def drawn(draws):
         parts = [frame["value"].where(frame[group] == name) for name in (first, second)]
@@ -34,7 +34,7 @@ def group_difference(frame: pd.DataFrame, group: str, first: str, second: str) -
 
     found = sums.estimate(drawn(draws))
     row = {"mean": found.value, "low": found.low, "high": found.high}
-    return row | influence.leave_one_out(drawn, frame["subject"].to_numpy()).columns()
+    return row | influence.leave_one_out(drawn, frame["subject"], frame["value"]).columns()
 
 
 # --- areas -----------------------------------------------------------------------------------
@@ -116,10 +116,10 @@ def icc_table(frame: pd.DataFrame) -> pd.DataFrame:
             continue
         subjects = wide.index.get_level_values("subject").to_numpy()
         ratings = wide.to_numpy()
-        found = sums.estimate(icc(statistics.cluster_weights(subjects), ratings))
+        found = sums.estimate(icc(statistics.cluster_weights(subjects, values=ratings), ratings))
         row = {"class": name, "n": len(wide), "clusters": len(set(subjects)), "icc": found.value}
         row |= {"icc_low": found.low, "icc_high": found.high}
-        moved = influence.leave_one_out(lambda draws, r=ratings: icc(draws, r), subjects)
+        moved = influence.leave_one_out(lambda draws, r=ratings: icc(draws, r), subjects, ratings)
         lines.append(row | moved.columns())
     columns = ["class", "n", "clusters", "icc", "icc_low", "icc_high"]
     return pd.DataFrame(lines, columns=None if lines else columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from paraspine import statistics, text
@@ -151,5 +152,6 @@ def _true_entropy(frame: pd.DataFrame) -> pd.Series:
 
 def _ratio(top: pd.Series, bottom: pd.Series) -> statistics.Estimate:
     """Ratio of two means over slices, with its interval over subjects."""
-    draws = statistics.cluster_weights(bottom.index.get_level_values("subject").to_numpy())
+    subjects = bottom.index.get_level_values("subject").to_numpy()
+    draws = statistics.cluster_weights(subjects, values=np.stack([top, bottom], axis=1))
     return sums.estimate(sums.ratio(draws, top.to_numpy(), bottom.to_numpy()))

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score
 
-from paraspine import fusion, maps, statistics
+from paraspine import fusion, maps, models, statistics
 from paraspine.studies.multitask import maps as own
 from paraspine.studies.multitask import views
 
@@ -164,13 +164,16 @@ def test_extra_raters_are_what_raters_in_general_say(tools, data, wanted, found)
 
 
 def test_which_methods_and_networks_are_compared():
-    members = {("unet", 5): "a", ("unet", 1): "b", ("unet", 2): "c", ("transunet", 1): "d"}
+    a, b, c, d = (models.build("unet", 1, 2, widths=[2, 2], dropout=0.5) for _ in range(4))
+    members = {("unet", 5): a, ("unet", 1): b, ("unet", 2): c, ("transunet", 1): d}
     found = own.compared_methods(members, ["ensemble", "tta", "dropout"])
     assert found[:3] == [("unet", "single"), ("unet", "dropout"), ("unet", "ensemble")]
     assert found[3] == ("transunet", "single")
-    assert own.compared_methods({("unet", 0): "a"}, ["tta"]) == [("unet", "single")]
-    assert own.members_for("ensemble", "unet", members, [1, 2]) == ["b", "c"]
-    assert own.members_for("dropout", "unet", members, [1, 2]) == ["a"]
+    assert own.compared_methods({("unet", 0): a}, ["tta"]) == [("unet", "single")]
+    without = {("unet", 0): models.build("unet", 1, 2, widths=[2, 2], dropout=0.0)}
+    assert own.compared_methods(without, ["dropout"]) == [("unet", "single")]
+    assert own.members_for("ensemble", "unet", members, [1, 2]) == [b, c]
+    assert own.members_for("dropout", "unet", members, [1, 2]) == [a]
 
 
 def test_some_slices(tools):

@@ -1,6 +1,7 @@
 """The grid of noise, bias field and coupling: made-up cells with known answers."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from paraspine import figures, statistics
+from paraspine import statistics
 from paraspine.arrays import SettingsError
 from paraspine.evidence.judge import claims_summary
 from paraspine.studies.noise import frames, tables, words
@@ -70,43 +71,37 @@ def test_a_knob_needs_different_values(world):
         frames.noise_frame(draw, sample, [], [1.0], [0.0])
 
 
-def test_dice_is_that_of_dropout_at_the_lowest_coupling(world):
-    draw, sample, _ = world
-    frame = frames.noise_frame(draw, sample, [7.0], [0.0], [2.0, 4.0])
-    table = tables.dice_table(frame)
-    assert len(table) == 1
-    # both raters say background at two pixels; the two torn ones go to the lower class
-    expected = frame[(frame["measure"] == "dice") & (frame["method"] == "dropout")]
-    expected = expected[expected["noise_coupling"] == 2.0]["value"]
-    assert table["n"].tolist() == [expected.notna().sum()]
+def test_dice_is_that_of_dropout_at_the_lowest_coupling():
+    ways = [("dropout", 2.0, 0.5), ("dropout", 2.0, 0.7), ("dropout", 4.0, 0.1), ("tta", 2.0, 0.2)]
+    rows = [{"subject": f"s{k}", "class": "MF", "measure": "dice", "value": value, "noise": 7.0,
+             "bias_field": 1.0, "noise_coupling": coupling, "method": method}
+            for k, (method, coupling, value) in enumerate(ways)]  # fmt: skip
+    table = tables.dice_table(pd.DataFrame(rows))
+    assert table[["mean", "n"]].to_numpy().tolist() == [[pytest.approx(0.6), 2]]
+    assert table["column"].tolist() == ["bias field 1"]
 
 
 # --- correlations, changes, shares -------------------------------------------------------------
 
 
-def grid(generator=None, subjects=8, noise=(7.0, 28.0), bias=(1.0, 2.0), coupling=(0.0, 1.0)):
+def grid(subjects=8, noise=(7.0, 28.0), bias=(1.0, 2.0), coupling=(0.0, 1.0)):
     """Cells in which only the coupling at high noise ties uncertainty to disagreement.
 
     Disagreement is ``base + coupling * noise / 28``, aleatoric uncertainty ``noise / 28``.
     """
-    rng = generator or np.random.default_rng(2)
+    rng = np.random.default_rng(2)
     base, own = rng.normal(0, 0.05, (2, subjects, 2))
-    rows = []
-    for n in noise:
-        for b in bias:
-            for c in coupling:
-                for s in range(subjects):
-                    for k in range(2):
-                        rows.append(
-                            {
-                                "subject": f"s{s}", "image": f"i{s}{k}", "slice": 0,
-                                "noise": n, "bias_field": b, "noise_coupling": c,
-                                "gt_entropy": base[s, k] + c * n / 28,
-                                "aleatoric": n / 28 + own[s, k],
-                                "epistemic": own[s, k] * (1 if b == 1 else -1),
-                                "epistemic, mutual information": rng.random(),
-                            }
-                        )  # fmt: skip
+    rows = [
+        {
+            "subject": f"s{s}", "image": f"i{s}{k}", "slice": 0,
+            "noise": n, "bias_field": b, "noise_coupling": c,
+            "gt_entropy": base[s, k] + c * n / 28,
+            "aleatoric": n / 28 + own[s, k],
+            "epistemic": own[s, k] * (1 if b == 1 else -1),
+            "epistemic, mutual information": rng.random(),
+        }
+        for n, b, c, s, k in product(noise, bias, coupling, range(subjects), range(2))
+    ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -125,11 +120,7 @@ def test_correlations_of_cells_and_mixed():
     assert found["mixed", 1.0, 1.0, "aleatoric"] == pytest.approx(expected)
     assert expected > 0.9
     assert abs(found["mixed", 1.0, 0.0, "aleatoric"]) < 0.5
-
-
-def test_one_noise_level_is_not_mixed():
-    table = tables.correlations_table(grid(noise=(14.0,)))
-    assert set(table["noise"]) == {"14"}
+    assert set(tables.with_mixed(grid(noise=(14.0,)))["noise"]) == {"14"}
 
 
 def test_shares_are_those_of_least_squares():
@@ -193,7 +184,7 @@ def test_undefined_disagreement_stays_undefined():
     assert table[["mean", "low", "high"]].isna().all(axis=None)
     partition = tables.partition_table(images)
     assert partition["mean"].isna().all()
-    assert {words.coupling_sentence(table, partition), words.noise_sentence(table),
+    assert {words.coupling_sentence(table, partition), words.bias_sentence(table),
             words.answer(table)} == {words.UNDEFINED}  # fmt: skip
     claims = tables.claims_table(images)
     assert set(claims["why"]) == {"undefined in this run"}
@@ -219,14 +210,14 @@ def test_a_change_without_each_subject_is_that_of_the_rest():
 
 def test_the_papers_hypothesis_is_judged_in_each_cell_without_noise():
     """Coupling ties aleatoric uncertainty to disagreement only where the noise differs."""
-    claims = tables.claims_table(grid(noise=(7.0, 28.0)))
+    images = grid()
+    claims = tables.claims_table(images)
     assert claims["where"].tolist() == [
         f"bias field {b}, coupling {c}" for b in (1, 2) for c in (0, 1)
     ]
     told = claims.set_index("where")
     one = told.loc["bias field 1, coupling 1"]
     assert one["verdict"] == "supported"
-    images = grid(noise=(7.0, 28.0))
     own = images[(images["bias_field"] == 1) & (images["noise_coupling"] == 1)]
     quiet = own[own["noise"] == 7]
     ends = [stats.pearsonr(c["gt_entropy"], c["aleatoric"])[0] for c in (quiet, own)]
@@ -234,8 +225,11 @@ def test_the_papers_hypothesis_is_judged_in_each_cell_without_noise():
     assert told.loc["bias field 1, coupling 0", "verdict"] != "supported"
     assert claims_summary(claims)["claim"].item() == tables.CLAIM
     said = words.claim_sentence(claims)
-    assert "Here: **mixed** (" in said
+    ends = "{without_low:.2f} to {without_high:.2f}".format(**claims.iloc[0])
+    assert said.endswith(f"; {ends} without any one subject.")
     assert f"*r* is {claims['first'].iloc[0]:.2f} where all images have the same noise" in said
+    counted = {v: f"{v} in {n}" for v, n in claims["verdict"].value_counts().items()}
+    assert all(words in said for words in counted.values())
     # uncertainty that follows disagreement only without a difference in noise
     turned = images.assign(aleatoric=images["gt_entropy"] - 2 * images["noise"] / 28)
     told = tables.claims_table(turned).set_index("where")
@@ -265,7 +259,7 @@ def turned(sign, knob="noise", place="7"):
 
 def test_noise_tightens_or_loosens():
     both_ways(
-        lambda sign: words.noise_sentence(turned(sign)),
+        lambda sign: words.answer(turned(sign)),
         "More image noise **tightens the tie of aleatoric uncertainty to disagreement**",
         "More image noise **loosens the tie of aleatoric uncertainty to disagreement**",
     )
@@ -280,12 +274,20 @@ def test_noise_tightens_or_loosens():
         "tie of epistemic uncertainty (*r* 0.50 to 0.60, change 0.10 (-0.10 to 0.30))."
     )
     alone = turned(1).assign(decided_by="s3")
-    said = words.noise_sentence(alone)
+    said = words.answer(alone)
     assert said.startswith(
         "More image noise moves neither tie to disagreement measurably: aleatoric"
     )
     assert "0.20 (0.10 to 0.30), decided by one subject; epistemic" in said
-    assert words.noise_sentence(turned(1, "bias_field")).startswith("A stronger bias field **tight")
+    assert words.bias_sentence(turned(1, "bias_field")).startswith("A stronger bias field **tight")
+
+
+def test_the_answer_begins_with_what_moves_something():
+    moved, still = turned(-1, "noise_coupling", "mixed"), turned(1).assign(low=-0.5, high=0.5)
+    said = words.answer(pd.concat([still, moved]))
+    assert said.index("Noise that misleads") < said.index("More image noise moves neither tie")
+    said = words.answer(pd.concat([turned(1), moved]))
+    assert said.index("More image noise **tightens") < said.index("Noise that misleads")
 
 
 def test_misled_raters_in_a_mixed_cohort_or_at_one_noise():
@@ -302,6 +304,7 @@ def test_misled_raters_in_a_mixed_cohort_or_at_one_noise():
     changes = tables.changes_table(grid())
     share = partition.set_index([*KNOBS, "part"])["mean"]["mixed", 1.0, 1.0, "joint"]
     said = words.coupling_sentence(changes, partition)
+    assert said.startswith("Both kinds together, in images that differ in noise, explain ")
     assert f"and {share:.0f} % (95 % CI" in said
 
 
@@ -309,48 +312,45 @@ def test_a_grid_of_one_value_says_so():
     images = grid(noise=(14.0,), bias=(1.0,), coupling=(0.0,))
     changes = tables.changes_table(images)
     assert changes.empty
-    assert "nothing moves" in words.noise_sentence(changes)
+    assert "one bias field, so nothing moves" in words.bias_sentence(changes)
     assert "nothing moves" in words.coupling_sentence(changes, tables.partition_table(images))
     assert words.answer(changes) == "The grid has one noise level and one coupling."
 
 
 def test_tables_and_figures_show_every_cell():
     images = grid()
-    for table in (tables.correlations_table(images), tables.partition_table(images)):
-        for bias, panels in ((None, 2), (2.0, 1)):
-            curves = tables.curves(table, bias)
-            kinds = curves["panel"].str.split(", bias").str[0].nunique()
-            assert curves["panel"].nunique() == panels * kinds
-            figure = figures.small_multiples(
-                curves, "noise", group="raters", panel="panel", columns=2, x_title="noise",
-                title="t", reference=0, source="made by hand",
-            )  # fmt: skip
-            assert list(figure.layout.xaxis.ticktext) == ["7", "28", "mixed"]
-            names = {"raters unaffected by noise", "raters misled by noise, coupling 1"}
-            assert {trace.name for trace in figure.data} == names
-    one = tables.curves(tables.correlations_table(images), 2.0)
-    r = tables.correlations_table(images).set_index([*KNOBS, "kind"])["r"]
-    row = one[(one["noise"] == "28") & (one["panel"] == "epistemic")].iloc[1]
-    assert row["value"] == r["28", 2.0, 1.0, "epistemic"]
+    correlations = tables.correlations_table(images)
+    shares = ["both together", "epistemic alone adds", "aleatoric alone adds", "either explains"]
+    partition = tables.partition_table(images)
+    for table, panels in ((correlations, list(KINDS)), (partition, shares)):
+        curves = tables.curves(table, 2.0)
+        assert list(dict.fromkeys(curves["panel"])) == panels
+        assert list(dict.fromkeys(curves["noise"])) == ["7", "28", "mixed"]
+        names = {"raters unaffected by noise", "raters misled by noise, coupling 1"}
+        assert set(curves["raters"]) == names
+    curves = tables.curves(correlations, 2.0).set_index(["panel", "raters", "noise"])["value"]
+    r = correlations.set_index([*KNOBS, "kind"])["r"]
+    misled = curves["epistemic", "raters misled by noise, coupling 1", "28"]
+    assert misled == r["28", 2.0, 1.0, "epistemic"]
     levels = tables.levels_table(images).set_index([*KNOBS, "what"])["mean"]
     expected = images[(images["noise"] == 28) & (images["noise_coupling"] == 1)]
     assert levels[28.0, 1.0, 1.0, "disagreement"] == pytest.approx(
         1e3 * expected[expected["bias_field"] == 1]["gt_entropy"].mean()
     )
     shown = words.named(turned(1)).iloc[0]
-    assert (shown["turned"], shown["image noise"], shown["coupling"]) == (
-        "image noise",
-        "0 → 1",
-        "0",
-    )
-    assert shown["range"] == "-0.25 to 0.12"
+    columns = ["turned", "image noise", "coupling", "range"]
+    assert shown[columns].tolist() == ["image noise", "0 → 1", "0", "-0.25 to 0.12"]
 
 
-def test_setup_says_what_the_network_knows(world):
+def test_setup_says_what_the_network_knows_and_which_slices_these_are(world):
     draw, sample, _ = world
     frame = frames.noise_frame(draw, sample, [7.0], [0.0, 1.0], [0.0])
-    said = words.setup_sentence(
-        frame, {"noise": 14.0, "bias_field": 1.0, "noise_coupling": 0.0}, draw(7.0, 0.0, 0.0)
+    data, settings = draw(7.0, 0.0, 0.0), {"noise": 14.0, "bias_field": 1.0, "noise_coupling": 0.25}
+    data = replace(data, table=data.table.assign(level=["S1", "L5-S1"]))
+    all_of_them = words.setup_sentence(frame, settings, data, 2)
+    assert all_of_them == (
+        "2 cells of 2 slices of 2 test subjects, rated by 2 raters. The network was trained at "
+        "noise 14, bias field 1 and coupling 0.25; it has seen no other cell."
     )
-    assert said.startswith("2 cells of 2 slices of 2 test subjects, rated by 2 raters;")
-    assert "trained at noise 14, bias field 1 and coupling 0" in said
+    some = words.setup_sentence(frame, settings, data, 55)
+    assert "chapter 5, which takes all 55 test slices: these are of S1 and L5-S1. The" in some
