@@ -36,7 +36,9 @@ def test_intervals_draw_subjects_with_all_their_images(made):
     """The replicates by hand: each subject's counts as often as it was drawn, split by split."""
     table = calibration.fusion_calibration(made.counts).set_index("condition")
     own = made.counts[(made.counts["condition"] == WHO.label) & (made.counts["region"] == "all")]
-    draws = statistics.cluster_weights(sorted(set(own["subject"])))
+    every = made.counts[made.counts["region"] == "all"].sort_values("subject", kind="stable")
+    values = every[calibration.CONTENT]
+    draws = statistics.cluster_weights(every["subject"].to_numpy(), values=values)
     found = []
     for weights in draws.weights:
         times = own["subject"].map(dict(zip(draws.labels, weights, strict=True)))
