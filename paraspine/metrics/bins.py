@@ -2,9 +2,9 @@
 
 A score's bin is the upper bits of its float32 pattern, which grow with the score and give every
 doubling of it the same number of bins. Entropies pile up near zero; equal bins would put most of
-them into one. Which sixteenths of a bin occur is kept too, one bit each: a bin with one occupied
-sixteenth is one threshold, so that true ties stay ties, and a bin with several is taken for as
-many thresholds, over which its errors are spread evenly.
+them into one. Exact zeros have a bin of their own. Which sixteenths of a bin occur is kept too, one
+bit each: a bin with one occupied sixteenth is one threshold, so that true ties stay ties, and a bin
+with several is taken for as many thresholds, over which its errors are spread evenly.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Bins:
     Attributes
     ----------
     place : numpy.ndarray of int64, (K,)
-        Number of the bin: the upper bits of the score's pattern, ``-1 -`` those of its magnitude
-        for negative scores. Falls.
+        Number of the bin: 0 of zeros, else one more than the upper bits of the score's pattern;
+        ``-1 -`` that of its magnitude for negative scores. Falls.
     errors, correct : numpy.ndarray of int64, (K,)
         Voxels in each bin.
     occupied : numpy.ndarray of uint16, (K,)
@@ -68,8 +68,13 @@ def bins_of(scores: np.ndarray, error: np.ndarray, bins: int) -> Bins:
 
 def _fine(scores: np.ndarray, bins: int) -> np.ndarray:
     """Number of the sixteenth of a bin: ``(voxels,)`` int64, growing with the score."""
-    magnitude = (np.abs(scores).view(np.uint32) >> np.uint32(_shift(bins) - 4)).astype(np.int64)
+    magnitude = _key(np.abs(scores).view(np.uint32), _shift(bins)).astype(np.int64)
     return np.where(scores < 0, -1 - magnitude, magnitude)
+
+
+def _key(bits: np.ndarray, shift: int) -> np.ndarray:
+    """Number of the sixteenth of a bin that a magnitude lies in; zero's is alone in its bin."""
+    return (bits >> np.uint32(shift - 4)) + np.uint32(_PARTS) * (bits != 0)
 
 
 def _shift(bins: int) -> int:
@@ -135,8 +140,8 @@ class _Table:
     def count(self, bits: np.ndarray, error: np.ndarray, shift: int) -> None:
         if not bits.size:
             return
-        self._grow((int(bits.max()) >> shift) + 1)
-        key = (bits >> np.uint32(shift - 4)).astype(np.intp)
+        self._grow((int(bits.max()) >> shift) + 2)
+        key = _key(bits, shift).astype(np.intp)
         self.parts[key] = True
         key >>= 4
         key <<= 1

@@ -42,7 +42,7 @@ def average_precision(uncertainty, error) -> float:
     -------
     float
         From 0 to 1; chance level is the share of errors. NaN without any error. Exact up to
-        1,048,576 voxels, beyond that within 1e-5 (`ErrorDetection`).
+        1,048,576 voxels; beyond that see `ErrorDetection`.
 
     Raises
     ------
@@ -61,13 +61,17 @@ class ErrorDetection:
     order in which images come makes no difference, and merged accumulators equal one that saw
     everything.
 
+    With more than 1,048,576 voxels, scores of the same sixteenth of a bin can't be told apart.
+    Where scores spread over several doublings, as entropies do, average precision over millions of
+    voxels is right to about 1e-6; where they lie within a few per cent of each other it isn't:
+    `bounds` gives the two values between which it lies for sure.
+
     Parameters
     ----------
     bins : int
         Bins for each doubling of the score once there are more than 1,048,576 voxels, a power of
         two from 16 to 16,384. Each takes 4 kB for scores up to 4, as entropies are (8 MiB in all
-        at the default of 2,048, with which average precision over millions of voxels is right to
-        about 1e-7), 8 kB for scores of any size, and as much again for negative ones.
+        at the default of 2,048), 8 kB for scores of any size, and as much again for negative ones.
 
     Attributes
     ----------
@@ -192,6 +196,15 @@ class ErrorDetection:
     def average_precision(self) -> float:
         """Average precision of the voxels so far (see the function of that name)."""
         return self.thresholds().average_precision()
+
+    def bounds(self) -> tuple[float, float]:
+        """Lowest and highest average precision that the counted voxels allow.
+
+        The order of voxels within a bin is unknown, but for that of zeros: correct ones first, or
+        errors first. Both are the exact value up to 1,048,576 voxels.
+        """
+        tied = True if self._counts is None else self._counts.read().place == 0
+        return self.thresholds().bounds(tied)
 
     def auroc(self) -> float:
         """Chance that an error has a higher score than a correct voxel, ties counted half.

@@ -43,8 +43,9 @@ def resample_detection(
     Returns
     -------
     numpy.ndarray of float64, (B,)
-        Within about 1e-5 of the measure over the voxels drawn, far below the spread between
-        resamples. NaN for a resample in which the measure is undefined.
+        Within about 3e-4 of the measure over the voxels drawn (8 subjects of 3,000 voxels; 8e-5
+        with 60,000), below the spread between resamples. NaN for a resample in which the measure
+        is undefined.
 
     Raises
     ------

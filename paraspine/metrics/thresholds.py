@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import digamma
 
 from ..arrays import SettingsError
 
@@ -38,6 +39,26 @@ class Thresholds:
         kept = self.errors > 0  # only these add to the area
         rank = np.cumsum(self.errors + self.correct)[kept]
         return float(precision_area(self.errors[kept], self.correct[kept], self.parts[kept], rank))
+
+    def bounds(self, tied=False) -> tuple[float, float]:
+        """Lowest and highest average precision in any order within thresholds that aren't `tied`.
+
+        Lowest with correct voxels first and each error a threshold of its own; highest with all
+        errors first, as one.
+        """
+        errors, correct = self.errors.astype(float), self.correct.astype(float)
+        above, before = np.cumsum(errors + correct), np.cumsum(errors) - errors
+        total, start = errors.sum(), above - errors - correct
+        equal = errors * (before + errors) / above
+        if not total:
+            return np.nan, np.nan
+        late = start + correct
+        # the sum of (before + i) / (late + i) over i = 1 ... errors
+        lowest = errors - (late - before) * (digamma(late + errors + 1) - digamma(late + 1))
+        highest = errors * (before + errors) / np.maximum(start + errors, 1)
+        ends = (np.where(tied, equal, end) for end in (lowest, highest))
+        low, high = (float(end.sum() / total) for end in ends)
+        return low, high
 
     def auroc(self) -> float:
         """Area under the ROC curve; NaN without any error or any correct voxel."""

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 
 from paraspine import metrics
 from paraspine.arrays import LabelError, SettingsError, ShapeError
-from paraspine.metrics import errors
+from paraspine.metrics import bins, errors, thresholds
 
 
 def entropies(seed, n=300_000, dtype=np.float32):
@@ -287,3 +287,70 @@ def test_messages():
     with pytest.raises(ShapeError, match="where and error"):
         metrics.ErrorDetection().update([0.1], [True], where=[True, True])
     assert metrics.average_precision([0.1, 0.2], [0, 1]) == 1
+
+
+# --- more voxels than are kept ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", ["crowded", "zeros and denormals", "spread"])
+def test_average_precision_of_counted_voxels_lies_within_its_bounds(case, monkeypatch):
+    """Against scikit-learn, where scores crowd in a bin, and where zeros lie beside denormals."""
+    monkeypatch.setattr(errors, "_KEPT", -1)
+    rng = np.random.default_rng(5)
+    scores = {
+        "crowded": lambda: np.linspace(1, 1.0001, 4000),
+        "zeros and denormals": lambda: np.where(rng.random(4000) < 0.95, 0, rng.random(4000) ** 90),
+        "spread": lambda: rng.random(4000) ** 4,
+    }[case]().astype(np.float32)
+    wrong = rng.random(4000) < 0.02 + 0.5 * (scores > np.quantile(scores, 0.8))
+    exact = average_precision_score(wrong, scores)
+    found = metrics.ErrorDetection().update(scores, wrong)
+    low, high = found.bounds()
+    assert low - 1e-12 <= exact <= high + 1e-12
+    assert low - 1e-12 <= found.average_precision() <= high + 1e-12
+    if case != "crowded":
+        assert found.average_precision() == pytest.approx(exact, abs=1e-3)
+        assert high - low < 0.05
+    assert metrics.ErrorDetection().update(scores, wrong).bounds() == (low, high)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-3, 3, width=32, allow_subnormal=False)
+            | st.floats(1, 1.0009765625, width=32),
+            st.booleans(),
+        ),
+        min_size=2,
+        max_size=60,
+    )
+)
+def test_any_scores_lie_within_the_bounds(voxels):
+    scores, wrong = (np.array(column) for column in zip(*voxels, strict=True))
+    scores = scores.astype(np.float32)
+    counted = metrics.ErrorDetection(16)
+    counted._start_counting()
+    low, high = counted.update(scores, wrong).bounds()
+    if not wrong.any():
+        assert np.isnan([low, high]).all()
+        return
+    assert low - 1e-9 <= average_precision_score(wrong, scores) <= high + 1e-9
+
+
+def test_bounds_by_hand():
+    """One joint threshold of two errors and two correct voxels below one error and one correct."""
+    found = thresholds.Thresholds(np.array([1, 2]), np.array([1, 2]), np.array([1, 2]))
+    low, high = found.bounds(np.array([True, False]))
+    assert low == pytest.approx((1 / 2 + 2 / 5 + 3 / 6) / 3)
+    assert high == pytest.approx((1 / 2 + 2 * 3 / 4) / 3)
+
+
+def test_zeros_are_one_threshold_beside_denormals(monkeypatch):
+    monkeypatch.setattr(errors, "_KEPT", -1)
+    scores = np.array([0, 0, 0, 1e-45, 1e-40, 0.5], np.float32)
+    wrong = np.array([True, False, False, False, True, True])
+    found = metrics.ErrorDetection().update(scores, wrong)
+    assert found.binned().place[-1] == 0
+    assert found.binned().parts[-1] == 1
+    assert found.binned().correct[-1] == 2
+    np.testing.assert_array_equal(found.binned().place, bins.bins_of(scores, wrong, 2048).place)

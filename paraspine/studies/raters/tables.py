@@ -126,14 +126,17 @@ def icc_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def rater_styles(areas: pd.DataFrame, raters: Sequence[str]) -> pd.DataFrame:
-    """Area that a rater outlines beyond the mean of the others of the same image, in percent."""
+    """Area that a rater outlines beyond the mean of all raters of the same image, in percent.
+
+    Divided by the mean of the others, a ratio that leans upwards, every rater would outline more.
+    """
     wide = areas.pivot(index=["class", *IMAGE], columns="rater", values="value")
     wide = wide.reindex(columns=list(raters))
     order = list(dict.fromkeys(areas["class"]))
     lines = []
-    for rater in wide if wide.notna().sum(axis=1).gt(1).any() else ():
-        mean = wide.drop(columns=rater).mean(axis=1)
-        excess = 100 * (wide[rater] / mean.where(mean > 0) - 1)
+    several, mean = wide.notna().sum(axis=1) > 1, wide.mean(axis=1)
+    for rater in wide if several.any() else ():
+        excess = 100 * (wide[rater] / mean.where(several & (mean > 0)) - 1)
         lines.append(excess.rename("value").reset_index().assign(rater=rater))
     keys = ["rater", "class"]
     if not lines:

@@ -102,7 +102,7 @@ def group_sentence(frame: pd.DataFrame, table: pd.DataFrame, name: str, group: s
 
 
 def style_sentence(table: pd.DataFrame) -> str:
-    """Which raters outline systematically more or less than the others."""
+    """Which raters outline systematically more or less than the mean of all."""
     if table.empty:
         return ONE_RATER
     known = table[table["mean"].notna()]
@@ -124,7 +124,7 @@ def style_sentence(table: pd.DataFrame) -> str:
         return "No rater outlines more or less than the others by more than the intervals allow."
     open_ = int(sum(side(row) == 0 for row in known.to_dict("records")))
     rest = f" The other {text.count(open_, 'difference')} can't be told from 0." if open_ else ""
-    return f"Compared with the others, {'; '.join(words)}.{rest}"
+    return f"Compared with the mean of all raters, {'; '.join(words)}.{rest}"
 
 
 def fusion_sentence(table: pd.DataFrame, frame: pd.DataFrame) -> str:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from paraspine import figures, frames, fusion, statistics
+from paraspine.evidence.limits import side
 from paraspine.studies.raters import tables, views
 from tests.studies.raters.shapes import bars
 
@@ -152,25 +153,26 @@ def styles(data):
     return tables.rater_styles(tables.area_frame(data), data.raters)
 
 
-def test_a_raters_style_is_the_excess_over_the_others(tools):
+def test_a_raters_style_is_the_excess_over_the_mean_of_all(tools):
     data = tools.data(bars([6, 4, 4], [3, 2, 2]), classes=2, spacing=(0.5, 3.0))
     table = by(styles(data), "rater")
-    assert table["mean"].to_dict() == pytest.approx({"a": 50, "b": -20, "c": -20})
+    assert table["mean"].to_dict() == pytest.approx({"a": 200 / 7, "b": -100 / 7, "c": -100 / 7})
     assert table["n"].tolist() == [2, 2, 2]
     assert table["class"].unique() == ["MF"]
-    assert table["without_low"].to_dict() == pytest.approx({"a": 50, "b": -20, "c": -20})
+    assert table["without_low"].to_dict() == pytest.approx(
+        {"a": 200 / 7, "b": -100 / 7, "c": -100 / 7}
+    )
 
 
-def test_styles_leave_out_blanks_and_images_that_nobody_else_marked(tools):
+def test_styles_leave_out_blanks(tools):
     data = tools.data(
         bars([6, 3, 0], [4, 2, 8], [5, 0, 0]),
         [[True, True, False], [True, True, False], [True, True, True]],
         classes=2,
     )
     table = by(styles(data), "rater")
-    assert table.loc["a", "mean"] == pytest.approx(100)  # twice b; alone in the third image
-    assert table.loc["a", "undefined"] == 1
-    assert table.loc["b", "mean"] == pytest.approx(100 * (-1 / 2 - 1 / 2 - 1) / 3)
+    assert table.loc["a", "mean"] == pytest.approx(100 * (1 / 3 + 1 / 3 + 2) / 3)
+    assert table.loc["b", "mean"] == pytest.approx(100 * (-1 / 3 - 1 / 3 - 1) / 3)
     assert table.loc["c", "mean"] == pytest.approx(-100)
     assert table.loc["c", "n"] == 1
 
@@ -182,10 +184,25 @@ def test_styles_keep_the_order_of_structures_and_one_rater_has_none(tools):
     table = styles(tools.data(labels, raters=("zoe", "al")))
     keys = list(table[["rater", "class"]].itertuples(index=False, name=None))
     assert keys == [("zoe", "MF"), ("al", "MF"), ("zoe", "ES"), ("al", "ES")]
-    assert table["mean"].tolist() == [0, 0, 100, -50]
+    assert table["mean"].tolist() == pytest.approx([0, 0, 100 / 3, -100 / 3])
     none = styles(tools.data(bars([3], [4]), classes=2))
     assert none.empty
     assert {"rater", "class", "mean", "low", "high"} <= set(none)
+
+
+def test_raters_who_are_shuffled_have_no_style():
+    """Areas that differ widely, each given to a rater by chance: more and less are rare."""
+    rng, told = np.random.default_rng(8), {1: 0, -1: 0, 0: 0}
+    for _ in range(40):
+        areas = rng.lognormal(3, 0.6, (24, 1)) * rng.lognormal(0, 0.7, (24, 3))
+        frame = pd.DataFrame(
+            [{"subject": i, "image": i, "slice": 0, "class": "MF", "rater": r, "value": v}
+             for i, row in enumerate(areas) for r, v in zip("abc", row, strict=True)]
+        )  # fmt: skip
+        for row in tables.rater_styles(frame, "abc").to_dict("records"):
+            told[side(row)] += 1
+    assert told[1] <= 9
+    assert told[-1] <= 9
 
 
 # --- fusion and blanks -----------------------------------------------------------------------

@@ -160,7 +160,8 @@ def test_styles_both_ways():
         "anna outlines more ES and PM (1.5 to 2.0 %) and less MF (3.0 %).",
     )
     assert found == (
-        "Compared with the others, anna outlines more MF (3.0 %) and less ES and PM (1.5 to 2.0 %)."
+        "Compared with the mean of all raters, anna outlines more MF (3.0 %) and less ES and PM "
+        "(1.5 to 2.0 %)."
         " The other 4 differences can't be told from 0."
     )
 
