@@ -46,8 +46,8 @@ def from_scgm(folder, output=None) -> Path:
         Where the download was unpacked.
     output : str or Path, optional
         The manifest to write, in `folder` or above it; ``data_manifest.csv`` in `folder` if left
-        out. The JSON file beside it asks for the grid of lemay2022, Table 5: 128 x 128 pixels of
-        0.25 mm.
+        out. The JSON file beside it asks for the settings of lemay2022, Table 5: 128 x 128
+        pixels of 0.25 mm, depth 3, learning rate 0.001, 40 splits.
 
     Returns
     -------
@@ -115,6 +115,12 @@ def from_scgm(folder, output=None) -> Path:
         ClassTable(("background", "grey matter", "white matter")),
         "Spinal cord grey matter challenge",
         grid={"size": [128, 128], "spacing": [0.25, 0.25]},
+        parameters={
+            "fusion_max_size": 128,
+            "fusion_depth": 3,
+            "fusion_learning_rate": 0.001,
+            "fusion_splits": 40,
+        },
         **_left_out(set(images) - set(rated)),
     )
 
@@ -137,7 +143,8 @@ def from_msseg(
         Where the download was unpacked.
     output : str or Path, optional
         The manifest to write, in `folder` or above it; ``data_manifest.csv`` in `folder` if left
-        out.
+        out. The JSON file beside it asks for the settings of lemay2022, Table 5: 160 x 128
+        pixels of 1 mm (124 there; sides are multiples of 16), depth 4, rate 0.00005, 20 splits.
     contrast : {"FLAIR", "T1", "T2", "GADO", "DP"}
         Which image of each patient. The lesions were outlined on FLAIR.
     images : {"preprocessed", "raw"}
@@ -200,7 +207,13 @@ def from_msseg(
         rows,
         ClassTable(("background", "lesion")),
         f"MSSEG-2016, {images} {contrast.upper()}",
-        grid={"spacing": [1.0, 1.0]},
+        grid={"size": [160, 128], "spacing": [1.0, 1.0]},
+        parameters={
+            "fusion_max_size": 160,
+            "fusion_depth": 4,
+            "fusion_learning_rate": 0.00005,
+            "fusion_splits": 20,
+        },
         **_left_out(others),
     )
 

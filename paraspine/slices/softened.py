@@ -120,9 +120,9 @@ class SoftTargets:
         labels = np.stack(list(arrays.values()))
         if self.fusion == "average":
             return fuse.soft_labels(labels, self.num_classes)
-        planes = np.moveaxis(labels, 1, 0)  # each slice is fused on its own
-        if self.fusion == "staple":
-            return np.stack([s.labels for s in fuse.staple_many(planes, self.num_classes)])
+        if self.fusion == "staple":  # of the whole volume
+            return fuse.staple(labels, self.num_classes).labels
+        planes = np.moveaxis(labels, 1, 0)
         return fuse.majority_vote_many(planes, self.num_classes)
 
     def __call__(self, epoch: int = 0) -> np.ndarray:

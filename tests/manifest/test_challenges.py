@@ -281,7 +281,12 @@ def test_msseg(msseg):
     )
     assert cohort.label_path(0, "10").name == "ManualSegmentation_10.nii.gz"
     assert cohort.name == "MSSEG-2016, preprocessed FLAIR"
-    assert json.loads(path.with_suffix(".json").read_text())["grid"] == {"spacing": [1.0, 1.0]}
+    asked = json.loads(path.with_suffix(".json").read_text())
+    assert asked["grid"] == {"size": [160, 128], "spacing": [1.0, 1.0]}
+    assert asked["parameters"] == {
+        "fusion_max_size": 160, "fusion_depth": 4, "fusion_learning_rate": 0.00005,
+        "fusion_splits": 20,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 
-from paraspine import text
+from paraspine import text, volumes
 from paraspine.evidence.show import Cell, number
 
 SIDES = ("train", "validation", "test")
 
 
-def cohort_summary(cohort) -> pd.DataFrame:
-    """What is in a cohort, as a table of two columns, `what` and `value`."""
+def grid_lines(cohort, data) -> list[tuple[str, str]]:
+    """Images' own grids and the networks' one, with a message where it is coarser than asked."""
+    own = Counter()
+    for row in cohort.table.index:
+        volume = volumes.read(cohort.image_path(row))
+        own[_grid(volume.array.shape[1:], volume.spacing[1:])] += 1
+    lines = [("images' own grids", "; ".join(f"{k} ({n})" for k, n in own.most_common()))]
+    used = _grid(data.size, data.spacing)
+    asked = (cohort.metadata.get("grid") or {}).get("spacing")
+    if asked and np.any(np.array(data.spacing) > np.array(asked) * 1.001):
+        used += f", coarser than the {asked[0]:g} × {asked[1]:g} mm that the cohort asks for: "
+        used += "max_size is smaller than its grid"
+    return [*lines, ("the networks' grid", used)]
+
+
+def _grid(size, spacing) -> str:
+    return f"{size[0]} × {size[1]} pixels of {spacing[0]:.3g} × {spacing[1]:.3g} mm"
+
+
+def cohort_summary(cohort, data=None) -> pd.DataFrame:
+    """Contents of a cohort and, with its slices, its grids: columns `what` and `value`."""
     table = cohort.table
     rated = table[[f"rater_{r}" for r in cohort.raters]].notna()
     lines = [
@@ -36,6 +57,8 @@ def cohort_summary(cohort) -> pd.DataFrame:
     if "center" in table:
         counts = people["center"].value_counts().sort_index()
         lines.append(("centers (subjects)", ", ".join(f"{k} ({v})" for k, v in counts.items())))
+    if data is not None:
+        lines += grid_lines(cohort, data)
     lines.append(("source", cohort.source))
     return pd.DataFrame(lines, columns=["what", "value"])
 

@@ -21,6 +21,9 @@ from paraspine.studies.label_fusion.frames import (
     fusion_frame,
     fusion_reliability,
     rated_labels,
+    references_of,
+    stacked,
+    volumes_of,
 )
 
 #: Columns by whose sums subjects are told apart when they are drawn.
@@ -119,11 +122,14 @@ def fusion_thresholds(
     for one in repeated:
         if one.validation.classes.num_classes != 2:
             continue
-        truth = fusion.staple_many(one.validation.labels, 2, one.validation.rated)
-        labels = [t.labels for t in truth]
+        images = volumes_of(one.validation)
+        staple = references_of(one.validation)["STAPLE"]
+        labels = [stacked(staple[:, None], items)[0] for items in images]
         for (name, who), predicted in predictions.items():
             if name == one.name:
-                found[name, who] = metrics.search_threshold(predicted.validation, labels)
+                found[name, who] = metrics.search_threshold(
+                    [stacked(predicted.validation, items) for items in images], labels
+                )
     return found
 
 

@@ -123,14 +123,28 @@ class Repetition:
 
 
 def references_of(data) -> dict[str, np.ndarray]:
-    """STAPLE's label maps and the majority vote of some slices, ``(N, H, W)`` uint8 each."""
+    """STAPLE's label maps (of whole volumes) and the majority vote, ``(N, H, W)`` uint8 each."""
     if not len(data):
         return {name: np.zeros((0, *data.size), np.uint8) for name in REFERENCES}
     classes = data.classes.num_classes
-    found = fusion.staple_many(data.labels, classes, data.rated)
+    found = np.empty((len(data), *data.size), np.uint8)
+    for items in volumes_of(data):
+        labels = stacked(data.labels[:, data.rated[items[0]]], items)
+        found[items] = fusion.staple(labels, classes).labels.reshape(-1, *data.size)
     voted = fusion.majority_vote_many(data.labels, classes, data.rated)
-    fused = np.stack([one.labels for one in found])
-    return dict(zip(REFERENCES, (fused.astype(np.uint8), voted.astype(np.uint8)), strict=True))
+    return dict(zip(REFERENCES, (found, voted.astype(np.uint8)), strict=True))
+
+
+def volumes_of(data) -> list[np.ndarray]:
+    """Places of each image's slices: the study's unit is the image, which may be a volume."""
+    images = data.table.reset_index(drop=True).groupby(["subject", "image"], sort=False)
+    return [np.asarray(places) for places in images.indices.values()]
+
+
+def stacked(values, items) -> np.ndarray:
+    """Slices ``(N, K, H, W)`` of one image, one below the other: ``(K, D * H, W)``."""
+    chosen = np.moveaxis(np.asarray(values)[items], 0, 1)
+    return chosen.reshape(len(chosen), -1, chosen.shape[-1])
 
 
 def candidate_of(parameters: Mapping) -> Candidate:
@@ -177,7 +191,7 @@ def fusion_frame(
     predictions: Predictions,
     thresholds: Mapping[tuple[str, Candidate], float] | None = None,
 ) -> pd.DataFrame:
-    """Measures of every candidate, image by image.
+    """Measures of every candidate, image by image; a volume's slices are counted together.
 
     Identifying columns, ``split``, ``framework``, ``target``, ``condition``, ``reference`` (of hard
     measures: one of `REFERENCES`; else empty), ``class``, ``measure``, ``value``. Per class
@@ -190,19 +204,21 @@ def fusion_frame(
     """
     parts = []
     for one in repeated:
+        images = volumes_of(one.test)
+        raters = [stacked(one.test.labels[:, one.test.rated[i[0]]], i) for i in images]
         entropies = [
             float(fusion.ground_truth_entropy(labels, one.test.classes.num_classes).mean())
             if len(labels) > 1
             else np.nan
-            for labels in rated_labels(one.test)
+            for labels in raters
         ]
         for (name, who), found in predictions.items():
             if name == one.name:
                 threshold = (thresholds or {}).get((name, who))
                 lines = [
-                    (item, *rest)
-                    for item, labels in enumerate(rated_labels(one.test))
-                    for rest in _image(one, item, labels, found, threshold, entropies[item])
+                    (items[0], *rest)
+                    for items, labels, entropy in zip(images, raters, entropies, strict=True)
+                    for rest in _image(one, items, labels, found, threshold, entropy)
                 ]
                 columns = ["item", "reference", "class", "measure", "value"]
                 frame = identified(one, pd.DataFrame(lines, columns=columns))
@@ -223,10 +239,10 @@ def identified(one: Repetition, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([identity, frame.astype({"value": float})], axis=1)
 
 
-def _image(one: Repetition, item: int, labels, found: Predicted, threshold, disagreement: float):
+def _image(one: Repetition, items, labels, found: Predicted, threshold, disagreement: float):
     """Yield reference, class, measure and value of one image."""
     classes = one.test.classes
-    mean = found.test[item]
+    mean = stacked(found.test, items)
     entropy = float(maps.entropy(mean.astype(np.float64)).mean())
     error = abs(entropy - disagreement)
     yield "", "all", "entropy", entropy
@@ -238,7 +254,9 @@ def _image(one: Repetition, item: int, labels, found: Predicted, threshold, disa
         yield "", name, "brier", value
     hard = segmented(mean, threshold)
     for reference in REFERENCES:
-        table = metrics.confusion(hard, one.references[reference][item], classes.num_classes)
+        table = metrics.confusion(
+            hard, stacked(one.references[reference][:, None], items)[0], classes.num_classes
+        )
         values = metrics.overlap_measures(table)
         for measure in HARD:
             own = np.where(np.isfinite(values[measure]), values[measure], np.nan)
@@ -250,7 +268,7 @@ def _image(one: Repetition, item: int, labels, found: Predicted, threshold, disa
             ("energy_distance", metrics.generalised_energy_distance),
             ("matched_iou", metrics.hungarian_iou),
         ):
-            drawn = found.drawn[item]
+            drawn = stacked(found.drawn, items)
             value = function(drawn, labels, classes.num_classes) if several else np.nan
             yield "", "all", measure, value
 

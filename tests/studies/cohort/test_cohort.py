@@ -159,3 +159,18 @@ def test_how_the_split_and_the_figure_are_written(people):
         "mean age": "49.2",
     }  # fmt: skip
     assert tables.shown_title([0, 2], people) == "2 of the cohort's 4 slices"
+
+
+def test_a_grid_coarser_than_asked_is_said(monkeypatch):
+    volume = types.SimpleNamespace(array=np.zeros((2, 256, 240)), spacing=(3.0, 1.0, 1.0))
+    monkeypatch.setattr("paraspine.volumes.read", lambda path: volume)
+    cohort = types.SimpleNamespace(
+        table=pd.DataFrame({"subject": ["a", "b"]}), image_path=str,
+        metadata={"grid": {"spacing": [1.0, 1.0]}},
+    )  # fmt: skip
+    coarse = types.SimpleNamespace(size=(128, 128), spacing=(2.0, 2.0))
+    (_, own), (_, used) = tables.grid_lines(cohort, coarse)
+    assert own == "256 × 240 pixels of 1 × 1 mm (2)"
+    assert "128 × 128 pixels of 2 × 2 mm, coarser than the 1 × 1 mm" in used
+    fine = types.SimpleNamespace(size=(256, 240), spacing=(1.0, 1.0))
+    assert tables.grid_lines(cohort, fine)[1][1] == "256 × 240 pixels of 1 × 1 mm"

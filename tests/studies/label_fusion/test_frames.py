@@ -1,11 +1,14 @@
 """Candidates, repetitions and measures image by image, by other means."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, precision_score
 
 from paraspine import fusion, metrics
+from paraspine.anatomy import ClassTable
 from paraspine.arrays import SettingsError
+from paraspine.slices import Slices
 from paraspine.studies.label_fusion import frames
 from tests.studies.label_fusion.small import CANDIDATES, make, trained
 
@@ -120,3 +123,31 @@ def test_disagreement_takes_two_raters(tools, raters):
     names = ["gt_entropy", "entropy_error", "energy_distance", "matched_iou"]
     assert (measured[names] > 0).all() == (measured[names] > 0).any() == (raters == 2)
     assert measured["brier"] > 0
+
+
+def test_a_volume_is_measured_as_one_image():
+    # 3 patients x 4 slices; a lesion of 36 voxels in slice 1, predicted perfectly, and one false
+    # voxel in each other slice: Dice 72 / (72 + 3) = 0.96 per patient, 0.25 by slice.
+    n, size = 12, (256, 240)
+    labels = np.zeros((n, 2, *size), np.uint8)
+    labels[1::4, :, 100:106, 50:56] = 1
+    lesion = labels[:, 0].astype(np.float32)
+    lesion[np.arange(n) % 4 != 1, 7, 9] = 1
+    predicted = frames.Predicted(lesion[:0, None], np.stack([1 - lesion, lesion], axis=1))
+    table = pd.DataFrame(
+        {
+            "subject": np.repeat(["a", "b", "c"], 4), "image": np.repeat(["a", "b", "c"], 4),
+            "slice": np.tile(range(4), 3), "row": np.repeat(range(3), 4),
+        }
+    )  # fmt: skip
+    data = Slices(
+        np.zeros((n, 1, *size), np.float32), labels, np.ones((n, 2), bool), table,
+        ClassTable(("background", "lesion")), ("x", "y"), (1.0, 1.0),
+    )  # fmt: skip
+    one = frames.Repetition("split 1", {}, {}).on(data, ["test"] * n)
+    frame = frames.fusion_frame([one], {("split 1", SOFT): predicted})
+    dice = frame[(frame["measure"] == "dice") & (frame["reference"] == "STAPLE")]
+    assert dice["value"].to_numpy() == pytest.approx([0.96] * 3)
+    assert list(dice["subject"]) == ["a", "b", "c"]
+    brier = frame[(frame["measure"] == "brier") & (frame["class"] == "lesion")]
+    assert brier["value"].to_numpy() == pytest.approx([3 / (4 * 256 * 240)] * 3)
