@@ -84,7 +84,6 @@ def all_figures() -> dict[str, go.Figure]:
         figures.entropy_scatter(frame, estimate=estimate(0.6, 0.4, 0.7), **own),
         figures.reliability_diagram({"unet": curve}, ece={"unet": 0.02}, **own),
         figures.precision_recall({"entropy": line}, {"entropy": 0.01}, **own),
-        figures.accuracy_retention({"entropy": line}, **given),
         figures.intervals({"a": estimate(0.5, 0.4, 0.6)}, x_title="r", **own),
         figures.small_multiples(
             tidy.assign(low=0.8, high=1.0), "level", group="condition", panel="class",
@@ -117,7 +116,6 @@ AXES = {
     "precision_recall": (
         ["recall: share of the errors found"], ["precision: share that are errors"]
     ),
-    "accuracy_retention": (["share of voxels kept"], ["accuracy of the kept voxels"]),
     "intervals": (["r"], []),
     "small_multiples": (["level"], ["r", "r"]),
     "score_violins": (["composite score (sum of z-scores)"], []),
@@ -152,7 +150,7 @@ def test_every_figure_says_its_source_and_loads_nothing(drawn):
 
 
 def test_every_function_is_drawn_here():
-    elsewhere = {"bland_altman", "choice_explorer", "points_and_slice", "slice_explorer"}
+    elsewhere = {"bland_altman", "points_and_slice", "slice_explorer"}
     assert set(AXES) == {n for n in figures.__all__ if n.islower()} - elsewhere
 
 
@@ -166,7 +164,7 @@ def test_axes_have_titles(drawn, name):
 
 def test_a_figure_without_source_is_refused():
     with pytest.raises(SettingsError, match="synthetic phantom"):
-        figures.accuracy_retention({}, source=" ")
+        figures.reliability_diagram({}, source=" ", title="t")
 
 
 def test_groups_differ_in_colour_and_symbol_and_labels_hold_no_paths():
@@ -262,8 +260,6 @@ def test_reliability_of_arrays_that_differ_is_refused():
     curve = SimpleNamespace(confidence=np.ones(3), accuracy=np.ones(4), count=np.ones(3))
     with pytest.raises(ShapeError):
         figures.reliability_diagram({"unet": curve}, source=SOURCE, title="t")
-    with pytest.raises(ShapeError, match="a kept and accuracy"):
-        figures.accuracy_retention({"a": ([0, 1], [1])}, source=SOURCE)
 
 
 def test_chance_is_one_line_where_it_is_the_same_and_else_one_a_curve():

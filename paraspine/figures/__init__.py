@@ -12,7 +12,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "agreement": ["agreement_by_level", "bland_altman", "pairwise_dice"],
         "calibration": [
-            "accuracy_retention",
             "intervals",
             "precision_recall",
             "reliability_diagram",
@@ -24,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "validation_losses",
         ],
         "entropies": ["entropy_scatter"],
-        "explorer": ["Explorer", "choice_explorer", "slice_explorer"],
+        "explorer": ["Explorer", "slice_explorer"],
         "first_page": ["Stored", "points_and_slice"],
         "images": ["cohort_slices"],
         "multiples": ["small_multiples"],

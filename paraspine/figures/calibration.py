@@ -151,33 +151,6 @@ def precision_recall(
     return finish(figure, title, source, height=480)
 
 
-def accuracy_retention(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, source: str
-) -> go.Figure:
-    """Accuracy over the share of voxels kept, least uncertain first.
-
-    Parameters
-    ----------
-    curves : mapping of str to (kept, accuracy)
-        Fractions, arrays of the same length.
-    source : str
-        Where the data comes from.
-    """
-    figure = go.Figure()
-    for name, look in looks(curves).items():
-        kept, accuracy = curves[name]
-        check_same_shape(kept, accuracy, names=(f"{name} kept", "accuracy"))
-        figure.add_scatter(
-            x=kept, y=accuracy, mode="lines", name=name,
-            line={"color": look.colour, "dash": look.dash, "width": 2},
-            hovertemplate=f"{name}<br>%{{x:.1%}} kept<br>accuracy %{{y:.4f}}<extra></extra>",
-        )  # fmt: skip
-    figure.update_xaxes(title_text="share of voxels kept", tickformat=".0%", range=[0, 1.005])
-    figure.update_yaxes(title_text="accuracy of the kept voxels")
-    title = "Accuracy of what is kept when the most uncertain voxels are set aside"
-    return finish(figure, title, source, legend=len(curves) > 1)
-
-
 def intervals(
     estimates: Mapping[str, object] | pd.DataFrame,
     *,

@@ -150,10 +150,6 @@ def slice_explorer(
     return Explorer(title, fragment)
 
 
-#: Another name of the same.
-choice_explorer = slice_explorer
-
-
 class _Stored:
     """Arrays and outlines of all views, equal ones once, by their number."""
 
