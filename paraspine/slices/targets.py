@@ -120,11 +120,10 @@ class Targets:
             self._fixed = soft(slices)
         elif fusion == "staple":
             self._fixed = np.zeros((len(slices), *slices.size), dtype=np.uint8)
-            found = []
-            if len(slices):
-                found = fuse.staple_many(slices.labels, self.num_classes, slices.rated)
-            for target, result in zip(self._fixed, found, strict=True):
-                target[...] = result.labels
+            images = slices.table.reset_index(drop=True).groupby(["subject", "image"], sort=False)
+            for places in images.indices.values():
+                labels = np.moveaxis(slices.labels[places][:, slices.rated[places[0]]], 1, 0)
+                self._fixed[places] = fuse.staple(labels, self.num_classes).labels
         else:
             self._keys = slices.keys
         if self._fixed is not None:
@@ -172,7 +171,7 @@ def targets(slices: Slices, fusion: str = "majority", *, seed: int = 0) -> Targe
         Every slice must be rated by somebody.
     fusion : str
         ``majority``: most votes (`vote`). ``random``: one rater for each slice, drawn anew in
-        every epoch. ``staple``: STAPLE's labels, per slice (Warfield 2004). ``average``: the share
+        every epoch. ``staple``: STAPLE's labels, per image (Warfield 2004). ``average``: the share
         of raters who gave each class, soft. ``rater:<name>``: that rater's labels.
     seed : int
         Of the random rater.

@@ -110,6 +110,7 @@ def test_fusions_leave_out_who_did_not_rate():
     rated = np.random.default_rng(3).random((6, 4)) < 0.6
     rated[:, 0] |= ~rated.any(axis=1)
     data = made(raters=4, rated=rated)
+    data = replace(data, table=data.table.assign(image=list("abcdef")))  # STAPLE is by image
     majority, staple = targets(data, "majority")(0), targets(data, "staple")(0)
     average = targets(data, "average")(0)
     for place, labels, who in label_sets(data):
