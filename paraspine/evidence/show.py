@@ -167,6 +167,7 @@ class Table:
         shown = (
             f'{_safe(first)} <span class="ci">[{_safe(rest)}</span>' if bracket else _safe(value)
         )
+        shown = shown.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
         return f"<td{head}>{shown}</td>"
 
 
