@@ -121,36 +121,35 @@ def recovery_sentence(table: pd.DataFrame, raters: int) -> str:
 
 
 def bias_sentence(shares: pd.DataFrame, raters: int) -> str:
-    """How much of the true entropy the cohort's raters see, and whether as much as expected."""
+    """How much of the true entropy the cohort's raters see."""
     most = int(shares["raters"].max())
     few, found = min(raters, most), shares.set_index(["what", "raters"])
     measured = estimate(found.loc[(MEASURED, few)])
     if np.isnan(measured.value):
         return SURE
-    expected = found.loc[(EXACTLY, few), "mean"]
-    inside = measured.low - 1e-9 <= expected <= measured.high + 1e-9
-    outside = "" if inside else ", outside the interval, which resamples subjects and not raters"
     more = f"; {most} see {_percent(estimate(found.loc[(MEASURED, most)]))}" if most > few else ""
     return (
         f"{text.count(few, 'rater')} {'sees' if few == 1 else 'see'} {_percent(measured)} of the "
-        f"entropy that all raters together would show ({text.number(expected, 1)} % "
-        f"expected{outside}){more}."
+        f"entropy that all raters together would show{more}."
     )
 
 
 def correction_sentence(shares: pd.DataFrame, raters: int) -> str:
-    """Whether Miller and Madow's correction makes up for the few raters."""
-    few = min(raters, int(shares["raters"].max()))
-    corrected = estimate(shares.set_index(["what", "raters"]).loc[(CORRECTED, few)])
+    """Whether raters see as much as expected, and whether Miller and Madow's correction helps."""
+    few, found = min(raters, int(shares["raters"].max())), shares.set_index(["what", "raters"])
+    measured, corrected = (estimate(found.loc[(what, few)]) for what in (MEASURED, CORRECTED))
     if np.isnan(corrected.value):
         return SURE
+    expected = found.loc[(EXACTLY, few), "mean"]
+    inside = measured.low - 1e-9 <= expected <= measured.high + 1e-9
+    outside = "" if inside else ", outside the interval, which resamples subjects and not raters"
     turn = text.verdict(
         corrected, reference=100, above="which is too much", below="which is still too little",
         unclear="which the data cannot tell from all of it",
     )  # fmt: skip
     return (
-        f"Corrected as Miller and Madow do, the entropy of {text.count(few, 'rater')} is "
-        f"{_percent(corrected)} of the true one, {turn}."
+        f"Expected of {text.count(few, 'rater')}: {text.number(expected, 1)} %{outside}. Corrected "
+        f"as Miller and Madow do, they see {_percent(corrected)}, {turn}."
     )
 
 

@@ -447,11 +447,12 @@ def test_sentences_say_what_the_numbers_say(frame):
     own = shares.set_index(["what", "raters"])["mean"]
     said = words.bias_sentence(shares, 3)
     assert said.startswith(f"3 raters see {own['measured', 3]:.1f} % (95 % CI")
-    assert f"({own['expected, exactly', 3]:.1f} % expected" in said
+    expected = f"Expected of 3 raters: {own['expected, exactly', 3]:.1f} %"
+    assert words.correction_sentence(shares, 3).startswith(expected)
     assert f"; 4 see {own['measured', 4]:.1f} % (" in said
     assert words.bias_sentence(shares, 1).startswith("1 rater sees 0.0 % (")
     far = shares.assign(mean=shares["mean"].where(shares["what"] != words.EXACTLY, 99.0))
-    assert "(99.0 % expected, outside the interval, which" in words.bias_sentence(far, 3)
+    assert "99.0 %, outside the interval, which" in words.correction_sentence(far, 3)
     effective, entropies = tables.effective_raters(table, 3), tables.network_entropy(table)
     assert words.answer(effective, shares, 3).endswith(said)
     assert words.found_sentence(effective, entropies, shares, 3).count("- ") == 3
@@ -459,12 +460,13 @@ def test_sentences_say_what_the_numbers_say(frame):
 
 def test_a_correction_is_too_little_or_too_much():
     def say(sign):
-        row = {"what": words.CORRECTED, "raters": 3, "mean": 100 + 20 * sign}
-        ends = sorted((100 + 10 * sign, 100 + 30 * sign))
-        return words.correction_sentence(pd.DataFrame([row | {"low": ends[0], "high": ends[1]}]), 3)
+        row = {"raters": 3, "mean": 100 + 20 * sign}
+        row |= dict(zip(("low", "high"), sorted((100 + 10 * sign, 100 + 30 * sign)), strict=True))
+        names = (words.MEASURED, words.EXACTLY, words.CORRECTED)
+        return words.correction_sentence(pd.DataFrame([row | {"what": n} for n in names]), 3)
 
     said = both_ways(say, "which is too much", "which is still too little")
-    assert "3 raters is 120.0 % (95 % CI 110.0 to 130.0) of the true one" in said
+    assert "they see 120.0 % (95 % CI 110.0 to 130.0), which" in said
 
 
 def test_tables_leave_background_out_and_have_the_raters_beside(frame):
