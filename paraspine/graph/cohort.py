@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
 from paraspine.arrays import ManifestError, SettingsError
 from paraspine.evidence.plan import CohortInfo
+from paraspine.manifest.problem import error
+from paraspine.manifest.tables import cells, rater_names
 from paraspine.session.workspace import cohort_name, read_sidecar
 
 __all__ = ["read_cohort_info", "refuse_taken"]
@@ -34,8 +35,8 @@ def read_cohort_info(path: Path) -> CohortInfo:
     Raises
     ------
     ManifestError
-        If there is no such file or it cannot be read. What else is wrong, and with its sidecar,
-        is for ``paraspine check`` to report.
+        If there is no such file or its text, header or rows can't be read. What else is wrong,
+        and with its sidecar, is for ``paraspine check`` to report.
     """
     example = "for example MANIFEST=my/data_manifest.csv"
     if path.is_dir():
@@ -49,22 +50,20 @@ def read_cohort_info(path: Path) -> CohortInfo:
             f"{path}: there is no such manifest; check the spelling, and give its path relative to "
             f"the top folder or from the root ({example})."
         )
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            header, rows = list(reader.fieldnames or []), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ManifestError(f"{path}: cannot be read as a manifest ({error}).") from error
-    columns = [c for c in header if c.startswith("rater_")]
-    counts = [sum(bool(row[c].strip()) for c in columns) for row in rows]
+    table, _, found = cells(path)
+    if found or table is None:
+        raise error(path, found)
+    raters = rater_names(table)
+    rated = table[[f"rater_{r}" for r in raters]].notna().sum(axis=1)
+    text = table.fillna("")
     block = read_sidecar(path)
     return CohortInfo(
         name=cohort_name(path),
-        raters=tuple(c.removeprefix("rater_") for c in columns),
-        raters_of_an_image=max(counts, default=len(columns)),
-        subjects=len({row.get("subject", "") for row in rows}),
-        centers=tuple(row["center"] for row in rows) if "center" in header else (),
-        levels=tuple(dict.fromkeys(row.get("level", "") for row in rows)),
+        raters=tuple(raters),
+        raters_of_an_image=int(rated.max()) if len(rated) else len(raters),
+        subjects=text["subject"].nunique(),
+        centers=tuple(text["center"]) if "center" in text else (),
+        levels=tuple(dict.fromkeys(text["level"])) if "level" in text else ("",),
         own=block.get("parameters", {}),
         simulated=_draws_slices(block.get("generator")),
     )

@@ -8,13 +8,25 @@ from pathlib import Path
 from paraspine.anatomy import ClassTable
 from paraspine.manifest.problem import Problem
 
-__all__ = ["load", "notes"]
+__all__ = ["load", "notes", "parse"]
 
 _EXAMPLE = (
     '{"classes": {"0": "background", "1": "right MF", "2": "left MF"}, '
     '"mirror_pairs": [["right MF", "left MF"]], "intensity": {"kind": "MR", "window": null}}'
 )
 _KINDS = ("MR", "CT", "other")
+
+
+def parse(path: Path):
+    """Content of a JSON file; `ValueError` where it is none or an object has a key twice."""
+
+    def once(pairs):
+        keys = [key for key, _ in pairs]
+        if again := sorted({key for key in keys if keys.count(key) > 1}):
+            raise ValueError(f"the key {', '.join(map(repr, again))} stands twice in an object")
+        return dict(pairs)
+
+    return json.loads(path.read_bytes().decode("utf-8-sig"), object_pairs_hook=once)
 
 
 def load(path: Path) -> tuple[dict, ClassTable | None, list[Problem]]:
@@ -28,7 +40,7 @@ def load(path: Path) -> tuple[dict, ClassTable | None, list[Problem]]:
         remedy = f"Write one that names the classes, such as {_EXAMPLE}"
         return {}, None, [fail(None, None, problem, remedy)]
     try:
-        metadata = json.loads(path.read_bytes().decode("utf-8-sig"))
+        metadata = parse(path)
     except UnicodeDecodeError as broken:
         problem = f"byte {broken.start} is not UTF-8"
         return {}, None, [fail(None, None, problem, "Save the file as UTF-8.")]
@@ -36,6 +48,8 @@ def load(path: Path) -> tuple[dict, ClassTable | None, list[Problem]]:
         problem = f"line {broken.lineno}, column {broken.colno}: not valid JSON ({broken.msg})"
         remedy = "Correct that place; often it is a comma or a quotation mark too many or too few."
         return {}, None, [fail(None, None, problem, remedy)]
+    except ValueError as twice:
+        return {}, None, [fail(None, None, str(twice), "Remove all but one.")]
     if not isinstance(metadata, dict):
         problem = f"expected an object in braces, found a {type(metadata).__name__}"
         return {}, None, [fail(None, None, problem, f"Write for example {_EXAMPLE}")]

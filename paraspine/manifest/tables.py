@@ -15,7 +15,7 @@ import pandas as pd
 from paraspine.manifest import rules
 from paraspine.manifest.problem import Problem
 
-__all__ = ["Source", "check_paths", "is_inside", "load", "path_columns", "rater_names"]
+__all__ = ["Source", "cells", "check_paths", "is_inside", "load", "path_columns", "rater_names"]
 
 _BLANK = {"", "n/a", "na", "nan", "none", "null"}
 
@@ -51,17 +51,31 @@ def path_columns(table: pd.DataFrame) -> list[str]:
     return ["image", *(c for c in table if c.startswith("rater_"))]
 
 
-def load(path: Path) -> tuple[pd.DataFrame | None, list[int], list[Problem], list[str]]:
-    """Table (None if there is none), each row's number in the file, problems, notes."""
+def cells(path: Path) -> tuple[pd.DataFrame | None, list[int], list[Problem]]:
+    """Cells of a manifest as text, the only reading of it: for its check, plans and digests.
+
+    Cells are stripped; rows and columns on the right that are blank are left out; blank cells
+    ("", n/a, none, ...) are missing values.
+
+    Returns
+    -------
+    table : pandas.DataFrame or None
+        One row per image; None where the file has none that can be read.
+    rows : list of int
+        Each row's number in the file, the header being row 1.
+    problems : list of Problem
+        What is wrong with the text, the header or the number of cells; `table` then holds the rows
+        that are right.
+    """
     records, found = _records(path)
     if not records:
-        return None, [], found, []
+        return None, [], found
     header = [name.strip() for name in records[0][1]]
     while not header[-1]:  # empty columns on the right, as spreadsheets leave them
         header.pop()
     if found := _check_header(header):
-        return None, [], found, []
-    rows, cells = [], []
+        return None, [], found
+    rows, kept = [], []
     for row, record in records[1:]:
         values = [v.strip() for v in record]
         if len(values) < len(header) or any(values[len(header) :]):
@@ -70,14 +84,19 @@ def load(path: Path) -> tuple[pd.DataFrame | None, list[int], list[Problem], lis
             found.append(Problem(row, None, None, problem, remedy))
             continue
         rows.append(row)
-        cells.append(values[: len(header)])
-    if not rows:
+        kept.append(values[: len(header)])
+    table = pd.DataFrame(kept, columns=header, dtype="str")
+    return table.mask(table.apply(lambda c: c.str.lower().isin(_BLANK))), rows, found
+
+
+def load(path: Path) -> tuple[pd.DataFrame | None, list[int], list[Problem], list[str]]:
+    """Table (None if there is none), each row's number in the file, problems, notes."""
+    table, rows, found = cells(path)
+    if table is None or table.empty:
         if not found:
             problem = "the manifest has a header but names no image"
             found.append(Problem(None, None, None, problem, "Add one row per image."))
         return None, [], found, []
-    table = pd.DataFrame(cells, columns=header, dtype="str")
-    table = table.mask(table.apply(lambda c: c.str.lower().isin(_BLANK)))
     found += rules.check(table, rows) + _check_duplicates(table, rows)
     for column in ("age", "fat"):
         if column in table:

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-import pandas as pd
-
 import paraspine
 from paraspine import runs
 from paraspine.arrays import RunError
+from paraspine.manifest.tables import cells, is_inside, path_columns
+from paraspine.volumes.parts import parts
 
 __all__ = ["project_root", "sources", "fingerprint", "room_fingerprint", "cohort_digest"]
 
@@ -201,7 +201,7 @@ def _add(digest, modules: Iterable[Path]) -> None:
 
 
 def cohort_digest(manifest: Path | str, data_root: Path | str | None = None) -> str:
-    """SHA-256 over a manifest, its sidecar and the bytes of every file that it names.
+    """SHA-256 over a manifest, its sidecar and the bytes of every file that its images consist of.
 
     A file that is missing counts as missing: reading the manifest is what complains of it.
     """
@@ -211,21 +211,18 @@ def cohort_digest(manifest: Path | str, data_root: Path | str | None = None) -> 
     sidecar = manifest.with_suffix(".json")
     digest.update(sidecar.read_bytes() if sidecar.is_file() else b"")
     for name in _files_named_in(manifest, *_state(manifest)):
-        path = root / name
         digest.update(name.encode() + b"\0")
-        if path.is_dir():
-            for file in sorted(p for p in path.rglob("*") if p.is_file()):
-                digest.update(_digest(file).encode())
-        elif path.is_file():
-            digest.update(_digest(path).encode())
+        for file in parts(root / name) if is_inside(name) else ():
+            digest.update(_digest(file).encode())
     return digest.hexdigest()
 
 
 @cache
 def _files_named_in(manifest: Path, *_changed: int) -> list[str]:
-    table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
-    columns = [c for c in table if c == "image" or c.startswith("rater_")]
-    return sorted({v for c in columns for v in table[c] if v})
+    table, _, _ = cells(manifest)
+    if table is None:
+        return []
+    return sorted({v for c in path_columns(table) for v in table[c].dropna()})
 
 
 def _state(file: Path | str) -> tuple[int, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from paraspine import runs
+from paraspine.manifest import sidecar
 
 __all__ = [
     "PLACES",
@@ -39,7 +39,7 @@ def read_sidecar(manifest: Path | str) -> dict:
     """
     path = Path(manifest).with_suffix(".json")
     try:
-        block = json.loads(path.read_text(encoding="utf-8"))
+        block = sidecar.parse(path)
         return block | {"parameters": dict(block.get("parameters", {}))}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}

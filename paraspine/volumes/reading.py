@@ -8,6 +8,7 @@ import numpy as np
 
 from paraspine.arrays import ImageError, LabelError, ParaspineError
 from paraspine.volumes.grid import Volume
+from paraspine.volumes.parts import refuse_elsewhere
 
 __all__ = ["READABLE", "read", "read_labels"]
 
@@ -144,6 +145,7 @@ def _load_simpleitk(path: Path) -> tuple[np.ndarray, np.ndarray]:
             "need; export it again with its spacing (NRRD 'space directions' or 'spacings', "
             "MetaImage 'ElementSpacing')."
         )
+    refuse_elsewhere(path)
     return from_simpleitk(sitk.ReadImage(str(path)), path)
 
 

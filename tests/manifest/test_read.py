@@ -4,12 +4,17 @@ import hashlib
 import re
 import shutil
 
+import nibabel
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from paraspine import manifest, volumes
 from paraspine.arrays import ManifestError, SettingsError
+from paraspine.graph.cohort import read_cohort_info
 from paraspine.manifest.problem import error
+from paraspine.session import cohort_digest
+from paraspine.volumes.parts import parts
 
 
 def only(path, **options):
@@ -85,6 +90,100 @@ def test_blank_rows_spaces_and_byte_order_mark(study):
     lines[2] = lines[2].replace("sub-0/A", "sub-0/none")
     path.write_text("\n".join(lines))
     says(only(path), 3, "rater_A", "no such file", "spelling")  # the blank row counts
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: [lines[0].replace(",", ", "), *lines[1:]],
+        lambda lines: [line + "," for line in lines],
+        lambda lines: [lines[0], *(line + "," for line in lines[1:])],
+        lambda lines: ["\ufeff" + lines[0], *lines[1:]],
+        lambda lines: ["", *lines[:2], "", " , ,", *lines[2:]],
+        lambda lines: [line.replace(",", " ,") + "  " for line in lines],
+    ],
+)
+def test_check_plan_and_digest_read_the_same_cells(study, change):
+    path = study.write()
+    lines = path.read_text().splitlines()
+    expected = manifest.read(path).table
+    path.write_text("\r\n".join(change(lines)), encoding="utf-8")
+    assert manifest.read(path).table.equals(expected)
+    info = read_cohort_info(path)
+    assert (info.raters, info.raters_of_an_image, info.subjects) == (("A", "B"), 2, 4)
+    for name in ("sub-0/t2.nii.gz", "sub-3/A.nii.gz", "sub-3/B.nii.gz"):
+        before = cohort_digest(path)
+        file = study.folder / name
+        file.write_bytes(file.read_bytes() + b"\n")
+        assert cohort_digest(path) != before, name
+
+
+@pytest.mark.parametrize("change", [(",", ";"), ("sub-2,", "sub-2,extra,"), ("sub-1,", "M\xfc,")])
+def test_check_and_plan_refuse_the_same_text(study, change):
+    text = study.write().read_text().replace(*change)
+    study.path.write_bytes(text.encode("cp1252"))
+    problem = only(study.path)
+    with pytest.raises(ManifestError) as caught:
+        read_cohort_info(study.path)
+    assert caught.value.problems == (problem,)
+
+
+def test_the_json_is_read_alike_with_a_byte_order_mark(study):
+    study.json["parameters"] = {"epochs": 3}
+    path = study.write()
+    beside = path.with_suffix(".json")
+    beside.write_bytes(b"\xef\xbb\xbf" + beside.read_bytes())
+    assert manifest.read(path).metadata["parameters"] == {"epochs": 3}
+    assert read_cohort_info(path).own == {"epochs": 3}
+
+
+def test_a_key_that_stands_twice_in_the_json(study):
+    beside = study.write().with_suffix(".json")
+    beside.write_text(beside.read_text().replace('"1": "right MF"', '"1": "right MF", "1": "x"'))
+    says(only(study.path), None, None, "key '1' stands twice", "all but one")
+
+
+@pytest.mark.parametrize("suffix", [".mhd", ".nhdr", ".hdr"])
+def test_voxels_beside_their_header_count(study, suffix):
+    name, image = f"sub-0/t2{suffix}", volumes.read(study.folder / "sub-0/t2.nii.gz")
+    if suffix == ".hdr":
+        whole = nibabel.load(study.folder / "sub-0/t2.nii.gz")
+        pair = nibabel.Nifti1Pair(whole.get_fdata(dtype="f4"), whole.affine)
+        pair.to_filename(study.folder / "sub-0/t2.hdr")
+    else:
+        picture = sitk.ReadImage(str(study.folder / "sub-0/t2.nii.gz"))
+        sitk.WriteImage(picture, str(study.folder / name))
+    study.rows[0]["image"] = name
+    path = study.write()
+    assert volumes.checksum(volumes.read(study.folder / name)) == volumes.checksum(image)
+    assert len(manifest.read(path)) == 4
+    (voxels,) = parts(study.folder / name)[1:]
+    assert voxels.suffix in (".raw", ".img")
+    study.rows[0]["sha256_image"] = hashlib.sha256((study.folder / name).read_bytes()).hexdigest()
+    says(only(study.write()), 2, "image", "checksum", "restore")  # the header alone is no proof
+    before = cohort_digest(path)
+    voxels.write_bytes(voxels.read_bytes()[:-1] + b"\x07")
+    assert cohort_digest(path) != before
+
+
+@pytest.mark.parametrize(
+    ("suffix", "change"),
+    [
+        (".mhd", (b"t2.raw", b"/etc/services")),
+        (".mhd", (b"t2.raw", b"../sub-1/t2.raw")),
+        (".mhd", (b"t2.raw", b"t2.%03d.raw 1 2 1")),
+        (".mhd", (b"t2.raw", b"LIST\n/etc/services\n/etc/services")),
+        (".nhdr", (b"t2.raw", b"../../../etc/services")),
+        (".nhdr", (b"data file: t2.raw", b"datafile:  C:/secret.raw")),
+    ],
+)
+def test_a_header_that_names_voxels_elsewhere(study, suffix, change):
+    header = study.folder / f"sub-0/t2{suffix}"
+    sitk.WriteImage(sitk.ReadImage(str(study.folder / "sub-0/t2.nii.gz")), str(header))
+    header.write_bytes(header.read_bytes().replace(*change))
+    study.rows[0]["image"] = f"sub-0/t2{suffix}"
+    says(only(study.write()), 2, "image", "the header names the voxel file", "as one file")
+    assert parts(header) == [header]
 
 
 def test_no_manifest(tmp_path):
