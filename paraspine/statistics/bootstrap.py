@@ -88,7 +88,8 @@ def by_content(codes: np.ndarray, values) -> np.ndarray:
     """Clusters (numbers) in the order of the sums of their values about the mean ``(G,)``.
 
     Their magnitudes, as shares of the largest, are added up over columns, so that units, signs and
-    the order of columns make no difference. Ties follow squares about the mean, then sums.
+    the order of columns make no difference. Ties follow squares about the mean, then how columns
+    go together, then sums.
     """
     values = np.asarray(values, dtype=np.float64).reshape(len(codes), -1)
     finite = np.where(np.isfinite(values), values, 0.0)
@@ -101,7 +102,11 @@ def by_content(codes: np.ndarray, values) -> np.ndarray:
         most = distance.max(axis=1, keepdims=True)
         shares = np.divide(distance, most, out=np.zeros_like(distance), where=most > 0)
         keys.append(shares.sum(axis=0).round(9))
-    return np.lexsort([*sums[::-1], *keys])
+    most = np.abs(centred).max(axis=0)
+    mixed = np.divide(centred, most, out=np.zeros_like(centred), where=most > 0)
+    mixed = np.square(mixed @ np.sqrt(2 + np.arange(len(sums))))  # tells pairs of values apart
+    paired = np.bincount(codes, mixed).round(9)
+    return np.lexsort([*sums[::-1], paired, *keys])
 
 
 def percentile_interval(replicates, confidence: float | None = None) -> tuple[float, float]:

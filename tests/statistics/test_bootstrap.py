@@ -205,3 +205,16 @@ def test_the_order_of_draws_by_hand():
     drawn = statistics.cluster_weights(list("abbcd"), 50, values=values).weights
     plain = statistics.cluster_weights(list("abbcd"), 50).weights
     np.testing.assert_array_equal(drawn[:, [2, 1, 0, 3]], plain)
+
+
+def test_clusters_that_differ_in_pairs_alone_are_told_apart():
+    """Nine clusters with the same x and y, of which some rise and some fall together."""
+    signs = np.array([1, 1, -1, 1, -1, 1, 1, -1, 1])
+    x, y = np.tile([-1.0, 1, 0], 9), np.outer(signs, [-1.0, 1, 0]).ravel()
+    found = set()
+    for seed in range(6):
+        order = np.random.default_rng(seed).permutation(9)
+        rows = np.concatenate([np.arange(3) + 3 * k for k in order])
+        estimate = statistics.pearson(x[rows], y[rows], np.repeat(np.arange(9), 3), 200)
+        found.add((round(estimate.low, 9), round(estimate.high, 9), estimate.p))
+    assert len(found) == 1

@@ -73,7 +73,7 @@ def answer(table: pd.DataFrame) -> str:
     if not up:
         return NO if down else OPEN
     how = "closely" if (chosen["r"] >= CLOSE).all() else "loosely"
-    return f"Yes, {how}" if up == len(sides) else f"Yes, {how}, for {up} of {len(sides)}"
+    return f"Yes, {how}" if up == len(sides) else f"Yes, {how}, in {up} of {len(sides)} ways"
 
 
 def correlation_sentence(table: pd.DataFrame, data) -> str:

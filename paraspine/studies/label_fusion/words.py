@@ -265,13 +265,11 @@ def answer_sentence(frame: pd.DataFrame, near: pd.DataFrame) -> str:
         )
     soft, plain = (estimate(ratios.loc[name], "ratio") for name in ("SoftSeg", "conventional"))
     errors = [
-        text.number(
-            100 * near.loc[near["condition"].isin([w.label for w in group]), "mean"].mean(), 1
-        )
+        text.number(near.loc[near["condition"].isin([w.label for w in group]), "mean"].mean(), 3)
         for group in (SOFTSEG, CONVENTIONAL)
     ]
     return (
-        f"SoftSeg's entropy is {soft:.1f} times the raters', that of conventional training "
-        f"{plain:.1f} times; near the structures their calibration errors are {errors[0]} % and "
-        f"{errors[1]} %."
+        f"Networks trained on soft labels (SoftSeg) have {soft:.2f} times the raters' entropy, "
+        f"those trained on hard labels {plain:.2f} times; near the structures their calibration "
+        f"errors are {errors[0]} and {errors[1]}."
     )

@@ -20,8 +20,8 @@ UNDEFINED = (
 )
 NAMES = {"noise": "image noise", "bias_field": "bias field", "noise_coupling": "coupling"}
 TURNED = {"noise": "More image noise", "bias_field": "A stronger bias field"}
-VERBS = {1: "tightens", -1: "loosens", 0: "does not measurably move"}
-FOUND = {1: "tighter", -1: "looser", 0: "no measurable change"}
+VERBS = {1: "tightens", -1: "loosens", 0: "does not clearly change"}
+FOUND = {1: "tighter", -1: "looser", 0: "no clear change"}
 TIES = ("aleatoric", "epistemic")
 #: Columns of the table of changes.
 CHANGES: Mapping[str, Cell] = {
@@ -119,7 +119,7 @@ def claim_sentence(claims: pd.DataFrame) -> str:
 
 def found_sentence(changes: pd.DataFrame, claims: pd.DataFrame) -> str:
     """What was found, as a list."""
-    lines = ["The tie of each uncertainty to disagreement:", ""]
+    lines = ["The link of each uncertainty to disagreement:", ""]
     for what, own in (
         ("More image noise", _first(changes, "noise")),
         ("A stronger bias field", _first(changes, "bias_field")),
@@ -171,10 +171,10 @@ def _both(own: pd.DataFrame) -> str:
     rows = [_of(own, kind) for kind in TIES]
     if not any(map(side, rows)):
         ties = "; ".join(f"{row['kind']} {_numbers(row)}" for row in rows)
-        return f"moves neither tie to disagreement measurably: {ties}"
+        return f"does not clearly change how closely uncertainty follows disagreement: {ties}"
     told = []
     for row in sorted(rows, key=lambda row: side(row) == 0):
-        words = f"{VERBS[side(row)]} the tie of {row['kind']} uncertainty"
+        words = f"{VERBS[side(row)]} the link of {row['kind']} uncertainty"
         words += "" if told else " to disagreement"
         told.append((f"**{words}**" if side(row) else words) + f" ({_numbers(row)})")
     return " and ".join(told)
@@ -187,6 +187,6 @@ def _of(own: pd.DataFrame, kind: str) -> dict:
 def _numbers(row: Mapping) -> str:
     if np.isnan(row["mean"]):
         return "undefined"
-    decided = ", decided by one subject" if row["decided_by"] else ""
-    ends = f"*r* {text.number(row['first'])} to {text.number(row['last'])}"
+    decided = ", not counted, as it depends on one subject" if row["decided_by"] else ""
+    ends = f"*r* from {text.number(row['first'])} to {text.number(row['last'])}"
     return f"{ends}, change {estimate(row):.2f cell}{decided}"

@@ -89,15 +89,15 @@ def answer(table: pd.DataFrame) -> str:
     summary = claims_summary(table)
     checked = summary[summary["verdict"] != "not run"]
     if checked.empty:
-        return "None of the paper's claims can be checked with these runs."
+        return "None of the claims can be checked with these runs."
     good, bad = (
         int(checked["verdict"].isin([v, f"{v} in part"]).sum())
         for v in ("supported", "contradicted")
     )
     mixed = int((checked["verdict"] == "mixed").sum())
-    words = f"Of {text.count(len(checked), 'claim')} of the paper, {good} "
+    words = f"Of {text.count(len(checked), 'claim')} of Roshanzamir et al. (2023), {good} "
     words += f"{'is' if good == 1 else 'are'} supported here at least in part, {bad} contradicted"
-    words += f", {mixed} both" if mixed else ""
+    words += f", {mixed} supported in one place and contradicted in another" if mixed else ""
     if rest := len(checked) - good - bad - mixed:
         words += f"; for {rest} the data can't tell"
     return f"{words}."

@@ -53,10 +53,10 @@ def network_sentence(effective: pd.DataFrame, raters: int) -> str:
     lead = _lead(sides, f"the mean of its {text.count(raters, 'rater')}")
     best, worst = ends(networks)
     if len(sides) == 1:
-        return f"{lead} The effective number of raters is {estimate(best):.1f}."
+        return f"{lead} It is as near as the mean of {estimate(best):.1f} raters would be."
     return (
-        f"{lead} Over {len(sides)} ways of training and sampling, the effective number of raters "
-        f"is {estimate(worst):.1f} to {estimate(best):.1f cell}."
+        f"{lead} Over {len(sides)} ways of training and sampling, a network is as near as the mean "
+        f"of {estimate(worst):.1f} to {estimate(best):.1f cell} raters would be (effective number)."
     )
 
 
@@ -130,7 +130,7 @@ def bias_sentence(shares: pd.DataFrame, raters: int) -> str:
     more = f"; {most} see {_percent(estimate(found.loc[(MEASURED, most)]))}" if most > few else ""
     return (
         f"{text.count(few, 'rater')} {'sees' if few == 1 else 'see'} {_percent(measured)} of the "
-        f"entropy that all raters together would show{more}."
+        f"disagreement (entropy) that an unlimited pool of such raters would show{more}."
     )
 
 

@@ -63,7 +63,7 @@ def test_correlation_rises_or_falls(three):
 def test_a_correlation_that_one_subject_decides_shows_nothing(three):
     table = correlated(UP[0], ("b", 0.4, 0.1, 0.6, "s8"), moved_to=[0.25, 0.125])
     said = words.correlation_sentence(table, three)
-    assert said.startswith("**Yes, loosely, for 1 of 2.**")
+    assert said.startswith("**Yes, loosely, in 1 of 2 ways.**")
     assert said.endswith("*r* is 0.12 to 0.25; in 1 of 2 one subject decides, which shows nothing.")
     alone = correlated(("b", 0.4, 0.1, 0.6, "s8"))
     assert words.answer(alone) == "Can't tell"

@@ -110,9 +110,9 @@ def test_calibration_names_spans_and_counts():
 
 def test_the_answer_has_both_frameworks_numbers():
     said = words.answer_sentence(entropies(3.0, 0.8), errors(MEANS, [0.05] * 7))
-    assert said.startswith("SoftSeg's entropy is 3.0 (")
-    assert "that of conventional training 0.8 (" in said
-    assert said.endswith("calibration errors are 2.2 % and 6.2 %.")
+    assert said.startswith("Networks trained on soft labels (SoftSeg) have 3.00 (")
+    assert "those trained on hard labels 0.80 (" in said
+    assert said.endswith("calibration errors are 0.022 and 0.062.")
 
 
 def favoured(gain):

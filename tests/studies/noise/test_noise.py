@@ -260,32 +260,32 @@ def turned(sign, knob="noise", place="7"):
 def test_noise_tightens_or_loosens():
     both_ways(
         lambda sign: words.answer(turned(sign)),
-        "More image noise **tightens the tie of aleatoric uncertainty to disagreement**",
-        "More image noise **loosens the tie of aleatoric uncertainty to disagreement**",
+        "More image noise **tightens the link of aleatoric uncertainty to disagreement**",
+        "More image noise **loosens the link of aleatoric uncertainty to disagreement**",
     )
     both_ways(
         lambda sign: words.found_sentence(turned(sign), pd.DataFrame()),
-        "- More image noise: aleatoric **tighter**, epistemic **no measurable change**.",
-        "- More image noise: aleatoric **looser**, epistemic **no measurable change**.",
+        "- More image noise: aleatoric **tighter**, epistemic **no clear change**.",
+        "- More image noise: aleatoric **looser**, epistemic **no clear change**.",
     )
     said = words.answer(turned(-1))
-    assert "(*r* 0.40 to 0.20, change -0.20 (-0.30 to -0.10)) and does not measurably move" in said
+    assert "(*r* from 0.40 to 0.20, change -0.20 (-0.30 to -0.10)) and does not clearly" in said
     assert said.endswith(
-        "tie of epistemic uncertainty (*r* 0.50 to 0.60, change 0.10 (-0.10 to 0.30))."
+        "link of epistemic uncertainty (*r* from 0.50 to 0.60, change 0.10 (-0.10 to 0.30))."
     )
     alone = turned(1).assign(decided_by="s3")
     said = words.answer(alone)
     assert said.startswith(
-        "More image noise moves neither tie to disagreement measurably: aleatoric"
+        "More image noise does not clearly change how closely uncertainty follows disagreement: "
     )
-    assert "0.20 (0.10 to 0.30), decided by one subject; epistemic" in said
+    assert "0.20 (0.10 to 0.30), not counted, as it depends on one subject; epistemic" in said
     assert words.bias_sentence(turned(1, "bias_field")).startswith("A stronger bias field **tight")
 
 
 def test_the_answer_begins_with_what_moves_something():
     moved, still = turned(-1, "noise_coupling", "mixed"), turned(1).assign(low=-0.5, high=0.5)
     said = words.answer(pd.concat([still, moved]))
-    assert said.index("Noise that misleads") < said.index("More image noise moves neither tie")
+    assert said.index("Noise that misleads") < said.index("More image noise does not")
     said = words.answer(pd.concat([turned(1), moved]))
     assert said.index("More image noise **tightens") < said.index("Noise that misleads")
 

@@ -943,13 +943,15 @@ def test_the_answer_counts_claims_of_each_kind():
         return pd.DataFrame(lines)
 
     assert sentences.answer(table("supported", "contradicted", "contradicted+can't tell")) == (
-        "Of 3 claims of the paper, 1 is supported here at least in part, 2 contradicted."
+        "Of 3 claims of Roshanzamir et al. (2023), 1 is supported here at least in part, 2 "
+        "contradicted."
     )
     assert sentences.answer(table("supported+contradicted", "can't tell", "not run")) == (
-        "Of 2 claims of the paper, 0 are supported here at least in part, 0 contradicted, 1 both; "
+        "Of 2 claims of Roshanzamir et al. (2023), 0 are supported here at least in part, 0 "
+        "contradicted, 1 supported in one place and contradicted in another; "
         "for 1 the data can't tell."
     )
-    assert sentences.answer(table("not run")).startswith("None of the paper's claims")
+    assert sentences.answer(table("not run")).startswith("None of the claims")
 
 
 def test_claims_of_other_chapters_follow_with_their_papers_names():

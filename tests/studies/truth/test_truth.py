@@ -383,12 +383,12 @@ def test_networks_are_nearer_or_further_than_their_raters():
     mixed = say(network(5, 4, 6, "a"), network(1, 0.5, 2, "b"), network(3, 2, 4, "c"))
     assert mixed == (
         "**To the truth, 1 of 3 is nearer and 1 of 3 is further than the mean of its 3 raters; "
-        "1 can't be told.** Over 3 ways of training and sampling, the effective number of raters "
-        "is 1.0 (95 % CI 0.5 to 2.0) to 5.0 (4.0 to 6.0)."
+        "1 can't be told.** Over 3 ways of training and sampling, a network is as near as the "
+        "mean of 1.0 (95 % CI 0.5 to 2.0) to 5.0 (4.0 to 6.0) raters would be (effective number)."
     )
     assert say(network(5, 4, 6, decided="s1")) == (
         "**Whether a network is nearer to the truth than the mean of its 3 raters can't be told.** "
-        "The effective number of raters is 5.0 (95 % CI 4.0 to 6.0)."
+        "It is as near as the mean of 5.0 (95 % CI 4.0 to 6.0) raters would be."
     )
     floor = network(109.4, 100, 120, panels.GRID)
     assert say(floor) == words.NO_NETWORK
