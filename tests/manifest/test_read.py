@@ -207,6 +207,9 @@ def test_no_manifest(tmp_path):
         (b"rater_B:rater_A", 1, "rater_A", "2 columns have this name", "Rename"),
         (b"rater_B:rater_", 1, "rater_", "no name", "rater_A"),
         (b"rater_B:rater_image", 1, "rater_image", "called 'image'", "another name"),
+        (b"rater_B:Rater_B", 1, "Rater_B", "looks like a rater", "rater_B;"),
+        (b"rater_B:rater b", 1, "rater b", "looks like a rater", "rater_b;"),
+        (b"rater_B:RATER-B", 1, "RATER-B", "looks like a rater", "rater_B;"),
         (b",sex:,", 1, None, "column 4 has no name", "Name or remove"),
     ],
 )
