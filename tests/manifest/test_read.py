@@ -540,3 +540,13 @@ def test_raters_who_are_copies(study):
         assert (words in notes_of(study)) == (copies > 1), copies
         for rater in "AB":
             study.put(study.rows[copies - 1][f"rater_{rater}"], np.zeros((2, 6, 7), np.uint8))
+
+
+def test_names_that_hold_markup_are_said(study):
+    study.json["name"] = "<img src=x onerror=alert(1)>"
+    study.json["source"] = "age < 30 and > 20"  # no markup
+    study.rows[0]["level"] = "[L4](javascript:alert(1))"
+    (note,) = (n for n in manifest.read(study.write()).notes if "markup" in n)
+    assert "<img src=x" in note
+    assert "javascript:" in note
+    assert "age <" not in note
