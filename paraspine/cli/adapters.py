@@ -28,7 +28,7 @@ def from_bids(
     suffix: Annotated[str, typer.Option(help="The images' suffix.")] = "T2w",
 ) -> None:
     """Write a manifest for a BIDS data set with raters' label maps among its derivatives."""
-    from paraspine import manifest as room
+    from paraspine.manifest import bids as room
 
     path = room.from_bids(folder, output, derivatives or None, suffix=suffix)
     _written(path, f"Look at the class names in {path.with_suffix('.json').name}, then")
@@ -40,7 +40,7 @@ def from_scgm(
     output: Output = None,
 ) -> None:
     """Write a manifest for the spinal cord grey matter challenge as it is downloaded."""
-    from paraspine import manifest as room
+    from paraspine.manifest import challenges as room
 
     _written(room.from_scgm(folder, output))
 
@@ -53,7 +53,7 @@ def from_msseg(
     images: Annotated[str, typer.Option(help="preprocessed or raw.")] = "preprocessed",
 ) -> None:
     """Write a manifest for the multiple sclerosis lesions of MSSEG-2016 as they are downloaded."""
-    from paraspine import manifest as room
+    from paraspine.manifest import challenges as room
 
     _written(room.from_msseg(folder, output, contrast=contrast, images=images))
 

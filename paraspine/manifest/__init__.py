@@ -7,8 +7,6 @@ who looked and saw nothing has a label map that is all background. Paths are rel
 The JSON file of the same name beside it names the classes and what the intensities are.
 """
 
-from paraspine.manifest.bids import from_bids
-from paraspine.manifest.challenges import from_msseg, from_scgm
 from paraspine.manifest.cohort import Cohort, problems, read
 from paraspine.manifest.problem import Problem
 from paraspine.manifest.splits import SIDES, check_split, folds, split, strata
@@ -19,9 +17,6 @@ __all__ = [
     "Problem",
     "check_split",
     "folds",
-    "from_bids",
-    "from_msseg",
-    "from_scgm",
     "problems",
     "read",
     "split",

@@ -173,5 +173,7 @@ def _inspect(
         notes = notes + words
     if found or classes is None:
         return None, ordered(found)
-    notes = notes + sidecar.notes(metadata)
+    words = [*table.columns, *table.get("level", pd.Series(dtype=str)).dropna(), *classes.names]
+    words += [str(metadata[key]) for key in ("name", "source", "note") if key in metadata]
+    notes = notes + sidecar.notes(metadata) + sidecar.markup(words)
     return Cohort(table, classes, root, path, metadata, tuple(notes)), []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from paraspine.anatomy import ClassTable
 from paraspine.manifest.problem import Problem
 
-__all__ = ["load", "notes", "parse"]
+__all__ = ["load", "markup", "notes", "parse"]
 
 _EXAMPLE = (
     '{"classes": {"0": "background", "1": "right MF", "2": "left MF"}, '
@@ -95,6 +97,15 @@ def _intensity(block, fail) -> list[Problem]:
         problem = "expected [low, high] with low below high, or null"
         found.append(fail("intensity.window", repr(window), problem, remedy))
     return found
+
+
+def markup(words: Iterable[str]) -> list[str]:
+    """A note on names that hold HTML or a link to script."""
+    found = [w for w in dict.fromkeys(words) if re.search(r"<[a-z!/]|javascript:", w, re.I)]
+    if not found:
+        return []
+    shown = ", ".join(map(repr, found[:5])) + (", ..." if len(found) > 5 else "")
+    return [f"Names or words that hold markup: {shown}. Write them as plain text."]
 
 
 def notes(metadata: dict) -> list[str]:

@@ -150,6 +150,11 @@ def _check_header(header: list[str]) -> list[Problem]:
             near = next((h for h in header if h.lower().rstrip("s") == name), None)
             remedy = f"Rename '{near}'." if near else "Add it, or check the header's spelling."
             found.append(Problem(1, name, None, "there is no such column", remedy))
+    for name in header:
+        meant = re.sub(r"^rater[ _.-]*", "", name, flags=re.IGNORECASE).replace(" ", "_")
+        if not name.startswith("rater_") and re.match(r"rater[ _.-]", name, re.IGNORECASE):
+            remedy = f"Rename it rater_{meant}; capitals count."
+            found.append(Problem(1, name, None, "looks like a rater, and is none", remedy))
     if "rater_" in header:
         remedy = "Write rater_<name>, for example rater_A."
         found.append(Problem(1, "rater_", None, "this rater has no name", remedy))

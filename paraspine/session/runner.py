@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from paraspine import runs
 from paraspine.arrays import RunError
 from paraspine.session.digests import project_root
@@ -63,10 +65,38 @@ def run_notebook(
     values = declared_parameters(notebook) | given
     root = project_root(notebook.parent)
     folder = run_folder(root, notebook.stem, values)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _held(folder):
+        return _run_into(folder, notebook, given, values, root, force, progress)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a run, so that no other process makes it too; who comes second waits and says so."""
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"{folder.name}: another process makes this run; waiting for it.", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _run_into(
+    folder: Path,
+    notebook: Path,
+    given: dict,
+    values: dict,
+    root: Path,
+    force: bool,
+    progress: bool,
+) -> Path:
     executed = folder / "notebook.ipynb"
     if not force and executed.is_file() and is_fresh(folder, values, root=root):
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
     before = _state(folder)
     scratch = folder.with_name(f"{folder.name}.running.ipynb")
     failed = folder.with_name(f"{folder.name}.failed.ipynb")

@@ -6,6 +6,7 @@ import pytest
 
 from paraspine import manifest, volumes
 from paraspine.arrays import ManifestError, SettingsError
+from paraspine.manifest.bids import from_bids
 
 
 def put(path, seed, labels=False):
@@ -39,7 +40,7 @@ def bids(tmp_path):
 
 
 def test_a_data_set(bids):
-    path = manifest.from_bids(bids)
+    path = from_bids(bids)
     assert path == bids / "data_manifest.csv"
     cohort = manifest.read(path)
     assert cohort.raters == ("anna", "ben")
@@ -56,8 +57,8 @@ def test_a_data_set(bids):
     assert (cohort.name, cohort.synthetic) == ("Back study", False)
     assert cohort.table["sha256_image"].notna().all()
     first = path.read_bytes()
-    assert manifest.from_bids(bids).read_bytes() == first
-    other = pd.read_csv(manifest.from_bids(bids, suffix="T1w"))
+    assert from_bids(bids).read_bytes() == first
+    other = pd.read_csv(from_bids(bids, suffix="T1w"))
     assert other["image"][0] == "sub-01/anat/sub-01_T1w.nii.gz"
 
 
@@ -70,7 +71,7 @@ def test_sessions_runs_and_other_entities(tmp_path):
             put(folder / f"sub-01/ses-{ses}/anat/{stem}_T2w.nii.gz", seed := seed + 1)
             label = f"{stem}_space-orig_res-2_den-1_label-MF_desc-A_dseg.nii"
             put(folder / f"derivatives/x/sub-01/ses-{ses}/anat/{label}", seed + 90, True)
-    cohort = manifest.read(manifest.from_bids(folder))
+    cohort = manifest.read(from_bids(folder))
     assert cohort.table["session"].tolist() == ["1", "1", "2", "2"]
     for row in cohort.table.itertuples():
         image, label = cohort.image_path(row).name, cohort.label_path(row, "A").name
@@ -81,17 +82,17 @@ def test_derivative_names_rater_without_desc(bids):
     for sub in ("01", "03"):
         name = f"sub-{sub}_T2w_dseg.nii.gz"
         put(bids / f"derivatives/second/sub-{sub}/anat/{name}", 300 + int(sub), True)
-    cohort = manifest.read(manifest.from_bids(bids))
+    cohort = manifest.read(from_bids(bids))
     assert cohort.raters == ("anna", "ben", "second")
     assert cohort.rated()["second"].tolist() == [True, False, True]
-    only = manifest.read(manifest.from_bids(bids, derivatives="second"))
+    only = manifest.read(from_bids(bids, derivatives="second"))
     assert only.raters == ("second",)
 
 
 def test_same_rater_name_in_two_derivatives(bids):
     name = "sub-01_desc-anna_dseg.nii.gz"
     put(bids / f"derivatives/second/sub-01/anat/{name}", 300, True)
-    cohort = manifest.read(manifest.from_bids(bids))
+    cohort = manifest.read(from_bids(bids))
     assert set(cohort.raters) == {"manual-anna", "ben", "second-anna"}
 
 
@@ -109,7 +110,7 @@ def test_same_rater_name_in_two_derivatives(bids):
 def test_class_tables_and_their_left_right_pairs(bids, file, text, names):
     (bids / "derivatives/manual/dseg.tsv").unlink()
     (bids / "derivatives/manual" / file).write_text(text)
-    classes = manifest.read(manifest.from_bids(bids)).classes
+    classes = manifest.read(from_bids(bids)).classes
     assert classes.names == ("background", *names)
     assert classes.pairs == (() if names[1] in ("leftover", "class 2") else (names,))
 
@@ -118,47 +119,47 @@ def test_class_tables_and_their_left_right_pairs(bids, file, text, names):
 def test_names_of_the_centre_column(bids, word):
     people = bids / "participants.tsv"
     people.write_text(people.read_text().replace("site", word))
-    assert manifest.read(manifest.from_bids(bids)).table["center"][0] == "Montreal"
+    assert manifest.read(from_bids(bids)).table["center"][0] == "Montreal"
 
 
 def test_output_elsewhere(bids, tmp_path):
-    path = manifest.from_bids(bids, tmp_path / "cohort.csv")
+    path = from_bids(bids, tmp_path / "cohort.csv")
     assert pd.read_csv(path)["image"][0] == "study/sub-01/anat/sub-01_T2w.nii.gz"
     assert len(manifest.read(path)) == 3
-    assert manifest.from_bids(bids, tmp_path) == tmp_path / "data_manifest.csv"
+    assert from_bids(bids, tmp_path) == tmp_path / "data_manifest.csv"
     with pytest.raises(SettingsError, match=r"may not leave its folder.*write to .*study"):
-        manifest.from_bids(bids, tmp_path / "other" / "cohort.csv")
+        from_bids(bids, tmp_path / "other" / "cohort.csv")
     (bids / "derivatives/manual").rename(tmp_path / "manual")
     with pytest.raises(SettingsError, match=r"may not leave its folder.*manual lies outside"):
-        manifest.from_bids(bids, derivatives=tmp_path / "manual")
+        from_bids(bids, derivatives=tmp_path / "manual")
     with pytest.raises(SettingsError, match=r"ends in \.csv"):
-        manifest.from_bids(bids, bids / "cohort.tsv")
+        from_bids(bids, bids / "cohort.tsv")
 
 
 def test_annexed_files_are_links(bids, tmp_path):
     image = bids / "sub-01/anat/sub-01_T2w.nii.gz"
     image.rename(tmp_path / "object")
     image.symlink_to(tmp_path / "object")
-    table = pd.read_csv(manifest.from_bids(bids))
+    table = pd.read_csv(from_bids(bids))
     assert table["image"][0] == "sub-01/anat/sub-01_T2w.nii.gz"
     (tmp_path / "object").unlink()  # not fetched yet
-    path = manifest.from_bids(bids)
+    path = from_bids(bids)
     [problem] = manifest.problems(path)
     assert (problem.row, problem.problem) == (2, "no such file")
 
 
 def test_nothing_found(bids, tmp_path):
     with pytest.raises(SettingsError, match="no such folder"):
-        manifest.from_bids(tmp_path / "none")
+        from_bids(tmp_path / "none")
     with pytest.raises(ManifestError, match=r"no image sub-\*/anat.*end in _T1w, _T2w.*suffix"):
-        manifest.from_bids(bids, suffix="FLAIR")
+        from_bids(bids, suffix="FLAIR")
     with pytest.raises(ManifestError, match="no image"):
-        manifest.from_bids(bids / "derivatives")
+        from_bids(bids / "derivatives")
     with pytest.raises(SettingsError, match=r"no folder .*nobody.*there are: manual"):
-        manifest.from_bids(bids, derivatives="nobody")
+        from_bids(bids, derivatives="nobody")
     (bids / "derivatives").rename(bids / "labels")
     with pytest.raises(ManifestError, match=r"found 3 images but no label map derivatives"):
-        manifest.from_bids(bids)
+        from_bids(bids)
 
 
 def test_names_that_do_not_match(bids):
@@ -170,7 +171,7 @@ def test_names_that_do_not_match(bids):
     put(bids / "sub-02/anat/sub-02_acq-x_run-2_T2w.nii.gz", 5)
     put(bids / "derivatives/manual/sub-02/anat/sub-02_acq-x_desc-ben_dseg.nii.gz", 6, True)
     with pytest.raises(ManifestError) as caught:
-        manifest.from_bids(bids)
+        from_bids(bids)
     text = "\n".join(map(str, caught.value.problems))
     assert len(caught.value.problems) == 3
     assert "sub-09_desc-anna_dseg.nii.gz: no image has the same entities" in text
@@ -182,7 +183,7 @@ def test_two_label_maps_of_one_rater(bids):
     anat = bids / "derivatives/manual/sub-01/anat"
     put(anat / "sub-01_space-orig_desc-anna_dseg.nii.gz", 1, True)
     with pytest.raises(ManifestError, match="rater anna has two label maps"):
-        manifest.from_bids(bids)
+        from_bids(bids)
 
 
 @pytest.mark.parametrize(
@@ -196,10 +197,10 @@ def test_two_label_maps_of_one_rater(bids):
 def test_bad_class_tables(bids, text, words):
     (bids / "derivatives/manual/dseg.tsv").write_text(text)
     with pytest.raises(ManifestError, match=words):
-        manifest.from_bids(bids)
+        from_bids(bids)
 
 
 def test_bad_participants(bids):
     (bids / "participants.tsv").write_text("participant_id,age\nsub-01,3\n")
     with pytest.raises(ManifestError, match="parted by tabs"):
-        manifest.from_bids(bids)
+        from_bids(bids)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from paraspine import manifest, volumes
 from paraspine.arrays import ManifestError, SettingsError
 from paraspine.cli import app
+from paraspine.manifest.challenges import from_msseg, from_scgm
 
 
 def put(path, seed, highest=None, own=0):
@@ -62,7 +63,7 @@ def scgm(tmp_path):
 
 
 def test_scgm(scgm):
-    path = manifest.from_scgm(scgm)
+    path = from_scgm(scgm)
     cohort = manifest.read(path)  # opens every file and checks values and grids
     assert path == scgm / "data_manifest.csv"
     assert cohort.raters == ("1", "2", "3", "10")
@@ -74,14 +75,14 @@ def test_scgm(scgm):
     assert cohort.metadata["grid"] == {"size": [128, 128], "spacing": [0.25, 0.25]}
     assert not cohort.synthetic
     first = path.read_bytes()
-    assert manifest.from_scgm(scgm).read_bytes() == first
+    assert from_scgm(scgm).read_bytes() == first
 
 
 def test_scgm_of_a_rater_who_is_missing_and_a_test_set_beside_it(scgm):
     (scgm / "site2-sc02-mask-r3.nii.gz").unlink()
     for i in range(11, 13):
         put(scgm.parent / "test-data" / f"site2-sc{i}-image.nii.gz", i)
-    cohort = manifest.read(manifest.from_scgm(scgm.parent))
+    cohort = manifest.read(from_scgm(scgm.parent))
     assert len(cohort) == 3
     assert cohort.rated()["3"].tolist() == [True, False, True]
     assert "2 images have no label map below this folder and no row here." in cohort.notes
@@ -115,7 +116,7 @@ def test_scgm_masks_as_text_are_the_same_labels(scgm, separator, turn):
         expected[rater] = volumes.read_labels(mask)
         if rater in texts:
             as_text(mask, scgm / f"site1-sc01-mask-r{rater}.txt", separator)
-    path = manifest.from_scgm(scgm)
+    path = from_scgm(scgm)
     cohort = manifest.read(path)
     assert cohort.raters == ("1", "2", "3", "10")
     for rater, volume in expected.items():
@@ -125,14 +126,14 @@ def test_scgm_masks_as_text_are_the_same_labels(scgm, separator, turn):
         assert np.array_equal(found.array, volume.array)
         assert volumes.geometry_difference(found, volume) is None
     first = path.read_bytes()
-    assert manifest.from_scgm(scgm).read_bytes() == first  # what was written is not read again
+    assert from_scgm(scgm).read_bytes() == first  # what was written is not read again
 
 
 def test_scgm_nifti_counts_where_there_is_text_too(scgm):
     (scgm / "again").mkdir()
     for place in (scgm, scgm / "again"):
         (place / "site1-sc01-mask-r2.txt").write_text("no numbers\n")
-    assert len(manifest.read(manifest.from_scgm(scgm))) == 3
+    assert len(manifest.read(from_scgm(scgm))) == 3
     assert not (scgm / "masks-from-text").exists()
 
 
@@ -151,7 +152,7 @@ def test_scgm_text_that_is_no_mask_of_the_image(scgm, text, words):
     path = scgm / "site1-sc01-mask-r2.txt"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ManifestError) as caught:
-        manifest.from_scgm(scgm)
+        from_scgm(scgm)
     [problem] = caught.value.problems
     assert problem.value == "site1-sc01-mask-r2.txt"
     assert words in problem.problem
@@ -182,12 +183,12 @@ def test_scgm_text_in_another_order_is_told_by_another_rater(tmp_path, stored, t
         )
     as_text(file, file.with_name("site1-sc01-mask-r2.txt"))
     with pytest.raises(ManifestError) as caught:
-        manifest.from_scgm(tmp_path)
+        from_scgm(tmp_path)
     assert "agrees better with site1-sc01-mask-r1.nii.gz when" in str(caught.value)
     assert turn in str(caught.value)
     nibabel.save(nibabel.Nifti1Image(array, affine), file)
     as_text(file, file.with_name("site1-sc01-mask-r2.txt"))
-    cohort = manifest.read(manifest.from_scgm(tmp_path))
+    cohort = manifest.read(from_scgm(tmp_path))
     first, second = (volumes.read_labels(cohort.label_path(0, r)).array for r in "12")
     assert np.array_equal(first, second)
 
@@ -205,7 +206,7 @@ def test_scgm_text_that_no_order_suits_better_is_taken(tmp_path, number):
         nibabel.save(nibabel.Nifti1Image(array, np.diag([0.5, 0.7, 5, 1])), file)
     expected = volumes.read_labels(file).array
     as_text(file, file.with_name("site1-sc01-mask-r2.txt"))
-    cohort = manifest.read(manifest.from_scgm(tmp_path))
+    cohort = manifest.read(from_scgm(tmp_path))
     assert np.array_equal(volumes.read_labels(cohort.label_path(0, "2")).array, expected)
 
 
@@ -214,7 +215,7 @@ def test_scgm_names_that_do_not_fit(scgm):
     put(scgm / "again" / "site1-sc01-image.nii.gz", 2)
     put(scgm / "again" / "site1-sc01-mask-r1.nii", 3, 2)
     with pytest.raises(ManifestError) as caught:
-        manifest.from_scgm(scgm)
+        from_scgm(scgm)
     text = "\n".join(map(str, caught.value.problems))
     assert len(caught.value.problems) == 3
     assert "site4-sc01-mask-r1.nii.gz: there is no image site4-sc01-image.nii.gz" in text
@@ -224,11 +225,11 @@ def test_scgm_names_that_do_not_fit(scgm):
 
 def test_images_without_label_maps_and_manifests_elsewhere(scgm, tmp_path):
     with pytest.raises(SettingsError, match="may not leave its folder"):
-        manifest.from_scgm(scgm, tmp_path / "other" / "cohort.csv")
+        from_scgm(scgm, tmp_path / "other" / "cohort.csv")
     for mask in scgm.glob("*mask*"):
         mask.unlink()
     with pytest.raises(ManifestError, match="found 3 images but no label map"):
-        manifest.from_scgm(scgm)
+        from_scgm(scgm)
 
 
 IMAGES = ("FLAIR", "T1", "GADO", "T2", "DP")
@@ -270,7 +271,7 @@ def older(tmp_path):
 
 
 def test_msseg(msseg):
-    path = manifest.from_msseg(msseg)
+    path = from_msseg(msseg)
     cohort = manifest.read(path)
     assert cohort.raters == (*"123456", "10")
     assert cohort.subjects == ("Center_01-Patient_01", "Patient_02", "Center_07-Patient_01")
@@ -298,7 +299,7 @@ def test_msseg(msseg):
     ],
 )
 def test_msseg_another_image(msseg, contrast, images, name):
-    path = manifest.from_msseg(msseg, contrast=contrast, images=images)
+    path = from_msseg(msseg, contrast=contrast, images=images)
     assert pd.read_csv(path)["image"][0].endswith(f"Patient_01/{name}")
 
 
@@ -312,7 +313,7 @@ def test_msseg_another_image(msseg, contrast, images, name):
     ],
 )
 def test_msseg_the_older_layout(older, contrast, images, name):
-    cohort = manifest.read(manifest.from_msseg(older, contrast=contrast, images=images))
+    cohort = manifest.read(from_msseg(older, contrast=contrast, images=images))
     assert cohort.table["image"][0] == name
     assert cohort.subjects == ("01016SACH", "08027SYBR")
     assert cohort.table["center"].astype(str).tolist() == ["01", "08"]
@@ -320,13 +321,13 @@ def test_msseg_the_older_layout(older, contrast, images, name):
 
 
 def test_msseg_one_patients_folder(older):
-    cohort = manifest.read(manifest.from_msseg(older / "Unprocessed/01016SACH", images="raw"))
+    cohort = manifest.read(from_msseg(older / "Unprocessed/01016SACH", images="raw"))
     assert cohort.subjects == ("01016SACH",)
 
 
 def test_msseg_patients_without_masks_are_left_out(msseg):
     put(msseg / "Testing/Center_03/Patient_09/Preprocessed_Data/FLAIR_preprocessed.nii.gz", 900)
-    cohort = manifest.read(manifest.from_msseg(msseg))
+    cohort = manifest.read(from_msseg(msseg))
     assert len(cohort) == 3
     assert "1 image has no label map below this folder and no row here." in cohort.notes
 
@@ -335,7 +336,7 @@ def test_msseg_the_same_patient_number_in_training_and_testing(msseg):
     home = msseg / "Testing/Center_01/Patient_01"
     put(home / "Preprocessed_Data/FLAIR_preprocessed.nii.gz", 901)
     put(home / "Masks/ManualSegmentation_1.nii.gz", 902, 1)
-    cohort = manifest.read(manifest.from_msseg(msseg))
+    cohort = manifest.read(from_msseg(msseg))
     assert "Testing-Center_01-Patient_01" in cohort.subjects
     assert "Training-Center_01-Patient_01" in cohort.subjects
 
@@ -344,7 +345,7 @@ def test_msseg_images_that_are_missing_or_double(older, msseg):
     (older / "Unprocessed/01016SACH/3DFLAIR.nii.gz").unlink()
     put(older / "Unprocessed/08027SYBR/FLAIR.nii.gz", 903)
     with pytest.raises(ManifestError) as caught:
-        manifest.from_msseg(older, images="raw")
+        from_msseg(older, images="raw")
     text = "\n".join(map(str, caught.value.problems))
     assert "01016SACH: no raw FLAIR image. Unpack it" in text
     assert "(--images preprocessed)" in text
@@ -352,14 +353,14 @@ def test_msseg_images_that_are_missing_or_double(older, msseg):
     masks = msseg / "Training/Center_01/Patient_01/Masks"
     put(masks / "ManualSegmentation_1.nii", 904, 1)
     with pytest.raises(ManifestError, match="there is another ManualSegmentation_1"):
-        manifest.from_msseg(msseg)
+        from_msseg(msseg)
 
 
 @pytest.mark.parametrize(
     ("command", "make", "words"),
     [
-        ("from-scgm", manifest.from_scgm, "no image site<N>-sc<NN>-image"),
-        ("from-msseg", manifest.from_msseg, "no label map ManualSegmentation_<number>"),
+        ("from-scgm", from_scgm, "no image site<N>-sc<NN>-image"),
+        ("from-msseg", from_msseg, "no label map ManualSegmentation_<number>"),
     ],
 )
 def test_nothing_found(tmp_path, command, make, words):
@@ -374,9 +375,9 @@ def test_nothing_found(tmp_path, command, make, words):
 
 def test_msseg_unknown_options(tmp_path):
     with pytest.raises(SettingsError, match="FLAIR, T1, T2, GADO, DP"):
-        manifest.from_msseg(tmp_path, contrast="T1w")
+        from_msseg(tmp_path, contrast="T1w")
     with pytest.raises(SettingsError, match="'preprocessed' or 'raw'"):
-        manifest.from_msseg(tmp_path, images="both")
+        from_msseg(tmp_path, images="both")
 
 
 @pytest.mark.parametrize(("name", "images", "raters"), [("scgm", 3, 4), ("msseg", 3, 7)])

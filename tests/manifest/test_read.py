@@ -207,6 +207,9 @@ def test_no_manifest(tmp_path):
         (b"rater_B:rater_A", 1, "rater_A", "2 columns have this name", "Rename"),
         (b"rater_B:rater_", 1, "rater_", "no name", "rater_A"),
         (b"rater_B:rater_image", 1, "rater_image", "called 'image'", "another name"),
+        (b"rater_B:Rater_B", 1, "Rater_B", "looks like a rater", "rater_B;"),
+        (b"rater_B:rater b", 1, "rater b", "looks like a rater", "rater_b;"),
+        (b"rater_B:RATER-B", 1, "RATER-B", "looks like a rater", "rater_B;"),
         (b",sex:,", 1, None, "column 4 has no name", "Name or remove"),
     ],
 )
@@ -537,3 +540,13 @@ def test_raters_who_are_copies(study):
         assert (words in notes_of(study)) == (copies > 1), copies
         for rater in "AB":
             study.put(study.rows[copies - 1][f"rater_{rater}"], np.zeros((2, 6, 7), np.uint8))
+
+
+def test_names_that_hold_markup_are_said(study):
+    study.json["name"] = "<img src=x onerror=alert(1)>"
+    study.json["source"] = "age < 30 and > 20"  # no markup
+    study.rows[0]["level"] = "[L4](javascript:alert(1))"
+    (note,) = (n for n in manifest.read(study.write()).notes if "markup" in n)
+    assert "<img src=x" in note
+    assert "javascript:" in note
+    assert "age <" not in note

@@ -4,9 +4,11 @@ import os
 import shutil
 import socket
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
+from filelock import FileLock
 from jupyter_client import LocalPortCache
 
 from paraspine import runs
@@ -220,3 +222,17 @@ def test_need_each_takes_every_choice_or_the_folders_given(mini, no_kernel):
     folder = mini.perform("03_many", numbers_runs=given)
     assert runs.read(folder).read_json("all.json") == [6.0, 2.0]
     assert list(runs.read(folder).read_json("inputs.json")["inputs"]) == given
+
+
+def test_who_comes_second_waits_for_the_run_and_takes_it(mini, no_kernel, capsys):
+    notebook = mini.root / "notebooks" / "01_numbers.ipynb"
+    folder = mini.perform("01_numbers")
+    (folder / "complete.json").rename(mini.root / "aside")  # not complete yet
+    with ThreadPoolExecutor(1) as pool, FileLock(folder.with_name(f".{folder.name}.lock")):
+        second = pool.submit(run_notebook, notebook, {})
+        with pytest.raises(TimeoutError):
+            second.result(timeout=0.5)
+        (mini.root / "aside").rename(folder / "complete.json")
+        (folder / "notebook.ipynb").write_text("{}")
+    assert second.result() == folder
+    assert "another process makes this run; waiting" in capsys.readouterr().err
