@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from paraspine.book.notebook import inert
+
 __all__ = ["configure"]
 
 #: Where the notebooks can be opened, once they lie in a public repository.
@@ -51,7 +53,7 @@ def configure(
     path = folder / "_config.yml"
     config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     if title is not None:
-        config["title"] = title
+        config["title"] = inert(title)  # the theme takes it as HTML
     html = config.setdefault("html", {})
     if footer:
         html["extra_footer"] = f'<p class="paraspine-footer">{footer}</p>'

@@ -17,7 +17,15 @@ from paraspine.arrays import RunError
 from .mime import PLOTLY, figure_caption
 from .tables import number_captions, readable_tables
 
-__all__ = ["check_executed", "clean", "default_roots", "read_executed", "strip_paths", "title_of"]
+__all__ = [
+    "check_executed",
+    "clean",
+    "default_roots",
+    "inert",
+    "read_executed",
+    "strip_paths",
+    "title_of",
+]
 
 #: What an explorer of slices has in its HTML.
 EXPLORER = 'class="paraspine-explorer"'
@@ -31,6 +39,9 @@ _NUMPY_SCALAR = re.compile(r"^np\.(?!ndarray|array)\w+\((.*)\)$", re.DOTALL)
 _FOREIGN = re.compile(
     r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)\s*=\s*["']?(?:https?:)?//"""
 )
+#: Beginning of an HTML tag, and of a link that a browser would run.
+_TAG = re.compile(r"<(?=[a-z/!?])", re.IGNORECASE)
+_SCRIPT = re.compile(r"\](\(|:)\s*(?:javascript|vbscript|data)\s*:", re.IGNORECASE)
 _HEADING = re.compile(r"^# +(.+?)\s*#*$", re.MULTILINE)
 #: What stands above the parameters for who runs the notebook; a reader of the book has none.
 HINT = "*Change these, then Run All.*"
@@ -279,7 +290,7 @@ def _number(output, tables: Iterator[str], figures: Iterator[str], caption: str)
 
 
 def _set_title(notebook: nbformat.NotebookNode, title: str, introduction: str) -> None:
-    heading = f"# {title}"
+    heading = f"# {inert(title)}"
     top = f"{heading}\n\n{introduction}".rstrip()
     for place, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown" and _HEADING.search(cell.source):
@@ -305,12 +316,19 @@ def _clean_output(output):
         return None
     if PLOTLY in data:
         data.pop("text/html", None)
+    for key in (key for key in data if key.endswith("text/markdown")):
+        data[key] = inert("".join(data[key]))
     name = output.metadata.get("scrapbook")
     if name:
         for key in data:
             if key.endswith("text/plain"):
                 data[key] = _plain("".join(data[key]))
     return output
+
+
+def inert(words: str) -> str:
+    """Markdown in which no tag and no script stands: words of data are words, never markup."""
+    return _SCRIPT.sub(r"]\1", _TAG.sub("&lt;", words))
 
 
 def _clean_stream(text: str, *, progress: bool) -> str:

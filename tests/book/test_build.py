@@ -16,6 +16,7 @@ from paraspine import figures
 from paraspine.anatomy import PARASPINAL
 from paraspine.book import BuildError, build
 from paraspine.book.extension import plotly_script
+from paraspine.book.notebook import inert
 
 pytestmark = pytest.mark.book
 
@@ -67,6 +68,13 @@ def views() -> list[figures.View]:
     return made
 
 
+#: Names of a manifest in a sentence: tags, an event, links that a browser would run.
+HOSTILE = (
+    "Rater <script>window.hostile = 1</script> *agrees* <img src=x onerror='window.hostile = 2'> "
+    "[here](javascript:window.hostile=3), [there][x], p < 0.05\n\n[x]: JavaScript:window.hostile=4"
+)
+
+
 @pytest.fixture(scope="session")
 def built(make, root, tmp_path_factory):
     """First page of a small book with every kind of output."""
@@ -85,6 +93,7 @@ def built(make, root, tmp_path_factory):
         make.code("glue('r', r)", make.glued("r", "np.float64(0.59321)"), make.glued("n", "72"),
                   make.glued("who", "'UNet & co'")),
         make.code("scatter", make.figure(scatter)),
+        make.code("words", make.shown({"text/markdown": HOSTILE, "text/plain": "-"})),
         make.code("gallery", make.figure(gallery)),
         make.code("explorer", make.shown({"text/html": explorer.fragment, "text/plain": "-"})),
         *(make.code("table", make.shown({"text/html": rows.to_html(), "text/plain": "-"}))
@@ -125,6 +134,17 @@ def built(make, root, tmp_path_factory):
 
 def page(built, name: str) -> str:
     return (built.parent / f"{name}.html").read_text(encoding="utf-8")
+
+
+def test_words_of_data_are_no_markup(built):
+    text = page(built, "executed/05_measure")
+    assert "&lt;script&gt;window.hostile" in text
+    assert "<script>window.hostile" not in text
+    assert "<img src=x" not in text.replace('"', "")
+    assert "<em>agrees</em>" in text
+    assert "p &lt; 0.05" in text
+    assert not re.search(r"href=\S*javascript:", text, re.IGNORECASE)
+    assert inert("<b>a</b> < c & [d](data:text/html,x)") == "&lt;b>a&lt;/b> < c & [d](text/html,x)"
 
 
 def test_pages_titles_and_numbers(built):
