@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import tempfile
@@ -66,14 +67,14 @@ def run_notebook(
     root = project_root(notebook.parent)
     folder = run_folder(root, notebook.stem, values)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _held(folder):
+    with _held(folder, root):
         return _run_into(folder, notebook, given, values, root, force, progress)
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _held(folder: Path, root: Path) -> Iterator[None]:
     """Hold a run, so that no other process makes it too; who comes second waits and says so."""
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    lock = FileLock(_lock_file(folder, root))
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -83,6 +84,13 @@ def _held(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _lock_file(folder: Path, root: Path) -> Path:
+    """File that stands for holding a run, away from the results."""
+    place = root / ".cache" / "locks"
+    place.mkdir(parents=True, exist_ok=True)
+    return place / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]}.lock"
 
 
 def _run_into(

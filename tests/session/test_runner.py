@@ -13,6 +13,7 @@ from jupyter_client import LocalPortCache
 
 from paraspine import runs
 from paraspine.arrays import RunError, SettingsError
+from paraspine.session import runner
 from paraspine.session.freshness import staleness
 from paraspine.session.parameters import declared_parameters
 from paraspine.session.runner import need, run_notebook
@@ -228,7 +229,7 @@ def test_who_comes_second_waits_for_the_run_and_takes_it(mini, no_kernel, capsys
     notebook = mini.root / "notebooks" / "01_numbers.ipynb"
     folder = mini.perform("01_numbers")
     (folder / "complete.json").rename(mini.root / "aside")  # not complete yet
-    with ThreadPoolExecutor(1) as pool, FileLock(folder.with_name(f".{folder.name}.lock")):
+    with ThreadPoolExecutor(1) as pool, FileLock(runner._lock_file(folder, mini.root)):
         second = pool.submit(run_notebook, notebook, {})
         with pytest.raises(TimeoutError):
             second.result(timeout=0.5)
