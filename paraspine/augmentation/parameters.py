@@ -1,4 +1,4 @@
-"""What was drawn for a batch, or was given for it."""
+"""Parameters of the transformations of a batch, drawn or given."""
 
 from __future__ import annotations
 

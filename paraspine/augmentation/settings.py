@@ -1,4 +1,4 @@
-"""Which random transformations there may be, and what they need."""
+"""Settings of the random transformations, and checks of them."""
 
 from __future__ import annotations
 

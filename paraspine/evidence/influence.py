@@ -88,7 +88,7 @@ def leave_one_out(
     -------
     Influence
     """
-    draws = cluster_weights(subjects)
+    draws = cluster_weights(subjects, 1)  # for who there is; drawn from below
     number = len(draws.labels)
     if number < 2:
         return Influence()

@@ -1,4 +1,4 @@
-"""What a plan depends on of a manifest and its sidecar."""
+"""Facts of a manifest and its sidecar that a plan depends on."""
 
 from __future__ import annotations
 

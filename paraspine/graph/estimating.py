@@ -1,4 +1,4 @@
-"""How long the trainings of a book will take on this machine, measured from a few steps of each."""
+"""Estimated time of a book's trainings on this machine, from a few steps of each."""
 
 from __future__ import annotations
 

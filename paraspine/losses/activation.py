@@ -1,4 +1,4 @@
-"""What makes probabilities of a network's output: softmax, or SoftSeg's normalised ReLU."""
+"""Activations that make probabilities: softmax, and SoftSeg's normalised ReLU."""
 
 from __future__ import annotations
 

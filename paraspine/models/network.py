@@ -1,4 +1,4 @@
-"""What all networks have in common."""
+"""Parts that all networks share."""
 
 from __future__ import annotations
 

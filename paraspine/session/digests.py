@@ -1,4 +1,4 @@
-"""What a run depends on: the notebook, the modules it imports, the files of the cohort."""
+"""Digests of what a run depends on: notebook, imported modules, files of the cohort."""
 
 from __future__ import annotations
 

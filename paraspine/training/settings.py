@@ -1,4 +1,4 @@
-"""How a network is trained: every number that the result depends on."""
+"""Training settings: every number that the result depends on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the chapter's figures draw: points of images, and slices with their maps."""
+"""Views for the figures: points of images, and slices with their maps."""
 
 from __future__ import annotations
 
